@@ -1,0 +1,11 @@
+module github.com/itsmkit/itsmkit
+
+go 1.24
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/qmuntal/stateless v1.7.2
+	github.com/shopspring/decimal v1.6.0
+	github.com/stretchr/testify v1.12.1
+	pgregory.net/rapid v1.3.0
+)

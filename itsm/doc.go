@@ -1,0 +1,2 @@
+// Package itsm is the vocabulary of the library.
+package itsm

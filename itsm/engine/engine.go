@@ -1,0 +1,329 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Options are an engine's settings; the zero value works.
+type Options struct {
+	// Clock tells the time: read once a command. Nil is the real clock.
+	Clock itsm.Clock
+	// IDs makes the ids of records and events. Nil makes random UUIDv7.
+	IDs itsm.IDSource
+	// Authorizer says who may do what. Nil is the book of the standard ITIL roles.
+	Authorizer itsm.Authorizer
+	// Attempts is how often a unit is run in all when the store reports a conflict; 0 is 20.
+	Attempts int
+	// JobAttempts is how often a job or a delivery is tried before it becomes a dead letter;
+	// 0 is 8.
+	JobAttempts int
+	// Backoff is the wait before the second attempt of a job; it doubles with each, up to a
+	// day. 0 is 10 seconds.
+	Backoff time.Duration
+	// Lease is how long a worker has for a job or a delivery before another may take it; 0 is
+	// one minute. A subscriber's context ends with it.
+	Lease time.Duration
+	// TickLimit is the greatest number of jobs that one Tick runs; 0 is 10,000.
+	TickLimit int
+	// Poll is the pause between the ticks of Run when nothing is due; 0 is one second.
+	Poll time.Duration
+}
+
+// Engine runs commands as units over a store. It is safe for any number of goroutines, and
+// starts none.
+type Engine struct {
+	store    storage.Store
+	attempts int
+	r        *registry
+}
+
+// registry is what the practices registered; every Engine made by In shares it.
+type registry struct {
+	clock       itsm.Clock
+	ids         itsm.IDSource
+	authorizer  itsm.Authorizer
+	jobAttempts int
+	backoff     time.Duration
+	lease       time.Duration
+	tickLimit   int
+	poll        time.Duration
+
+	mu          sync.Mutex
+	sealed      atomic.Bool
+	modules     []string
+	tables      []*storage.Schema
+	types       map[string]itsm.EventType
+	reactions   map[string][]Reaction // by event type
+	any         []Reaction
+	jobs        map[string]JobHandler
+	subscribers []Subscriber
+	kinds       []string // what Tick claims
+}
+
+// New gives an engine over a store.
+func New(store storage.Store, o Options) (*Engine, error) {
+	if store == nil {
+		return nil, storage.Invalid("engine", "store", "is nil")
+	}
+	authorizer := o.Authorizer
+	if authorizer == nil {
+		book, err := itsm.NewRoleBook()
+		if err != nil {
+			return nil, err
+		}
+		authorizer = book
+	}
+	var faults itsm.Faults
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"attempts", int64(o.Attempts)}, {"job_attempts", int64(o.JobAttempts)}, {"backoff", int64(o.Backoff)},
+		{"lease", int64(o.Lease)}, {"tick_limit", int64(o.TickLimit)}, {"poll", int64(o.Poll)},
+	} {
+		if n.value < 0 {
+			faults.Add(n.name, "is negative")
+		}
+	}
+	if err := faults.Err("engine options"); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		store:    store,
+		attempts: orDefault(o.Attempts, 20),
+		r: &registry{
+			clock: o.Clock, ids: o.IDs, authorizer: authorizer,
+			jobAttempts: orDefault(o.JobAttempts, 8),
+			backoff:     orDefault(o.Backoff, 10*time.Second),
+			lease:       orDefault(o.Lease, time.Minute),
+			tickLimit:   orDefault(o.TickLimit, 10_000),
+			poll:        orDefault(o.Poll, time.Second),
+			types:       map[string]itsm.EventType{},
+			reactions:   map[string][]Reaction{},
+			jobs:        map[string]JobHandler{},
+		},
+	}
+	return e, e.Use(own())
+}
+
+func orDefault[T int | time.Duration](v, d T) T {
+	if v == 0 {
+		return d
+	}
+	return v
+}
+
+// Module is what a practice, or a host's own record type, adds to an engine.
+type Module struct {
+	// Name tells one module from another.
+	Name string
+	// Tables are the tables that Migrate makes.
+	Tables []*storage.Schema
+	// Events are the payload types that it emits, so that stored events can be read back.
+	Events []itsm.EventType
+	// Reactions run in the transaction of the event.
+	Reactions []Reaction
+	// Jobs run what is due.
+	Jobs []JobHandler
+	// Subscribers are told of events after the commit.
+	Subscribers []Subscriber
+}
+
+// Use registers a module. It is ErrInvalid, with every fault, where a name is taken or the
+// engine has been used already: what runs must not change under it.
+func (e *Engine) Use(m Module) error {
+	r := e.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var faults itsm.Faults
+	if r.sealed.Load() {
+		faults.Add("module", "comes too late: the engine is in use")
+	}
+	faults.Key("name", m.Name)
+	if slices.Contains(r.modules, m.Name) {
+		faults.Addf("name", "%q is registered already", m.Name)
+	}
+	for i, s := range m.Tables {
+		taken := func(o *storage.Schema) bool { return o.Name() == s.Name() }
+		if slices.ContainsFunc(r.tables, taken) || slices.ContainsFunc(m.Tables[:i], taken) {
+			faults.Addf("tables", "%q is registered already", s.Name())
+		}
+	}
+	for _, t := range m.Events {
+		if t.Name == "" || t.Decode == nil {
+			faults.Add("events", "has one without name or decoder; make it by itsm.EventOf")
+		} else if _, ok := r.types[t.Name]; ok {
+			faults.Addf("events", "%q is registered already", t.Name)
+		}
+	}
+	for _, x := range m.Reactions {
+		if x.run == nil {
+			faults.Add("reactions", "has one that does nothing; make it by On or OnAny")
+		}
+	}
+	for _, j := range m.Jobs {
+		faults.Key("jobs.kind", j.kind)
+		if _, ok := r.jobs[j.kind]; ok || j.run == nil {
+			faults.Addf("jobs", "%q is registered already, or does nothing", j.kind)
+		}
+	}
+	for _, s := range m.Subscribers {
+		faults.Key("subscribers.name", s.Name)
+		taken := func(o Subscriber) bool { return o.Name == s.Name }
+		if slices.ContainsFunc(r.subscribers, taken) || s.Deliver == nil {
+			faults.Addf("subscribers", "%q is registered already, or does nothing", s.Name)
+		}
+	}
+	if err := faults.Err("module " + m.Name); err != nil {
+		return err
+	}
+	r.modules = append(r.modules, m.Name)
+	r.tables = append(r.tables, m.Tables...)
+	for _, t := range m.Events {
+		r.types[t.Name] = t
+	}
+	for _, x := range m.Reactions {
+		if x.event == "" {
+			r.any = append(r.any, x)
+		} else {
+			r.reactions[x.event] = append(r.reactions[x.event], x)
+		}
+	}
+	for _, j := range m.Jobs {
+		r.jobs[j.kind] = j
+		r.kinds = append(r.kinds, j.kind)
+	}
+	for _, s := range m.Subscribers {
+		r.subscribers = append(r.subscribers, s)
+		r.kinds = append(r.kinds, s.kind())
+	}
+	return nil
+}
+
+// seal ends registration: from now on the registry is only read, without a lock.
+func (e *Engine) seal() {
+	if !e.r.sealed.Load() {
+		e.r.mu.Lock()
+		e.r.sealed.Store(true)
+		e.r.mu.Unlock()
+	}
+}
+
+// In gives the engine over another store: one joined to the host's own transaction, or that of
+// an open unit. There it never runs a unit twice: that is for whoever opened the transaction.
+func (e *Engine) In(store storage.Store) *Engine {
+	return &Engine{store: store, attempts: 1, r: e.r}
+}
+
+// Store is the store the engine runs on.
+func (e *Engine) Store() storage.Store { return e.store }
+
+// Now is the engine's clock.
+func (e *Engine) Now() time.Time { return e.r.clock.Now() }
+
+// Authorizer says who may do what.
+func (e *Engine) Authorizer() itsm.Authorizer { return e.r.authorizer }
+
+// Schemas are the tables of all modules.
+func (e *Engine) Schemas() []*storage.Schema { return slices.Clone(e.r.tables) }
+
+// Migrate makes the tables of all modules, where the store needs that. It only adds, can be
+// repeated, and is safe from many processes at once.
+func (e *Engine) Migrate(ctx context.Context) error {
+	e.seal()
+	if m, ok := e.store.(storage.Migrator); ok {
+		return m.Migrate(ctx, e.r.tables...)
+	}
+	return nil
+}
+
+// Check says what Migrate has not made yet, or what in the store's settings would lose or
+// confuse data. It changes nothing.
+func (e *Engine) Check(ctx context.Context) error {
+	e.seal()
+	if m, ok := e.store.(storage.Migrator); ok {
+		return m.Check(ctx, e.r.tables...)
+	}
+	return nil
+}
+
+// View runs fn on a snapshot of the actor's tenant.
+func (e *Engine) View(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, r storage.Reader) error) error {
+	if err := actor.Validate(); err != nil {
+		return err
+	}
+	e.seal()
+	return e.store.View(ctx, []storage.Tenant{actor.Tenant}, fn)
+}
+
+// Update runs fn as one unit: what it puts and emits, and what the reactions to that put and
+// emit, is committed together or not at all. On a conflict fn is run again from its beginning,
+// a bounded number of times, so it has no effect but through the unit and what it sets anew at
+// each run. An error of fn is returned as it is.
+func (e *Engine) Update(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, u *Unit) error) error {
+	return e.update(ctx, actor, e.r.clock.Now(), itsm.Command{}, fn)
+}
+
+func (e *Engine) update(ctx context.Context, actor itsm.Actor, now time.Time, cmd itsm.Command, fn func(context.Context, *Unit) error) error {
+	if err := actor.Validate(); err != nil {
+		return err
+	}
+	e.seal()
+	if b, ok := e.store.(boundStore); ok {
+		return b.nested(ctx, e, actor, cmd, fn)
+	}
+	var hot string // the record that the last attempt lost
+	for attempt := 1; ; attempt++ {
+		err := e.store.Update(ctx, actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
+			if hot != "" {
+				// The losers of a race queue up instead of racing again.
+				if err := tx.Lock(ctx, hot); err != nil {
+					return err
+				}
+			}
+			u := newUnit(e, tx, actor, now, cmd)
+			if err := fn(ctx, u); err != nil {
+				return err
+			}
+			return u.finish(ctx)
+		})
+		if err == nil || attempt >= e.attempts || !again(err) {
+			return err
+		}
+		var at *storage.Error
+		if errors.As(err, &at) && at.Table != "" && errors.Is(at.Err, storage.ErrConflict) {
+			hot = fmt.Sprintf("record/%s/%s", at.Table, at.ID)
+			if len(hot) > storage.MaxKey {
+				hot = hot[:storage.MaxKey]
+			}
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// again says whether a unit that failed so can be run again from its beginning.
+func again(err error) bool {
+	var final *finalConflict
+	var lost *lostClaim
+	if errors.As(err, &final) || errors.As(err, &lost) {
+		return false
+	}
+	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrRetry)
+}
+
+// finalConflict is a conflict that another run cannot mend.
+type finalConflict struct{ err error }
+
+func (f *finalConflict) Error() string { return f.err.Error() }
+func (f *finalConflict) Unwrap() error { return f.err }

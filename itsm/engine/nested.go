@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Store is a store bound to this unit: a practice rebound to it by In runs its commands in the
+// same transaction, with the same event queue and instant, and reads what the unit wrote. A
+// nested command that fails after it has written fails the whole unit, also where its error is
+// not passed on; one that was refused before it wrote anything does not.
+func (u *Unit) Store() storage.Store { return boundStore{u} }
+
+type boundStore struct{ u *Unit }
+
+func (b boundStore) View(ctx context.Context, tenants []storage.Tenant, fn func(context.Context, storage.Reader) error) error {
+	if err := storage.CheckTenants(tenants); err != nil {
+		return err
+	}
+	if len(tenants) != 1 || tenants[0] != b.u.Tenant() {
+		return storage.Invalid("view inside a unit", "tenants", "must be the unit's tenant alone")
+	}
+	return fn(ctx, b.u)
+}
+
+func (b boundStore) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
+	if tenant != b.u.Tenant() {
+		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")
+	}
+	return fn(ctx, b.u)
+}
+
+func (b boundStore) Claim(context.Context, storage.Claim) ([]storage.Job, error) {
+	return nil, storage.Invalid("claim inside a unit", "claim", "is for the engine's Tick")
+}
+
+func (b boundStore) Close() error { return nil }
+
+// nested runs a command of the same or another practice inside an open unit.
+func (b boundStore) nested(ctx context.Context, e *Engine, actor itsm.Actor, cmd itsm.Command, fn func(context.Context, *Unit) error) error {
+	s := b.u.s
+	if actor.Tenant != b.u.Tenant() {
+		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")
+	}
+	written := s.writes
+	err := fn(ctx, &Unit{Tx: b.u.Tx, s: s, e: e, actor: actor, cmd: cmd})
+	if err != nil && s.writes != written {
+		b.u.Fail(err)
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Reaction is what a practice does, in the same transaction, about an event of its own or of
+// another practice. Its error fails the command that emitted the event.
+type Reaction struct {
+	event string // "" is every event
+	run   func(context.Context, *Unit, itsm.Event) error
+}
+
+// On makes a reaction to the events whose payload is an E, which is inferred from fn.
+func On[E itsm.Payload](fn func(ctx context.Context, u *Unit, e itsm.Event, payload E) error) Reaction {
+	var zero E
+	return Reaction{event: zero.EventType(), run: func(ctx context.Context, u *Unit, e itsm.Event) error {
+		return fn(ctx, u, e, e.Data.(E))
+	}}
+}
+
+// OnAny makes a reaction to every event, for those who read only what all events have: the
+// record, the action, the categories.
+func OnAny(fn func(ctx context.Context, u *Unit, e itsm.Event) error) Reaction {
+	return Reaction{run: fn}
+}
+
+// JobHandler runs the due jobs of one kind.
+type JobHandler struct {
+	kind string
+	run  func(context.Context, *Unit, storage.Job) error
+}
+
+// Due is a job that runs now.
+type Due struct {
+	// Key names the job within its kind.
+	Key string
+	// At is when it was due, which may be well before the unit's now.
+	At time.Time
+	// Attempt counts from 1.
+	Attempt int
+}
+
+// OnDue makes the handler of the jobs of a kind that Unit.Schedule wrote with a payload P. It
+// runs as a system actor of the kind's name, in a unit that commits together with the job's
+// completion: all of what it does, and once, or nothing. An error fails the attempt.
+func OnDue[P any](kind string, fn func(ctx context.Context, u *Unit, due Due, payload P) error) JobHandler {
+	return JobHandler{kind: kind, run: func(ctx context.Context, u *Unit, j storage.Job) error {
+		var p P
+		if len(j.Payload) > 0 {
+			if err := json.Unmarshal(j.Payload, &p); err != nil {
+				return storage.Invalid("job "+j.Kind, "payload", "cannot be read")
+			}
+		}
+		return fn(ctx, u, Due{Key: j.Key, At: j.Due, Attempt: j.Attempts}, p)
+	}}
+}
+
+// Subscriber is told of events after their commit, at least once each, and those of one record
+// in order. Deliver may be called again for an event it has had, when a process dies or a lease
+// ends: it de-duplicates by the event's ID. A delivery that keeps failing becomes a dead letter,
+// and the record's later events go on.
+type Subscriber struct {
+	// Name tells its deliveries from others'. Changing it makes it a new subscriber, which is
+	// told of what happens from then on.
+	Name string
+	// Types are the event types it is told of; empty is all.
+	Types []string
+	// Deliver is given each event. Its context ends with the lease.
+	Deliver func(ctx context.Context, e itsm.Event) error
+}
+
+func (s Subscriber) kind() string { return "deliver." + s.Name }

@@ -1,0 +1,326 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// maxEvents bounds what one unit may emit, so that reactions that set each other off end.
+const maxEvents = 10_000
+
+// Unit is one unit of work: a transaction in the actor's tenant. It is a [storage.Tx], so that
+// tables get, list and put through it, and what they put is compared with what was there and
+// becomes the field history of the record's next event. It is for one goroutine, and valid
+// until the function it was given to returns.
+type Unit struct {
+	storage.Tx
+	s     *unitState
+	e     *Engine
+	actor itsm.Actor
+	cmd   itsm.Command
+}
+
+// unitState is shared by a unit and those nested in it.
+type unitState struct {
+	tx      storage.Tx
+	now     time.Time
+	records map[recordKey]*recordState
+	order   []recordKey // in which records were put
+	queue   []itsm.Event
+	stored  []storage.Event
+	reacted int // how many of the queue the reactions have seen
+	writes  int
+	err     error // what makes the unit fail at its end whatever fn returns
+}
+
+type recordKey struct {
+	kind string
+	id   storage.ID
+}
+
+// recordState is what a unit knows of a record it read or put.
+type recordState struct {
+	before  storage.Row // as it was last read or put here
+	known   bool
+	version int64 // what it was put at in this unit, 0 when it was not
+	n       int   // events emitted at that version
+	changes []itsm.Change
+}
+
+func newUnit(e *Engine, tx storage.Tx, actor itsm.Actor, now time.Time, cmd itsm.Command) *Unit {
+	s := &unitState{tx: tx, now: now, records: map[recordKey]*recordState{}}
+	return &Unit{Tx: tx, s: s, e: e, actor: actor, cmd: cmd}
+}
+
+// Actor is who acts.
+func (u *Unit) Actor() itsm.Actor { return u.actor }
+
+// System is a system actor of the unit's tenant: whom a reaction acts as when it does what the
+// unit's actor need not be allowed to.
+func (u *Unit) System(name string) itsm.Actor { return itsm.SystemActor(u.Tenant(), name) }
+
+// Now is the unit's one instant, in UTC microseconds.
+func (u *Unit) Now() time.Time { return u.s.now }
+
+// NewID makes an id.
+func (u *Unit) NewID() storage.ID { return u.e.r.ids.New() }
+
+// Command is what the request carried: its key, version and reason.
+func (u *Unit) Command() itsm.Command { return u.cmd }
+
+// Authorize asks whether the unit's actor has the permission on the subject; nil asks for the
+// permission as such.
+func (u *Unit) Authorize(ctx context.Context, p itsm.Permission, s *itsm.Subject) error {
+	return u.e.r.authorizer.Authorize(ctx, u.actor, p, s)
+}
+
+func (u *Unit) record(k recordKey) *recordState {
+	r, ok := u.s.records[k]
+	if !ok {
+		r = &recordState{}
+		u.s.records[k] = r
+	}
+	return r
+}
+
+// Get reads a record and remembers it, so that a Put knows what it changes.
+func (u *Unit) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	row, err := u.s.tx.Get(ctx, s, tenant, id)
+	if err == nil {
+		r := u.record(recordKey{s.Name(), id})
+		r.before, r.known = row, true
+	}
+	return row, err
+}
+
+// Put writes a record with the unit's instant as its time, and keeps what changed for the
+// record's next event. A record that is put without an event gets the event [Changed].
+func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+	k := recordKey{s.Name(), row.ID}
+	r := u.record(k)
+	if row.Version == 0 {
+		if row.Created.IsZero() {
+			row.Created = u.s.now
+		}
+	} else if !r.known || len(r.before.Columns) != len(row.Columns) {
+		before, err := u.s.tx.Get(ctx, s, u.Tenant(), row.ID)
+		if err != nil {
+			return conflictIfGone(err, s, row.ID)
+		}
+		r.before, r.known = before, true
+	}
+	row.Updated = u.s.now
+	creates := row.Version == 0
+	if err := u.s.tx.Put(ctx, s, row); err != nil {
+		return err
+	}
+	u.s.writes++
+	if !creates {
+		changes, err := compare(s, &r.before, row)
+		if err != nil {
+			return err
+		}
+		r.changes = merge(r.changes, changes)
+	}
+	if r.version == 0 {
+		u.s.order = append(u.s.order, k)
+	}
+	r.before, r.known = *row, true
+	r.version, r.n = row.Version, 0
+	return nil
+}
+
+// conflictIfGone makes a record that vanished since it was read a conflict.
+func conflictIfGone(err error, s *storage.Schema, id storage.ID) error {
+	if err == nil {
+		return nil
+	}
+	return &storage.Error{Op: "put", Table: s.Name(), ID: id, Err: storage.ErrConflict, Cause: err}
+}
+
+// Delete removes a record; its history stays, ended by the event [Deleted].
+func (u *Unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	k := recordKey{s.Name(), id}
+	r := u.record(k)
+	if !r.known {
+		row, err := u.s.tx.Get(ctx, s, u.Tenant(), id)
+		if err != nil {
+			return err
+		}
+		r.before, r.known = row, true
+	}
+	if err := u.s.tx.Delete(ctx, s, id, version); err != nil {
+		return err
+	}
+	u.s.writes++
+	changes, err := compare(s, &r.before, &storage.Row{Columns: make([]any, len(r.before.Columns)), Body: []byte("{}")})
+	if err != nil {
+		return err
+	}
+	r.changes = merge(r.changes, changes)
+	r.version, r.n, r.known = version+1, 0, false
+	u.Emit(itsm.Event{Kind: k.kind, Record: k.id, Action: "delete", Data: Deleted{}})
+	return nil
+}
+
+// Append is refused: events are emitted.
+func (u *Unit) Append(context.Context, ...storage.Event) error {
+	return storage.Invalid("unit", "append", "is not for practices; use Emit")
+}
+
+// Finish is refused: the engine finishes the jobs that it claimed.
+func (u *Unit) Finish(context.Context, storage.Job, storage.Outcome) error {
+	return storage.Invalid("unit", "finish", "is not for practices; the engine does it")
+}
+
+// Emit adds an event about a record that was put in this unit. The engine fills in what is the
+// unit's: tenant, id, place, the instant and the actor where the event names none, the reason
+// of the command, and the field history since the record's last event. Reactions see it when the
+// command's function has returned, in the order of emission.
+//
+// An event about a record that the unit has not put, or without a payload, is a fault of the
+// program and fails the unit.
+func (u *Unit) Emit(e itsm.Event) {
+	s := u.s
+	r, ok := s.records[recordKey{e.Kind, e.Record}]
+	switch {
+	case e.Data == nil:
+		u.Fail(storage.Invalid("event", "data", "is missing"))
+		return
+	case !ok || r.version == 0:
+		u.Fail(storage.Invalid("event "+e.Data.EventType(), "record", fmt.Sprintf("%s %s was not put in this unit", e.Kind, e.Record)))
+		return
+	case len(s.queue) >= maxEvents:
+		u.Fail(storage.Invalid("unit", "events", fmt.Sprintf("are more than %d; do reactions set each other off?", maxEvents)))
+		return
+	}
+	e.Tenant = u.Tenant()
+	e.ID = u.NewID()
+	e.Version, e.N = r.version, r.n
+	e.Type = e.Data.EventType()
+	e.Recorded = s.now
+	if e.At.IsZero() {
+		e.At = s.now
+	}
+	e.At = storage.Instant(e.At)
+	if e.Actor == "" {
+		e.Actor, e.ActorName, e.System = u.actor.ID, u.actor.Name, u.actor.System
+	}
+	if e.Reason == "" {
+		e.Reason = u.cmd.Reason
+	}
+	e.Changes, r.changes = r.changes, nil
+	r.n++
+	s.queue = append(s.queue, e)
+}
+
+// Fail makes the unit fail at its end, whatever else happens; the first error stands.
+func (u *Unit) Fail(err error) {
+	if u.s.err == nil {
+		u.s.err = err
+	}
+}
+
+// Task is a job to be scheduled.
+type Task struct {
+	// Kind is that of a registered handler.
+	Kind string
+	// Key names the job within its kind; scheduling it again replaces it.
+	Key string
+	// Subject groups jobs that run one at a time in due order: usually the record's kind and
+	// id. Empty waits for no other.
+	Subject string
+	// Due is when it runs at the earliest.
+	Due time.Time
+	// Payload is what the handler is given, as JSON.
+	Payload any
+}
+
+// Schedule writes a job in this unit: it exists when the unit commits.
+func (u *Unit) Schedule(ctx context.Context, t Task) error {
+	if _, ok := u.e.r.jobs[t.Kind]; !ok {
+		return storage.Invalid("task", "kind", fmt.Sprintf("%q has no handler", t.Kind))
+	}
+	var payload []byte
+	if t.Payload != nil {
+		var err error
+		if payload, err = json.Marshal(t.Payload); err != nil {
+			return storage.Invalid("task "+t.Kind, "payload", "cannot be written as JSON")
+		}
+	}
+	u.s.writes++
+	return u.s.tx.Enqueue(ctx, storage.Job{Kind: t.Kind, Key: t.Key, Subject: t.Subject, Due: storage.Instant(t.Due), Payload: payload})
+}
+
+// Cancel removes a job that is moot; none there is no error.
+func (u *Unit) Cancel(ctx context.Context, kind, key string) error {
+	u.s.writes++
+	return u.s.tx.Cancel(ctx, kind, key)
+}
+
+// finish runs the reactions until none is left, and writes the log and the deliveries.
+func (u *Unit) finish(ctx context.Context) error {
+	s := u.s
+	for {
+		for s.reacted < len(s.queue) && s.err == nil {
+			e := s.queue[s.reacted]
+			s.reacted++
+			for _, list := range [2][]Reaction{u.e.r.reactions[e.Type], u.e.r.any} {
+				for _, x := range list {
+					if err := x.run(ctx, u, e); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		if s.err != nil {
+			return s.err
+		}
+		u.changed()
+		if s.reacted == len(s.queue) {
+			break
+		}
+	}
+	if len(s.queue) == 0 {
+		return nil
+	}
+	stored := make([]storage.Event, len(s.queue))
+	for i, e := range s.queue {
+		envelope, err := e.Envelope()
+		if err != nil {
+			return err
+		}
+		stored[i] = storage.Event{Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N, ID: e.ID, Type: e.Type, At: e.At, Envelope: envelope}
+	}
+	if err := s.tx.Append(ctx, stored...); err != nil {
+		return err
+	}
+	return u.deliver(ctx)
+}
+
+// changed emits Changed for each record that was put without an event.
+func (u *Unit) changed() {
+	for _, k := range u.s.order {
+		if r := u.s.records[k]; r.version > 0 && r.n == 0 {
+			u.Emit(itsm.Event{Kind: k.kind, Record: k.id, Data: Changed{}})
+		}
+	}
+}
+
+// Changed is the payload of the event of a record that was put and about which nothing else
+// was emitted, so that no change is without an entry in the log.
+type Changed struct{}
+
+// EventType is record.changed.v1.
+func (Changed) EventType() string { return "record.changed.v1" }
+
+// Deleted is the payload of the last event of a record, which its history outlives.
+type Deleted struct{}
+
+// EventType is record.deleted.v1.
+func (Deleted) EventType() string { return "record.deleted.v1" }

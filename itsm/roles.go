@@ -1,0 +1,258 @@
+// This file holds the roles that the library ships.
+
+package itsm
+
+// The names of the roles that [StandardRoles] has.
+const (
+	RoleServiceDeskAnalyst   RoleName = "service_desk_analyst"
+	RoleSupportSpecialist    RoleName = "support_specialist"
+	RoleIncidentManager      RoleName = "incident_manager"
+	RoleMajorIncidentManager RoleName = "major_incident_manager"
+	RoleProblemManager       RoleName = "problem_manager"
+	RoleChangeManager        RoleName = "change_manager"
+	RoleKnowledgeManager     RoleName = "knowledge_manager"
+	RoleServiceLevelManager  RoleName = "service_level_manager"
+	RoleAssetManager         RoleName = "asset_manager"
+	RoleConfigurationManager RoleName = "configuration_manager"
+	RoleChangeImplementer    RoleName = "change_implementer"
+	RoleChangeAuthority      RoleName = "change_authority"
+	RoleProcessOwner         RoleName = "process_owner"
+	RoleServiceOwner         RoleName = "service_owner"
+	RoleITServiceManager     RoleName = "it_service_manager"
+	RoleRequester            RoleName = "requester"
+	RoleProviderTechnician   RoleName = "provider_technician"
+	RoleAuditor              RoleName = "auditor"
+)
+
+// on grants actions on a kind, in the scopes.
+func on(kind string, where []Scope, actions ...string) []Grant {
+	grants := make([]Grant, len(actions))
+	for i, action := range actions {
+		grants[i] = Grant{Permission: Permission(kind + "." + action), Scopes: where}
+	}
+	return grants
+}
+
+func join(lists ...[]Grant) []Grant {
+	var all []Grant
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// StandardRoles gives the roles that the library ships, a fresh copy each time: a host takes
+// them as they are, or changes and extends them before it makes a [RoleBook]. The manager of
+// a practice may do everything in it, see its restricted records too; others get what their
+// work needs. Whoever may act on a record may read it.
+func StandardRoles() []Role {
+	own := []Scope{ScopeRequester}
+	mine := []Scope{ScopeGroup, ScopeAssignee}
+	var all []Scope
+
+	// What everyone who works in IT may look at.
+	look := join(
+		on("incident", all, "read", "read_internal"),
+		on("problem", all, "read", "read_internal"),
+		on("change", all, "read", "read_internal"),
+		on("request", all, "read", "read_internal"),
+		on("knowledge", all, "read", "read_internal", "comment", "flag"),
+		on("sla", all, "read"),
+		on("ci", all, "read"),
+		on("asset", all, "read"),
+		on("task", all, "read", "read_internal"),
+		on("service", all, "read"),
+	)
+	// What a person does with the work that is theirs or their group's.
+	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
+		"reply", "resolve", "reopen", "acknowledge", "restore", "note", "classify", "edit", "do"}
+	workTask := []string{"accept", "start", "reassign", "hold", "resume", "complete", "fail", "note", "edit", "do"}
+	workRequest := []string{"assign", "reassign", "fulfil", "hold", "resume", "reply", "note", "edit", "do"}
+
+	roles := []Role{
+		{
+			Name: RoleServiceDeskAnalyst, Title: "Service desk analyst",
+			Purpose: "First contact for users: logs, classifies, routes and resolves incidents, and handles requests.",
+			Grants: join(look,
+				on("incident", all, append([]string{"log", "assign", "confirm", "cancel", "follow_up", "restrict"}, workIncident...)...),
+				on("request", all, append([]string{"submit", "request_for", "confirm", "dispute", "withdraw"}, workRequest...)...),
+				on("problem", all, "register", "note"),
+				on("change", all, "draft", "note"),
+				on("knowledge", all, "draft", "revise", "link"),
+				on("task", all, "assign"),
+				on("task", mine, workTask...),
+			),
+		},
+		{
+			Name: RoleSupportSpecialist, Title: "Support specialist",
+			Purpose: "Second and third line: resolves what is assigned to the own group, analyses problems and drafts changes.",
+			Grants: join(look,
+				on("incident", all, "log", "note", "follow_up"),
+				on("incident", mine, append([]string{"assign"}, workIncident...)...),
+				on("request", all, "note"),
+				on("request", mine, workRequest...),
+				on("problem", all, "register", "note"),
+				on("problem", mine, "accept", "analyse", "identify_cause", "record_workaround", "plan_fix", "fix_verified",
+					"fix_failed", "hold", "resume", "assign", "reassign", "edit", "do"),
+				on("change", all, "draft", "note"),
+				on("change", mine, "submit", "edit", "cancel", "reschedule", "do"),
+				on("knowledge", all, "draft", "revise", "submit", "link"),
+				on("ci", all, "propose"),
+				on("task", mine, append([]string{"assign"}, workTask...)...),
+			),
+		},
+		{
+			Name: RoleIncidentManager, Title: "Incident manager",
+			Purpose: "Answers for the incident practice: every incident, its priority, its restriction and its import.",
+			Grants: join(look,
+				on("incident", all, "*"), on("task", all, "*"),
+				on("problem", all, "register", "note"),
+				on("change", all, "draft", "note"),
+				on("knowledge", all, "draft", "revise", "submit", "link"),
+				on("sla", all, "explain"),
+			),
+		},
+		{
+			Name: RoleMajorIncidentManager, Title: "Major incident manager",
+			Purpose: "Declares and leads major incidents, and drafts the emergency changes that end them.",
+			Grants: join(look,
+				on("incident", all, "*"), on("task", all, "*"),
+				on("problem", all, "register", "note"),
+				on("change", all, "draft", "submit", "note", "edit"),
+				on("sla", all, "explain"),
+			),
+		},
+		{
+			Name: RoleProblemManager, Title: "Problem manager",
+			Purpose: "Answers for problems and known errors, accepted risks included.",
+			Grants: join(look,
+				on("problem", all, "*"), on("task", all, "*"),
+				on("incident", all, "note"),
+				on("change", all, "draft", "submit", "note"),
+				on("knowledge", all, "draft", "revise", "submit", "link"),
+			),
+		},
+		{
+			Name: RoleChangeManager, Title: "Change manager",
+			Purpose: "Answers for the flow of changes: assessment, schedule, freezes, models and review. Approving is the change authority's.",
+			Grants: join(look,
+				on("change", all, "draft", "submit", "assess", "return", "reject", "reschedule", "start", "complete",
+					"close", "cancel", "hold", "release", "record_retrospectively", "override_freeze", "override_risk",
+					"convene", "define_model", "suspend_template", "assign", "reassign", "edit", "note", "do",
+					"import", "restrict", "see_restricted"),
+				on("task", all, "*"),
+				on("problem", all, "note"), on("incident", all, "note"),
+			),
+		},
+		{
+			Name: RoleKnowledgeManager, Title: "Knowledge manager",
+			Purpose: "Answers for articles: their review, publication and retirement.",
+			Grants:  join(look, on("knowledge", all, "*")),
+		},
+		{
+			Name: RoleServiceLevelManager, Title: "Service level manager",
+			Purpose: "Negotiates and defines service levels, and reports on them.",
+			Grants: join(look,
+				on("sla", all, "*"),
+				on("service", all, "edit"),
+				on("incident", all, "note"), on("request", all, "note"),
+			),
+		},
+		{
+			Name: RoleAssetManager, Title: "Asset manager",
+			Purpose: "Answers for assets, licences and contracts from purchase to disposal.",
+			Grants: join(look,
+				on("asset", all, "*"),
+				on("ci", all, "propose"),
+				on("request", mine, workRequest...),
+				on("task", mine, workTask...),
+			),
+		},
+		{
+			Name: RoleConfigurationManager, Title: "Configuration manager",
+			Purpose: "Answers for configuration items, their relations, baselines and reconciliation.",
+			Grants: join(look,
+				on("ci", all, "*"),
+				on("asset", all, "edit"),
+				on("change", all, "note"),
+				on("task", mine, workTask...),
+			),
+		},
+		{
+			Name: RoleChangeImplementer, Title: "Change implementer",
+			Purpose: "Carries out the changes and tasks that are assigned to the own group.",
+			Grants: join(look,
+				on("change", all, "note"),
+				on("change", mine, "start", "complete", "reschedule", "edit", "do"),
+				on("ci", all, "propose"),
+				on("task", mine, workTask...),
+			),
+		},
+		{
+			Name: RoleChangeAuthority, Title: "Change authority",
+			Purpose: "Authorises changes: approves, returns and rejects.",
+			Grants:  join(look, on("change", all, "approve", "return", "reject", "note")),
+		},
+		{
+			Name: RoleProcessOwner, Title: "Process owner",
+			Purpose: "Answers for how practices work: models, policies and definitions, not the daily records.",
+			Grants: join(look,
+				on("change", all, "define_model", "suspend_template"),
+				on("knowledge", all, "define"),
+				on("sla", all, "explain"),
+				on("incident", all, "define"), on("problem", all, "define"), on("request", all, "define"),
+				on("task", all, "define"),
+			),
+		},
+		{
+			Name: RoleServiceOwner, Title: "Service owner",
+			Purpose: "Answers for a service: its offerings, its service levels, and approval of what concerns it.",
+			Grants: join(look,
+				on("service", all, "define", "edit", "offer", "entitle", "publish", "suspend", "retire"),
+				on("sla", all, "define", "explain"),
+				on("change", all, "approve", "return", "reject", "note"),
+				on("request", all, "approve", "reject", "note"),
+				on("problem", all, "accept_risk", "note"),
+				on("incident", all, "note"),
+			),
+		},
+		{
+			Name: RoleITServiceManager, Title: "IT service manager",
+			Purpose: "Answers for all practices and may do everything.",
+			Grants:  []Grant{{Permission: "*"}},
+		},
+		{
+			Name: RoleRequester, Title: "Requester",
+			Purpose: "A user of the services: reports, requests and follows the own records, and reads published articles.",
+			Grants: join(
+				on("incident", own, "log", "read", "reply", "reopen", "confirm", "cancel", "follow_up"),
+				on("request", own, "submit", "read", "reply", "confirm", "dispute", "withdraw"),
+				on("knowledge", all, "read", "comment"),
+				on("service", all, "read"),
+				on("asset", own, "read"),
+			),
+		},
+		{
+			Name: RoleProviderTechnician, Title: "Provider technician",
+			Purpose: "A supplier's or service provider's engineer: works on what is assigned to the own group, and sees no more.",
+			Grants: join(
+				on("incident", mine, append([]string{"read", "read_internal"}, workIncident...)...),
+				on("request", mine, append([]string{"read", "read_internal"}, workRequest...)...),
+				on("problem", mine, "read", "read_internal", "analyse", "record_workaround", "note"),
+				on("change", mine, "read", "read_internal", "start", "complete", "note"),
+				on("task", mine, append([]string{"read", "read_internal"}, workTask...)...),
+				on("ci", all, "read"), on("service", all, "read"), on("knowledge", all, "read"),
+			),
+		},
+		{
+			Name: RoleAuditor, Title: "Auditor",
+			Purpose: "Reads everything, internal notes and restricted records included, and changes nothing.",
+			Grants:  []Grant{{Permission: "*.read"}, {Permission: "*.read_internal"}, {Permission: "*.see_restricted"}},
+		},
+	}
+	// Roles share the lists above; a host that changes one role must not change another.
+	for i := range roles {
+		roles[i] = copyRole(roles[i])
+	}
+	return roles
+}

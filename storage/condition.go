@@ -1,0 +1,329 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Op is what a [Condition] asks.
+type Op string
+
+const (
+	// All holds for every row; it is the zero Op.
+	All Op = ""
+	// Equal holds where the column has the one value.
+	Equal Op = "equal"
+	// In holds where the column has one of the values; with none it holds nowhere.
+	In Op = "in"
+	// Below, AtMost, Above and AtLeast compare the column with the one value.
+	Below   Op = "below"
+	AtMost  Op = "at_most"
+	Above   Op = "above"
+	AtLeast Op = "at_least"
+	// Null holds where the column is NULL.
+	Null Op = "null"
+	// Prefix holds where the text begins with the one value, byte by byte.
+	Prefix Op = "prefix"
+	// And holds where all of Of hold, Or where one of them does, Not where its one does not.
+	And Op = "and"
+	Or  Op = "or"
+	Not Op = "not"
+)
+
+// Condition is a filter as data: an adapter makes it into its query language, [Condition.Match]
+// evaluates it in memory, and its JSON form stands in policies. Logic has two values: a
+// comparison with NULL does not hold, so its Not does. An adapter over SQL sees to that.
+//
+// Values are string, int64 or bool, as the column's [Kind] says; a Time is int64 microseconds.
+type Condition struct {
+	Op     Op          `json:"op,omitempty"`
+	Column string      `json:"column,omitempty"`
+	Values []any       `json:"values,omitempty"`
+	Of     []Condition `json:"of,omitempty"`
+}
+
+// The bounds of a condition, so that one from outside cannot exhaust an engine.
+const (
+	// MaxConditionDepth is how deep And, Or and Not may be nested.
+	MaxConditionDepth = 16
+	// MaxConditionValues is how many values a whole condition may have.
+	MaxConditionValues = 1000
+)
+
+// UnmarshalJSON reads the JSON form. Numbers must be integers of 64 bits. It does not know the
+// table: use Check before the condition meets a store.
+func (c *Condition) UnmarshalJSON(raw []byte) error {
+	type plain Condition
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	dec.DisallowUnknownFields()
+	var p plain
+	if err := dec.Decode(&p); err != nil {
+		return &ValidationError{Subject: "condition", Faults: []Fault{{Field: "json", Problem: "is not a condition: " + err.Error()}}}
+	}
+	for i, v := range p.Values {
+		switch v := v.(type) {
+		case json.Number:
+			n, err := strconv.ParseInt(v.String(), 10, 64)
+			if err != nil {
+				return Invalid("condition", "values", "has a number that is not a 64-bit integer")
+			}
+			p.Values[i] = n
+		case string, bool:
+		default:
+			return Invalid("condition", "values", "has one that is neither text, integer nor boolean")
+		}
+	}
+	*c = Condition(p)
+	return nil
+}
+
+// Check reports every fault of the condition against a schema at once: unknown operators and
+// columns, values of the wrong number or kind, too deep or too large. The error is a
+// *ValidationError.
+func (c Condition) Check(s *Schema) error {
+	var faults []Fault
+	values := 0
+	c.check(s, 1, &values, &faults)
+	if values > MaxConditionValues {
+		faults = append(faults, Fault{Field: "values", Problem: fmt.Sprintf("are %d in all; at most %d are allowed", values, MaxConditionValues)})
+	}
+	if len(faults) > 0 {
+		return &ValidationError{Subject: "condition on " + s.name, Faults: faults}
+	}
+	return nil
+}
+
+func (c Condition) check(s *Schema, depth int, values *int, faults *[]Fault) {
+	fault := func(field, problem string) {
+		if len(*faults) < 20 {
+			*faults = append(*faults, Fault{Field: field, Problem: problem})
+		}
+	}
+	if depth > MaxConditionDepth {
+		fault("of", fmt.Sprintf("is nested deeper than %d", MaxConditionDepth))
+		return
+	}
+	*values += len(c.Values)
+	switch c.Op {
+	case All:
+		if c.Column != "" || len(c.Values) > 0 || len(c.Of) > 0 {
+			fault("op", "is empty, but there is something to compare")
+		}
+		return
+	case And, Or, Not:
+		if c.Column != "" || len(c.Values) > 0 {
+			fault("op", fmt.Sprintf("%s takes conditions, not a column or values", c.Op))
+		}
+		if c.Op == Not && len(c.Of) != 1 {
+			fault("of", fmt.Sprintf("of not must be one condition; there are %d", len(c.Of)))
+		}
+		for _, sub := range c.Of {
+			sub.check(s, depth+1, values, faults)
+		}
+		return
+	case Equal, Below, AtMost, Above, AtLeast, Prefix:
+		if len(c.Values) != 1 {
+			fault(c.Column, fmt.Sprintf("%s takes one value; there are %d", c.Op, len(c.Values)))
+		}
+	case Null:
+		if len(c.Values) != 0 {
+			fault(c.Column, "null takes no values")
+		}
+	case In:
+	default:
+		fault("op", fmt.Sprintf("%s is unknown", quoted(string(c.Op))))
+		return
+	}
+	if len(c.Of) > 0 {
+		fault("op", fmt.Sprintf("%s takes no conditions", c.Op))
+	}
+	col, ok := s.Column(c.Column)
+	if !ok {
+		fault("column", fmt.Sprintf("%s is not a column of %s", quoted(c.Column), s.name))
+		return
+	}
+	if c.Op == Prefix && col.Kind != Text {
+		fault(c.Column, "is not text, so it has no prefix")
+	}
+	for _, v := range c.Values {
+		if problem := checkValue(col.Kind, v); problem != "" {
+			fault(c.Column, problem)
+		}
+	}
+}
+
+// quoted gives a short quoted form of text from outside for an error message.
+func quoted(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// checkValue says what is wrong with a value for a column of the kind, or "".
+func checkValue(k Kind, v any) string {
+	switch v := v.(type) {
+	case string:
+		if k != Text {
+			return fmt.Sprintf("takes %s values, not text", k)
+		}
+		return checkText(v)
+	case int64:
+		if k != Int && k != Time {
+			return fmt.Sprintf("takes %s values, not a number", k)
+		}
+	case bool:
+		if k != Bool {
+			return fmt.Sprintf("takes %s values, not a boolean", k)
+		}
+	default:
+		return fmt.Sprintf("takes %s values, not %T", k, v)
+	}
+	return ""
+}
+
+// checkText says why text cannot stand in a column, or "".
+func checkText(s string) string {
+	switch {
+	case !utf8.ValidString(s):
+		return "is not valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return "holds a NUL character"
+	case len(s) > MaxText && utf8.RuneCountInString(s) > MaxText:
+		return fmt.Sprintf("is longer than %d characters", MaxText)
+	}
+	return ""
+}
+
+// Match evaluates the condition; get gives the value of a column as a [Row] has it, nil for
+// NULL. A condition that Check would refuse may match anything.
+func (c Condition) Match(get func(column string) any) bool {
+	switch c.Op {
+	case All:
+		return true
+	case And:
+		for _, sub := range c.Of {
+			if !sub.Match(get) {
+				return false
+			}
+		}
+		return true
+	case Or:
+		return slices.ContainsFunc(c.Of, func(sub Condition) bool { return sub.Match(get) })
+	case Not:
+		return len(c.Of) == 1 && !c.Of[0].Match(get)
+	}
+	return matchLeaf(c.Op, get(c.Column), c.Values)
+}
+
+func matchLeaf(op Op, v any, values []any) bool {
+	if op == Null {
+		return v == nil
+	}
+	if v == nil {
+		return false
+	}
+	if op == In {
+		return slices.Contains(values, v)
+	}
+	if len(values) != 1 {
+		return false
+	}
+	switch op {
+	case Equal:
+		return v == values[0]
+	case Prefix:
+		s, ok1 := v.(string)
+		p, ok2 := values[0].(string)
+		return ok1 && ok2 && strings.HasPrefix(s, p)
+	}
+	if values[0] == nil {
+		return false
+	}
+	d := Compare(v, values[0])
+	switch op {
+	case Below:
+		return d < 0
+	case AtMost:
+		return d <= 0
+	case Above:
+		return d > 0
+	case AtLeast:
+		return d >= 0
+	}
+	return false
+}
+
+// Compare orders two values of one column: text byte by byte, numbers, false before true, and
+// NULL before everything. Values of different types are ordered by their type, so that it is
+// an order whatever it is given.
+func Compare(a, b any) int {
+	switch x := a.(type) {
+	case string:
+		if y, ok := b.(string); ok {
+			return strings.Compare(x, y)
+		}
+	case int64:
+		if y, ok := b.(int64); ok {
+			return cmp.Compare(x, y)
+		}
+	case bool:
+		if y, ok := b.(bool); ok {
+			switch {
+			case x == y:
+				return 0
+			case y:
+				return -1
+			}
+			return 1
+		}
+	}
+	return cmp.Compare(rank(a), rank(b))
+}
+
+func rank(v any) int {
+	switch v.(type) {
+	case nil:
+		return 0
+	case bool:
+		return 1
+	case int64:
+		return 2
+	case string:
+		return 3
+	}
+	return 4
+}
+
+// canonical appends an unambiguous form of the condition, for a cursor to be bound to.
+func (c Condition) canonical(b []byte) []byte {
+	b = append(b, '(')
+	b = strconv.AppendQuote(b, string(c.Op))
+	b = strconv.AppendQuote(b, c.Column)
+	for _, v := range c.Values {
+		b = appendValue(b, v)
+	}
+	for _, sub := range c.Of {
+		b = sub.canonical(b)
+	}
+	return append(b, ')')
+}
+
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return strconv.AppendQuote(b, v)
+	case int64:
+		return append(strconv.AppendInt(b, v, 10), ',')
+	case bool:
+		return append(strconv.AppendBool(b, v), ',')
+	}
+	return append(b, "null,"...)
+}

@@ -1,0 +1,364 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps records, their events and what is due, each within one tenant. An adapter is
+// these four methods and those of [Tx]; it knows no practice, and a new kind of record costs
+// it nothing. Package storagetest holds every promise made here as a case.
+//
+// A store is safe for any number of goroutines.
+type Store interface {
+	// View runs fn on a snapshot of the named tenants: it sees what was committed before it
+	// began, nothing that is committed later, and no other tenant. Without a tenant, with one
+	// twice or with one that CheckKey refuses it is ErrInvalid.
+	//
+	// With the context that an Update gave its fn, View reads inside that open unit instead,
+	// its own writes included, provided the tenant is the unit's and no other.
+	View(ctx context.Context, tenants []Tenant, fn func(ctx context.Context, r Reader) error) error
+
+	// Update runs fn in one transaction in the tenant and commits when fn returns nil: all of
+	// it or, when fn or the commit fails or panics, none of it. A unit reads its own writes.
+	// Two units may interleave; versions and Lock keep them from harm.
+	//
+	// fn may be run more than once, when the store must prepare something first: it has no
+	// effect outside the Tx but on what it sets anew at each run. Update itself never runs fn
+	// again after a conflict: it returns ErrConflict or ErrRetry, and ErrUnknownOutcome where
+	// the connection was lost in the commit. With the context that another Update of the same
+	// store gave its fn, it is ErrInvalid: use the Tx at hand.
+	Update(ctx context.Context, tenant Tenant, fn func(ctx context.Context, tx Tx) error) error
+
+	// Claim takes jobs that are due, of any tenant, for this worker alone until the lease
+	// ends, and adds one to their attempts. Tenants with much due do not starve the others:
+	// a claim takes from as many tenants as it can before it takes more from one. Of one
+	// tenant and subject it takes only the job that is due first, and none while another is
+	// claimed. No jobs is no error.
+	Claim(ctx context.Context, c Claim) ([]Job, error)
+
+	// Close lets go of what the store opened itself. A store that was given an open database
+	// leaves it open.
+	Close() error
+}
+
+// Reader reads within the tenants of a View, or the one tenant of an Update. It is valid until
+// the function that it was given to returns, and for one goroutine.
+type Reader interface {
+	// Tenants are those that can be read, never none.
+	Tenants() []Tenant
+
+	// Get gives a whole record. A record that is not there, or in a tenant that cannot be read
+	// here, is ErrNotFound.
+	Get(ctx context.Context, s *Schema, tenant Tenant, id ID) (Row, error)
+
+	// Query gives one page in the order asked for; ties stand by tenant and id, in the
+	// direction of the last column of the order. The query has passed CheckQuery.
+	Query(ctx context.Context, s *Schema, q RowQuery) ([]Row, error)
+
+	// Count counts the rows that meet the condition: one Group for each combination of values
+	// of the columns that there is, in the order of these values; without columns one Group,
+	// of 0 too. The condition and the columns have been checked.
+	Count(ctx context.Context, s *Schema, where Condition, by []string) ([]Group, error)
+
+	// Events reads the event log in the order of [EventPosition].
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+
+	// Jobs lists jobs, dead letters too, in the order of tenant, kind and key.
+	Jobs(ctx context.Context, q JobQuery) ([]Job, error)
+
+	// CursorKey is the secret with which cursors are authenticated: at least 32 bytes, the same
+	// for every process that opens the store, made once.
+	CursorKey(ctx context.Context) ([]byte, error)
+}
+
+// Tx reads and writes within the one tenant of an Update.
+type Tx interface {
+	Reader
+
+	// Tenant is the one tenant.
+	Tenant() Tenant
+
+	// Put writes a record. row.Version is the version it was read at; 0 creates it. Where the
+	// stored version is another, where it exists already or is gone, it is ErrConflict (an
+	// *Error that names table and id), and the unit can still be used. It sets row.Version to
+	// the new one, row.Tenant to the unit's tenant, and row.Layout to the schema's. The times are
+	// the caller's, truncated to microseconds.
+	Put(ctx context.Context, s *Schema, row *Row) error
+
+	// Delete removes a record of that version: ErrConflict where it has another, ErrNotFound
+	// where there is none. Its events stay.
+	Delete(ctx context.Context, s *Schema, id ID, version int64) error
+
+	// Append adds to the event log. An event's place (kind, record, version, n) is taken once:
+	// a second event there is ErrConflict.
+	Append(ctx context.Context, events ...Event) error
+
+	// Enqueue writes jobs. A job of the same kind and key that is there already is replaced:
+	// its attempts start again, a dead one lives again, and its generation rises, so that a
+	// worker that has it claimed will not remove it. With Keep set, an existing job that is not
+	// dead keeps its due time and payload: only its generation rises.
+	Enqueue(ctx context.Context, jobs ...Job) error
+
+	// Cancel removes a job, claimed or not; none there is no error. A worker that had it
+	// claimed gets ErrConflict from Finish.
+	Cancel(ctx context.Context, kind, key string) error
+
+	// Finish ends a claim within this unit, so that the effect of a job and its completion
+	// commit together. It is ErrConflict where the claim is no longer this worker's: the lease
+	// ended and another has it, it was cancelled, or finished.
+	Finish(ctx context.Context, claimed Job, o Outcome) error
+
+	// Lock waits until no other unit of this tenant holds the name, and holds it to the end of
+	// the unit. Locking a name twice in a unit does nothing more. A wait that would be for ever
+	// is ErrRetry.
+	Lock(ctx context.Context, name string) error
+
+	// Next gives a number that no other call for this tenant and sequence has had or will
+	// have, from 1 upward. Numbers of units that fail, and some at a restart, are never used;
+	// their order is not the order of commits.
+	Next(ctx context.Context, sequence string) (int64, error)
+}
+
+// RowQuery asks for a page of rows.
+type RowQuery struct {
+	Where Condition
+	Order []Order
+	// After is the place of the last row of the page before, nil for the first page.
+	After *Position
+	// Limit is at least 1 and at most MaxLimit.
+	Limit int
+	// Bodies asks for the bodies too.
+	Bodies bool
+}
+
+// MaxLimit is the greatest number of rows of one page.
+const MaxLimit = 1000
+
+// Position is a row's place in an order: its values in the order's columns, and what breaks
+// the ties.
+type Position struct {
+	Values []any
+	Tenant Tenant
+	ID     ID
+}
+
+// Group is a count of rows that have the same values in the columns counted by.
+type Group struct {
+	Values []any
+	Count  int64
+}
+
+// Event is one entry of the log that is both the audit trail and the outbox. The log is only
+// ever added to.
+type Event struct {
+	// Tenant is set by Append to the unit's tenant.
+	Tenant Tenant
+	// Kind and Record name the record it belongs to, Version the record's version that it
+	// brought about, and N its place among the events of that version, from 0.
+	Kind    string
+	Record  ID
+	Version int64
+	N       int
+	// ID names the event: what a receiver de-duplicates by.
+	ID ID
+	// Type is the name of the payload's type: "incident.resolved.v1".
+	Type string
+	// At is when it happened, in UTC microseconds.
+	At time.Time
+	// Envelope is one JSON document with the rest.
+	Envelope []byte
+}
+
+// Position is the event's place in the log.
+func (e Event) Position() EventPosition {
+	return EventPosition{Tenant: e.Tenant, Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N}
+}
+
+// EventPosition orders the log: by tenant, kind, record, version and n. There is no order of
+// commits across records.
+type EventPosition struct {
+	Tenant  Tenant
+	Kind    string
+	Record  ID
+	Version int64
+	N       int
+}
+
+// EventQuery asks for a page of the log.
+type EventQuery struct {
+	// Kind and Record narrow it to one kind and, with a kind, to one record.
+	Kind   string
+	Record ID
+	// Types narrows it to these; empty means all.
+	Types []string
+	// After is the place after which to read; the zero one is before everything.
+	After EventPosition
+	// Limit is at least 1 and at most MaxLimit.
+	Limit int
+}
+
+// Job is something due: a timer, a delivery to a subscriber. (Tenant, Kind, Key) names it.
+type Job struct {
+	Tenant Tenant
+	Kind   string
+	Key    string
+	// Subject groups jobs that run one at a time in the order in which they are due; empty
+	// means that this job waits for no other.
+	Subject string
+	// Due is when it may first run, in UTC microseconds.
+	Due time.Time
+	// Payload is one JSON document of at most 64 KiB, or nil.
+	Payload []byte
+	// Dead jobs are never claimed: they are dead letters, kept to be read and retried.
+	Dead bool
+	// Keep asks Enqueue to leave an existing job's due time and payload; it is not stored.
+	Keep bool
+
+	// The rest is the store's; Enqueue takes no notice of it but for Attempts and Error of a
+	// dead letter.
+
+	// Generation rises with every Enqueue.
+	Generation int64
+	// Attempts counts the claims since it was enqueued or last finished well.
+	Attempts int
+	// Error is what the last failed attempt said.
+	Error string
+	// Lease is until when it is claimed, zero when it is not. Token tells one claim from
+	// another.
+	Lease time.Time
+	Token string
+}
+
+// Claim asks for due jobs.
+type Claim struct {
+	// Now is the instant by which they are due, and from which leases count.
+	Now time.Time
+	// Lease is how long the worker has; after it the jobs may be claimed again.
+	Lease time.Duration
+	// Limit is at least 1 and at most MaxLimit.
+	Limit int
+	// Kinds narrows it to these; empty means all.
+	Kinds []string
+}
+
+// Outcome says how a claimed job ended.
+type Outcome struct {
+	// Done: the job is removed, unless its generation rose since it was claimed: then it stays,
+	// unclaimed and without attempts, to run at its due time.
+	Done bool
+	// Payload replaces the job's payload where it is not removed; nil leaves it.
+	Payload []byte
+	// Due, Error and Dead are for a job that is not done: when to try again, what went wrong,
+	// or that it shall not be tried again. Where its generation rose since it was claimed it is
+	// not made dead, and is due at the later of Due and its own due time. With Reset the
+	// attempts start again: some of it was done.
+	Due   time.Time
+	Error string
+	Dead  bool
+	Reset bool
+}
+
+// JobQuery asks for a page of jobs.
+type JobQuery struct {
+	// Kind, Subject and Key narrow it, each where it is not empty.
+	Kind    string
+	Subject string
+	Key     string
+	// Dead narrows it to dead letters (true) or to the others (false); nil means both.
+	Dead *bool
+	// After is the job after which to read: its Tenant, Kind and Key.
+	After Job
+	// Limit is at least 1 and at most MaxLimit.
+	Limit int
+}
+
+// Migrator is what a store has that must prepare its tables. Migration only ever adds, can be
+// repeated and interrupted, and is safe from many processes at once.
+type Migrator interface {
+	// Migrate makes what is missing for the schemas and for the store itself, and moves values
+	// of added columns out of existing bodies. It is never run inside a joined transaction.
+	Migrate(ctx context.Context, schemas ...*Schema) error
+	// Plan gives, in order, the statements that Migrate would run now, and runs none.
+	Plan(ctx context.Context, schemas ...*Schema) ([]string, error)
+	// Check says what is missing or would lose or confuse data: tables, columns, settings of
+	// the engine. It changes nothing.
+	Check(ctx context.Context, schemas ...*Schema) error
+}
+
+// CheckTenants refuses a list of tenants that a View must refuse.
+func CheckTenants(tenants []Tenant) error {
+	var faults []Fault
+	if len(tenants) == 0 {
+		faults = append(faults, Fault{Field: "tenants", Problem: "are none; name at least one"})
+	}
+	seen := make(map[Tenant]bool, len(tenants))
+	for _, t := range tenants {
+		if problem := CheckKey(string(t)); problem != "" {
+			faults = append(faults, Fault{Field: "tenant", Problem: problem})
+		} else if seen[t] {
+			faults = append(faults, Fault{Field: "tenant", Problem: "is named twice"})
+		}
+		seen[t] = true
+	}
+	if len(faults) > 0 {
+		return &ValidationError{Subject: "view", Faults: faults}
+	}
+	return nil
+}
+
+// CheckQuery refuses a query that does not fit the schema, with every fault at once.
+func CheckQuery(s *Schema, q RowQuery) error {
+	var faults []Fault
+	add := func(field, problem string) { faults = append(faults, Fault{Field: field, Problem: problem}) }
+	if v, ok := q.Where.Check(s).(*ValidationError); ok {
+		faults = append(faults, v.Faults...)
+	}
+	if q.Limit < 1 || q.Limit > MaxLimit {
+		add("limit", "must be from 1 to 1000")
+	}
+	seen := map[string]bool{}
+	for _, o := range q.Order {
+		c, ok := s.Column(o.Column)
+		switch {
+		case !ok || o.Column == ColumnTenant:
+			add("order", quoted(o.Column)+" is not a column to order by")
+		case c.Nullable:
+			add("order", quoted(o.Column)+" may be null, so it is no order")
+		case seen[o.Column]:
+			add("order", quoted(o.Column)+" is named twice")
+		}
+		seen[o.Column] = true
+	}
+	if q.After != nil {
+		if len(q.After.Values) != len(q.Order) {
+			add("after", "does not fit the order")
+		} else {
+			for i, o := range q.Order {
+				if c, ok := s.Column(o.Column); ok {
+					if problem := checkValue(c.Kind, q.After.Values[i]); problem != "" {
+						add("after", problem)
+					}
+				}
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return &ValidationError{Subject: "query on " + s.name, Faults: faults}
+	}
+	return nil
+}
+
+// CheckGroups refuses columns that cannot be counted by.
+func CheckGroups(s *Schema, by []string) error {
+	var faults []Fault
+	for _, name := range by {
+		if _, ok := s.Column(name); !ok {
+			faults = append(faults, Fault{Field: "by", Problem: quoted(name) + " is not a column"})
+		}
+	}
+	if len(faults) > 0 {
+		return &ValidationError{Subject: "count on " + s.name, Faults: faults}
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package storage is the contract between records and the engines that keep them.
+package storage

@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Dialect names the engine behind a database handle.
+type Dialect uint8
+
+const (
+	// SQLite is SQLite 3.37 or later, through any driver.
+	SQLite Dialect = iota + 1
+	// PostgreSQL is PostgreSQL 12 or later, through a driver whose errors tell their SQLSTATE
+	// (pgx and lib/pq do).
+	PostgreSQL
+)
+
+func (d Dialect) String() string {
+	switch d {
+	case SQLite:
+		return "SQLite"
+	case PostgreSQL:
+		return "PostgreSQL"
+	}
+	return "Dialect(" + strconv.Itoa(int(d)) + ")"
+}
+
+// dialect is all that differs from one engine to another; every statement is written once.
+type dialect struct {
+	// numbered placeholders are $1, $2; otherwise they are question marks.
+	numbered bool
+	// text, integer and boolean are the column types, and no the literal false.
+	text, integer, boolean, no string
+	// tableOptions ends a CREATE TABLE.
+	tableOptions string
+	// oneWriter says that a unit that writes keeps all others that would from beginning, so
+	// that neither rows nor names need locks.
+	oneWriter bool
+	// skipLocked ends a SELECT that locks its rows and passes over those that another unit has
+	// locked; lock takes a number for the rest of the transaction, tryLock says whether it could.
+	skipLocked, lock, tryLock string
+	// statements is how many prepared statements are kept where the options do not say.
+	statements int
+	// retry says whether an engine's error means that the unit did not happen for a reason that
+	// passes, undone whether an error from COMMIT means that it did not happen.
+	retry, undone func(error) bool
+}
+
+var dialects = map[Dialect]*dialect{
+	SQLite: {
+		text: "TEXT", integer: "INTEGER", boolean: "INTEGER", no: "0",
+		tableOptions: " STRICT",
+		oneWriter:    true,
+		statements:   256,
+		retry:        retrySQLite,
+		undone:       undoneSQLite,
+	},
+	PostgreSQL: {
+		numbered: true,
+		text:     `TEXT COLLATE "C"`, integer: "BIGINT", boolean: "BOOLEAN", no: "FALSE",
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		lock:       "SELECT pg_advisory_xact_lock(?)",
+		tryLock:    "pg_try_advisory_xact_lock(?)",
+		retry:      retryPostgreSQL,
+		undone:     undonePostgreSQL,
+	},
+}
+
+// columnType is the type of a column of the kind.
+func (d *dialect) columnType(k storage.Kind) string {
+	switch k {
+	case storage.Text:
+		return d.text
+	case storage.Bool:
+		return d.boolean
+	default:
+		return d.integer
+	}
+}
+
+// zero is the literal that a column of the kind has by default.
+func (d *dialect) zero(k storage.Kind) string {
+	switch k {
+	case storage.Text:
+		return "''"
+	case storage.Bool:
+		return d.no
+	default:
+		return "0"
+	}
+}
+
+// rebind writes the placeholders of a statement as the engine wants them. The statements of
+// this package have a question mark nowhere else.
+func (d *dialect) rebind(query string) string {
+	if !d.numbered {
+		return query
+	}
+	var b strings.Builder
+	b.Grow(len(query) + 16)
+	n := 0
+	for i := 0; i < len(query); i++ {
+		if query[i] != '?' {
+			b.WriteByte(query[i])
+			continue
+		}
+		n++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+// statement collects the text of a statement and its arguments.
+type statement struct {
+	d    *dialect
+	text strings.Builder
+	args []any
+}
+
+func (d *dialect) statement() *statement {
+	st := &statement{d: d}
+	st.text.Grow(512)
+	return st
+}
+
+// write adds text.
+func (st *statement) write(parts ...string) *statement {
+	for _, p := range parts {
+		st.text.WriteString(p)
+	}
+	return st
+}
+
+// arg adds a placeholder for the value.
+func (st *statement) arg(v any) *statement {
+	st.args = append(st.args, v)
+	if st.d.numbered {
+		st.text.WriteByte('$')
+		st.text.WriteString(strconv.Itoa(len(st.args)))
+	} else {
+		st.text.WriteByte('?')
+	}
+	return st
+}
+
+// list adds placeholders for the values, with commas between.
+func (st *statement) list(values []any) *statement {
+	for i, v := range values {
+		if i > 0 {
+			st.text.WriteString(", ")
+		}
+		st.arg(v)
+	}
+	return st
+}
+
+// tuple adds the values in parentheses.
+func (st *statement) tuple(values ...any) *statement {
+	st.text.WriteByte('(')
+	st.list(values)
+	st.text.WriteByte(')')
+	return st
+}

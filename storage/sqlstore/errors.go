@@ -1,0 +1,107 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// failed makes an error of the engine into one of the contract. A context that has ended is the
+// reason whatever the driver says, as drivers say different things then.
+func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err error) error {
+	e := &storage.Error{Op: op, Table: table, ID: id, Cause: err}
+	switch {
+	case ctx.Err() != nil:
+		e.Err = ctx.Err()
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case s.d.retry(err), lost(err):
+		e.Err = storage.ErrRetry
+	}
+	return e
+}
+
+// lost says that the connection failed. Anywhere but in a commit this means that the engine
+// rolls the unit back.
+func lost(err error) bool {
+	var n net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &n)
+}
+
+// sqlState gives the SQLSTATE that an error carries, or "".
+func sqlState(err error) string {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		return e.SQLState()
+	}
+	return ""
+}
+
+func retryPostgreSQL(err error) bool {
+	switch code := sqlState(err); code {
+	case "40001", // serialization_failure
+		"40P01",                   // deadlock_detected
+		"55P03",                   // lock_not_available: the host set a lock_timeout
+		"53300",                   // too_many_connections
+		"57P01", "57P02", "57P03": // the server is going down or coming up
+		return true
+	default:
+		return strings.HasPrefix(code, "08") // connection exceptions
+	}
+}
+
+// undonePostgreSQL: the server reports these for a COMMIT that it has turned into a rollback.
+func undonePostgreSQL(err error) bool {
+	code := sqlState(err)
+	if len(code) != 5 || code == "40003" { // statement_completion_unknown
+		return false
+	}
+	switch code[:2] {
+	case "23", "25", "40":
+		return true
+	}
+	return false
+}
+
+// sqliteCode gives the primary result code that an error carries, or 0. Drivers differ: some
+// have a method Code, others only SQLite's own text.
+func sqliteCode(err error) int {
+	var e interface{ Code() int }
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "database is locked"):
+		return sqliteBusy
+	case strings.Contains(text, "table is locked"), strings.Contains(text, "schema is locked"):
+		return sqliteLocked
+	case strings.Contains(text, "database or disk is full"):
+		return sqliteFull
+	case strings.Contains(text, "constraint failed"):
+		return sqliteConstraint
+	}
+	return 0
+}
+
+// Primary result codes, https://sqlite.org/rescode.html.
+const (
+	sqliteBusy       = 5
+	sqliteLocked     = 6
+	sqliteFull       = 13
+	sqliteConstraint = 19
+)
+
+func retrySQLite(err error) bool {
+	code := sqliteCode(err)
+	return code == sqliteBusy || code == sqliteLocked
+}
+
+func undoneSQLite(err error) bool {
+	code := sqliteCode(err)
+	return code == sqliteFull || code == sqliteConstraint
+}

@@ -1,0 +1,127 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Options are the choices of [New]. The zero value works.
+type Options struct {
+	// Prefix begins the name of every table; "itsm_" when empty. It is lower-case letters,
+	// digits and underscores, begins with a letter, and has at most 20 characters. Stores of
+	// different prefixes in one database have nothing in common.
+	Prefix string
+	// Reader is a separate pool of connections to the same database for View; nil means the
+	// same pool as for all else.
+	Reader *sql.DB
+	// SequenceBlock is how many numbers of a sequence are reserved at once, 50 when 0. Those
+	// reserved and not used when the program ends are never used.
+	SequenceBlock int
+	// Statements is how many prepared statements are kept for each pool: 0 means as many as
+	// serve the engine (256 for SQLite; none for PostgreSQL, whose usual driver pgx does so
+	// itself), and a negative number none.
+	Statements int
+}
+
+// Store is a [storage.Store] and a [storage.Migrator] over a database.
+type Store struct{ *core }
+
+// core is what a Store and those joined to a host's transaction share.
+type core struct {
+	d       *dialect
+	prefix  string
+	block   int64
+	writer  *pool
+	reader  *pool
+	text    texts
+	numbers numbers
+
+	mu     sync.Mutex
+	tables map[*storage.Schema]*table
+	key    []byte
+}
+
+var (
+	_ storage.Store    = (*Store)(nil)
+	_ storage.Migrator = (*Store)(nil)
+)
+
+// New gives a store over an open database. It does not touch the database: call Migrate, or
+// Check, before using the store.
+func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
+	var faults []storage.Fault
+	fault := func(field, problem string) {
+		faults = append(faults, storage.Fault{Field: field, Problem: problem})
+	}
+	if db == nil {
+		fault("db", "is nil")
+	}
+	d, ok := dialects[dialect]
+	if !ok {
+		fault("dialect", "must be SQLite or PostgreSQL")
+	}
+	prefix := options.Prefix
+	if prefix == "" {
+		prefix = "itsm_"
+	}
+	if problem := checkPrefix(prefix); problem != "" {
+		fault("prefix", problem)
+	}
+	if options.SequenceBlock < 0 || options.SequenceBlock > maxBlock {
+		fault("sequence_block", "must be from 1 to 1000000, or 0 for the default")
+	}
+	if len(faults) > 0 {
+		return nil, &storage.ValidationError{Subject: "sqlstore", Faults: faults}
+	}
+	statements := options.Statements
+	if statements == 0 {
+		statements = d.statements
+	}
+	c := &core{
+		d:      d,
+		prefix: prefix,
+		block:  int64(options.SequenceBlock),
+		writer: newPool(db, statements),
+		tables: map[*storage.Schema]*table{},
+	}
+	if c.block == 0 {
+		c.block = 50
+	}
+	c.reader = c.writer
+	if options.Reader != nil && options.Reader != db {
+		c.reader = newPool(options.Reader, statements)
+	}
+	c.text = newTexts(c)
+	return &Store{core: c}, nil
+}
+
+// checkPrefix says what is wrong with a prefix, or "".
+func checkPrefix(p string) string {
+	const problem = "must be lower-case letters, digits and underscores, at most 20, begin with a letter and not end with two underscores"
+	if len(p) > 20 || p[0] < 'a' || p[0] > 'z' || len(p) > 1 && p[len(p)-2:] == "__" {
+		return problem
+	}
+	for i := range len(p) {
+		if c := p[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return problem
+		}
+	}
+	return ""
+}
+
+// Close lets go of the prepared statements; the database stays open. No unit may be open.
+func (s *Store) Close() error {
+	err := s.writer.close()
+	if s.reader != s.writer {
+		if e := s.reader.close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return s.failed(context.Background(), "close", "", "", err)
+	}
+	return nil
+}
