@@ -139,10 +139,6 @@ type compiledRole struct {
 	always   scopes            // "*"
 }
 
-func (c *compiledRole) scopes(p Permission, kind, action string) scopes {
-	return c.exact[p] | c.byKind[kind] | c.byAction[action] | c.always
-}
-
 // RoleBook is an immutable set of roles that answers as an [Authorizer]. What an actor may do
 // is the union of its roles; a role that the book does not have gives nothing. A system actor
 // may do everything in its tenant. A nil book permits nothing to anyone else.
@@ -286,26 +282,23 @@ func (b *RoleBook) scopes(a Actor, p Permission) (scopes, error) {
 	if b == nil {
 		return 0, nil
 	}
-	const seeRestricted = "see_restricted"
-	var set, restricted scopes
-	for _, name := range a.Roles {
-		r, ok := b.roles[name]
-		if !ok {
-			continue
-		}
-		set |= r.scopes(p, kind, action)
-		restricted |= r.byKind[kind] | r.byAction[seeRestricted] | r.always
-		if len(r.exact) > 0 && restricted&inAll == 0 {
-			restricted |= r.exact[Permission(kind+"."+seeRestricted)]
-		}
-	}
+	set := b.granted(a, p, kind, action)
 	if set&inAll != 0 {
 		set |= inGroup | inAssignee | inRequester | inMember
-		if restricted&inAll != 0 {
+		if b.granted(a, Permission(kind+".see_restricted"), kind, "see_restricted")&inAll != 0 {
 			set |= inRestricted
 		}
 	}
 	return set, nil
+}
+
+func (b *RoleBook) granted(a Actor, p Permission, kind, action string) (set scopes) {
+	for _, name := range a.Roles {
+		if r, ok := b.roles[name]; ok {
+			set |= r.exact[p] | r.byKind[kind] | r.byAction[action] | r.always
+		}
+	}
+	return set
 }
 
 // Role gives a copy of the role with the name.

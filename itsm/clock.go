@@ -64,16 +64,17 @@ func NewIDs(clock Clock, random io.Reader) IDSource {
 	return s.next
 }
 
-// uuidSource keeps the last id as RFC 9562 section 6.2, method 2, has it: within one
-// millisecond the random part is a counter that grows by random steps.
+// uuidSource keeps the last id. Within one millisecond the lower random part is a counter that
+// grows by random steps (RFC 9562, section 6.2, method 2); when it is full, which hardly ever
+// happens, the next millisecond is used early.
 type uuidSource struct {
 	clock  Clock
 	random io.Reader
 
-	mu sync.Mutex
-	ms int64  // 48 bits
-	hi uint64 // 12 bits, rand_a
-	lo uint64 // 62 bits, rand_b
+	mu   sync.Mutex
+	ms   int64  // 48 bits
+	high uint64 // 12 bits, rand_a
+	low  uint64 // 62 bits, rand_b
 }
 
 const (
@@ -85,40 +86,27 @@ const (
 func (s *uuidSource) next() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ms := min(max(s.clock.Now().UnixMilli(), 0), maxMillis)
-	if ms > s.ms {
-		s.fresh(ms)
+	if ms := min(max(s.clock.Now().UnixMilli(), 0), maxMillis); ms > s.ms {
+		s.begin(ms)
 	} else {
-		s.step()
+		var b [4]byte
+		s.read(b[:])
+		if s.low += uint64(binary.BigEndian.Uint32(b[:])) + 1; s.low > maxLow {
+			s.begin(s.ms + 1)
+		}
 	}
 	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], uint64(s.ms)<<16|0x7000|s.hi)
-	binary.BigEndian.PutUint64(u[8:], 1<<63|s.lo)
+	binary.BigEndian.PutUint64(u[:8], uint64(s.ms)<<16|0x7000|s.high)
+	binary.BigEndian.PutUint64(u[8:], 1<<63|s.low)
 	return ID(u.String())
 }
 
-// fresh begins a millisecond. The highest bit of the counter is left free, so that a whole
-// millisecond of steps fits.
-func (s *uuidSource) fresh(ms int64) {
+func (s *uuidSource) begin(ms int64) {
 	var b [10]byte
 	s.read(b[:])
 	s.ms = ms
-	s.hi = uint64(binary.BigEndian.Uint16(b[:2])) & (maxHigh >> 1)
-	s.lo = binary.BigEndian.Uint64(b[2:]) & maxLow
-}
-
-func (s *uuidSource) step() {
-	var b [4]byte
-	s.read(b[:])
-	s.lo += uint64(binary.BigEndian.Uint32(b[:])) + 1
-	if s.lo <= maxLow {
-		return
-	}
-	s.lo &= maxLow
-	if s.hi++; s.hi <= maxHigh {
-		return
-	}
-	s.fresh(s.ms + 1)
+	s.high = uint64(binary.BigEndian.Uint16(b[:2])) & maxHigh
+	s.low = binary.BigEndian.Uint64(b[2:]) & maxLow
 }
 
 func (s *uuidSource) read(b []byte) {

@@ -108,87 +108,68 @@ func (u UnknownPayload) MarshalJSON() ([]byte, error) {
 	return u.JSON, nil
 }
 
-// envelope is what is stored of an event beside its columns. The names are short enough and
-// part of the stored layout: never reuse one for another meaning.
-type envelope struct {
+// envelope is what is stored of an event beside its columns, with the payload as it is written,
+// or as the JSON that is read. The names are part of the stored layout: never reuse one for
+// another meaning.
+type envelope[D any] struct {
 	// Recorded is in microseconds since 1970 UTC, and left out when it equals At.
-	Recorded     *int64          `json:"recorded,omitempty"`
-	Actor        ID              `json:"actor,omitempty"`
-	ActorName    string          `json:"actor_name,omitempty"`
-	System       bool            `json:"system,omitempty"`
-	Action       string          `json:"action,omitempty"`
-	From         string          `json:"from,omitempty"`
-	To           string          `json:"to,omitempty"`
-	FromCategory Category        `json:"from_category,omitempty"`
-	ToCategory   Category        `json:"to_category,omitempty"`
-	Reason       string          `json:"reason,omitempty"`
-	Internal     bool            `json:"internal,omitempty"`
-	Changes      []Change        `json:"changes,omitempty"`
-	Data         json.RawMessage `json:"data,omitempty"`
+	Recorded     *int64   `json:"recorded,omitempty"`
+	Actor        ID       `json:"actor,omitempty"`
+	ActorName    string   `json:"actor_name,omitempty"`
+	System       bool     `json:"system,omitempty"`
+	Action       string   `json:"action,omitempty"`
+	From         string   `json:"from,omitempty"`
+	To           string   `json:"to,omitempty"`
+	FromCategory Category `json:"from_category,omitempty"`
+	ToCategory   Category `json:"to_category,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
+	Internal     bool     `json:"internal,omitempty"`
+	Changes      []Change `json:"changes,omitempty"`
+	Data         D        `json:"data,omitempty"`
 }
 
-func (e *Event) envelope() (envelope, error) {
-	v := envelope{
+func (e *Event) envelope() envelope[Payload] {
+	v := envelope[Payload]{
 		Actor: e.Actor, ActorName: e.ActorName, System: e.System,
 		Action: e.Action, From: e.From, To: e.To, FromCategory: e.FromCategory, ToCategory: e.ToCategory,
-		Reason: e.Reason, Internal: e.Internal, Changes: e.Changes,
+		Reason: e.Reason, Internal: e.Internal, Changes: e.Changes, Data: e.Data,
 	}
-	if at, rec := storage.Instant(e.At), storage.Instant(e.Recorded); !rec.IsZero() && !rec.Equal(at) {
-		micros := rec.UnixMicro()
+	if at, recorded := storage.Instant(e.At), storage.Instant(e.Recorded); !recorded.IsZero() && !recorded.Equal(at) {
+		micros := recorded.UnixMicro()
 		v.Recorded = &micros
 	}
-	if e.Data != nil {
-		raw, err := json.Marshal(e.Data)
-		if err != nil {
-			return v, fmt.Errorf("event %s: %w", e.Type, err)
-		}
-		if !bytes.Equal(raw, []byte("null")) {
-			v.Data = raw
-		}
-	}
-	return v, nil
+	return v
 }
 
-func (v *envelope) open(e *Event, types func(name string) (EventType, bool)) error {
-	out := *e
-	out.At = storage.Instant(e.At)
-	out.Recorded = out.At
+// fill gives the event with what was read; its columns are there already.
+func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (EventType, bool)) (Event, error) {
+	e.At = storage.Instant(e.At)
+	e.Recorded = e.At
 	if v.Recorded != nil {
-		out.Recorded = time.UnixMicro(*v.Recorded).UTC()
+		e.Recorded = time.UnixMicro(*v.Recorded).UTC()
 	}
-	out.Actor, out.ActorName, out.System = v.Actor, v.ActorName, v.System
-	out.Action, out.From, out.To = v.Action, v.From, v.To
-	out.FromCategory, out.ToCategory = v.FromCategory, v.ToCategory
-	out.Reason, out.Internal, out.Changes = v.Reason, v.Internal, v.Changes
-	out.Data = nil
-	if len(v.Data) > 0 && !bytes.Equal(v.Data, []byte("null")) {
-		var known EventType
-		ok := false
-		if types != nil {
-			known, ok = types(e.Type)
-		}
-		if ok {
+	e.Actor, e.ActorName, e.System = v.Actor, v.ActorName, v.System
+	e.Action, e.From, e.To = v.Action, v.From, v.To
+	e.FromCategory, e.ToCategory = v.FromCategory, v.ToCategory
+	e.Reason, e.Internal, e.Changes, e.Data = v.Reason, v.Internal, v.Changes, nil
+	if len(v.Data) == 0 || bytes.Equal(v.Data, []byte("null")) {
+		return e, nil
+	}
+	if types != nil {
+		if known, ok := types(e.Type); ok {
 			data, err := known.Decode(v.Data)
-			if err != nil {
-				return err
-			}
-			out.Data = data
-		} else {
-			out.Data = UnknownPayload{Type: e.Type, JSON: bytes.Clone(v.Data)}
+			e.Data = data
+			return e, err
 		}
 	}
-	*e = out
-	return nil
+	e.Data = UnknownPayload{Type: e.Type, JSON: v.Data}
+	return e, nil
 }
 
 // Envelope gives everything of the event that a store has no column for, as compact JSON: all
 // but Tenant, ID, Kind, Record, Version, N, Type and At. Times are kept in microseconds.
 func (e Event) Envelope() ([]byte, error) {
-	v, err := e.envelope()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(v)
+	raw, err := json.Marshal(e.envelope())
 	if err != nil {
 		return nil, fmt.Errorf("event %s: %w", e.Type, err)
 	}
@@ -200,77 +181,59 @@ func (e Event) Envelope() ([]byte, error) {
 // not have, and when it is nil, Data is an [UnknownPayload]. Fields of a newer layout are
 // ignored. On an error e is unchanged.
 func OpenEnvelope(raw []byte, e *Event, types func(name string) (EventType, bool)) error {
-	var v envelope
+	var v envelope[json.RawMessage]
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return fmt.Errorf("event %s: stored envelope: %w", e.Type, err)
 	}
-	if err := v.open(e, types); err != nil {
+	filled, err := e.fill(&v, types)
+	if err != nil {
 		return fmt.Errorf("event %s: %w", e.Type, err)
 	}
+	*e = filled
 	return nil
 }
 
-// publicEvent is the JSON form of a whole event.
-type publicEvent struct {
-	Tenant       Tenant          `json:"tenant"`
-	ID           ID              `json:"id"`
-	Kind         string          `json:"kind"`
-	Record       ID              `json:"record"`
-	Version      int64           `json:"version"`
-	N            int             `json:"n"`
-	Type         string          `json:"type"`
-	At           time.Time       `json:"at"`
-	Recorded     time.Time       `json:"recorded"`
-	Actor        ID              `json:"actor,omitempty"`
-	ActorName    string          `json:"actor_name,omitempty"`
-	System       bool            `json:"system,omitempty"`
-	Action       string          `json:"action,omitempty"`
-	From         string          `json:"from,omitempty"`
-	To           string          `json:"to,omitempty"`
-	FromCategory Category        `json:"from_category,omitempty"`
-	ToCategory   Category        `json:"to_category,omitempty"`
-	Reason       string          `json:"reason,omitempty"`
-	Internal     bool            `json:"internal,omitempty"`
-	Changes      []Change        `json:"changes,omitempty"`
-	Data         json.RawMessage `json:"data,omitempty"`
+// whole is the JSON form of a whole event: its columns, and the envelope's fields beside them.
+type whole[D any] struct {
+	Tenant   Tenant    `json:"tenant"`
+	ID       ID        `json:"id"`
+	Kind     string    `json:"kind"`
+	Record   ID        `json:"record"`
+	Version  int64     `json:"version"`
+	N        int       `json:"n"`
+	Type     string    `json:"type"`
+	At       time.Time `json:"at"`
+	Recorded time.Time `json:"recorded"` // hides the envelope's
+	envelope[D]
 }
 
 // MarshalJSON gives the event as one flat object with the fields' names in snake case and
 // times in RFC 3339, for exports and web hooks.
 func (e Event) MarshalJSON() ([]byte, error) {
-	v, err := e.envelope()
-	if err != nil {
-		return nil, err
-	}
-	p := publicEvent{
+	w := whole[Payload]{
 		Tenant: e.Tenant, ID: e.ID, Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N, Type: e.Type,
-		At: storage.Instant(e.At), Recorded: storage.Instant(e.Recorded),
-		Actor: v.Actor, ActorName: v.ActorName, System: v.System, Action: v.Action, From: v.From, To: v.To,
-		FromCategory: v.FromCategory, ToCategory: v.ToCategory, Reason: v.Reason, Internal: v.Internal,
-		Changes: v.Changes, Data: v.Data,
+		At: storage.Instant(e.At), Recorded: storage.Instant(e.Recorded), envelope: e.envelope(),
 	}
-	if p.Recorded.IsZero() {
-		p.Recorded = p.At
+	if w.Recorded.IsZero() {
+		w.Recorded = w.At
 	}
-	return json.Marshal(p)
+	return json.Marshal(w)
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] gives. Its payload is an [UnknownPayload], as
 // JSON alone does not know the types.
 func (e *Event) UnmarshalJSON(raw []byte) error {
-	var p publicEvent
-	if err := json.Unmarshal(raw, &p); err != nil {
+	var w whole[json.RawMessage]
+	if err := json.Unmarshal(raw, &w); err != nil {
 		return err
 	}
-	*e = Event{
-		Tenant: p.Tenant, ID: p.ID, Kind: p.Kind, Record: p.Record, Version: p.Version, N: p.N, Type: p.Type,
-		At: storage.Instant(p.At), Recorded: storage.Instant(p.Recorded),
-		Actor: p.Actor, ActorName: p.ActorName, System: p.System, Action: p.Action, From: p.From, To: p.To,
-		FromCategory: p.FromCategory, ToCategory: p.ToCategory, Reason: p.Reason, Internal: p.Internal,
-		Changes: p.Changes,
+	read, err := Event{Tenant: w.Tenant, ID: w.ID, Kind: w.Kind, Record: w.Record, Version: w.Version, N: w.N, Type: w.Type, At: w.At}.fill(&w.envelope, nil)
+	if err != nil {
+		return err
 	}
-	if len(p.Data) > 0 && !bytes.Equal(p.Data, []byte("null")) {
-		e.Data = UnknownPayload{Type: p.Type, JSON: bytes.Clone(p.Data)}
+	if !w.Recorded.IsZero() {
+		read.Recorded = storage.Instant(w.Recorded)
 	}
+	*e = read
 	return nil
 }

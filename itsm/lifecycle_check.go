@@ -5,6 +5,7 @@ package itsm
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Validate gives nil, or [ErrInvalid] with every fault of the table: unknown, nameless and
@@ -16,6 +17,9 @@ import (
 func (l *Lifecycle[S, A, T]) Validate() error {
 	var f Faults
 	f.Key("kind", l.kind)
+	if l.kind != "" && !permissionPart(l.kind) {
+		f.Add("kind", "must not hold a space or a star: permissions are made of it")
+	}
 	categories := l.checkStates(&f)
 	l.checkInitial(&f, categories)
 	l.checkRules(&f, categories)
@@ -69,6 +73,9 @@ func (l *Lifecycle[S, A, T]) checkRules(f *Faults, categories map[S]Category) {
 			f.Addf(at, "(%s) "+format, append([]any{r.On}, args...)...)
 		}
 		f.Key(at+".on", string(r.On))
+		if r.On != "" && (!permissionPart(string(r.On)) || strings.Contains(string(r.On), ".")) {
+			add("must not hold a space, a star or a dot: its permission is made of it")
+		}
 		known := func(what string, s S) {
 			if _, ok := categories[s]; !ok {
 				add("%s the unknown state %q", what, s)

@@ -55,7 +55,7 @@ func TestTheDiagramIsDrawnFromTheTable(t *testing.T) {
 // oddLifecycle has names that would be syntax if they were not escaped.
 func oddLifecycle(t *testing.T) *itsm.Lifecycle[state, action, *ticket] {
 	t.Helper()
-	l, err := itsm.NewLifecycle(`odd "kind"`, []state{"end", `a"b`},
+	l, err := itsm.NewLifecycle(`odd"kind"`, []state{"end", `a"b`},
 		[]itsm.State[state]{
 			{Name: "end", Category: itsm.CategoryNew},
 			{Name: `a"b`, Category: itsm.CategoryWaiting, Title: "Été; #1: \"x\"\n<b>\\"},
@@ -81,7 +81,7 @@ func TestNamesThatWouldBeSyntaxAreEscaped(t *testing.T) {
     s_end --> s2 : say #34;bye#34; (automatic)
     s2 --> [*]
 `, l.Mermaid())
-	require.Equal(t, `digraph "odd \"kind\"" {
+	require.Equal(t, `digraph "odd\"kind\"" {
     rankdir=LR;
     node [shape=box, style=rounded];
     start [shape=point];
@@ -100,13 +100,13 @@ func TestNamesThatWouldBeSyntaxAreEscaped(t *testing.T) {
 func TestTheTableIsJSONForOtherPrograms(t *testing.T) {
 	raw, err := json.Marshal(oddLifecycle(t))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"kind":"odd \"kind\"","initial":["end","a\"b"],
+	require.JSONEq(t, `{"kind":"odd\"kind\"","initial":["end","a\"b"],
 		"states":[{"name":"end","category":"new","title":"End"},
 			{"name":"a\"b","category":"waiting","title":"Été; #1: \"x\"\n<b>\\"},
 			{"name":"9 lives","category":"closed","title":"9 lives"}],
-		"rules":[{"from":["end"],"on":"hold","to":"a\"b","permission":"odd \"kind\".hold","title":"Hold"},
-			{"from":["a\"b"],"on":"resume","return":["end"],"system":true,"permission":"odd \"kind\".resume","title":"Resume"},
-			{"from":["end"],"on":"close","to":"9 lives","system":true,"permission":"odd \"kind\".close","title":"say \"bye\""}]}`, string(raw))
+		"rules":[{"from":["end"],"on":"hold","to":"a\"b","permission":"odd\"kind\".hold","title":"Hold"},
+			{"from":["a\"b"],"on":"resume","return":["end"],"system":true,"permission":"odd\"kind\".resume","title":"Resume"},
+			{"from":["end"],"on":"close","to":"9 lives","system":true,"permission":"odd\"kind\".close","title":"say \"bye\""}]}`, string(raw))
 
 	raw, err = json.Marshal(ticketLifecycle(t))
 	require.NoError(t, err)

@@ -326,6 +326,11 @@ func TestValidateNamesEveryFaultOfATable(t *testing.T) {
 				{Field: "rules[4]", Problem: "(both) has 2 of To, Return and Stay; it needs one"},
 				{Field: "rules[5]", Problem: "(odd) needs a field (0) that has no name or no Empty function"},
 				{Field: "rules[5]", Problem: `(odd) has the permission "incident"; write "kind.action"`}}},
+		{"names of which no permission can be made", "a *", []state{"new"}, []itsm.State[state]{fresh, active, closed},
+			[]rule{begin, end, {From: []state{"new"}, On: "hand over", Stay: true}, {From: []state{"new"}, On: "a.b", Stay: true}}, faults{
+				{Field: "kind", Problem: "must not hold a space or a star: permissions are made of it"},
+				{Field: "rules[2]", Problem: "(hand over) must not hold a space, a star or a dot: its permission is made of it"},
+				{Field: "rules[3]", Problem: "(a.b) must not hold a space, a star or a dot: its permission is made of it"}}},
 		{"two rules for one state and action", "x", []state{"new"}, []itsm.State[state]{fresh, active, closed},
 			[]rule{begin, end, {From: []state{"active", "new"}, On: "start", To: "closed"}, {From: []state{"new", "new"}, On: "x", Stay: true}}, faults{
 				{Field: "rules[2]", Problem: `(start) is ambiguous: rules[0] has the same action in the state "new"`},

@@ -49,13 +49,18 @@ const inversePrefix = "inverse_of_"
 // Inverse names the same link read from the other side. The inverse of an inverse is the type
 // itself, for every type: a host's own type "blocks" and "inverse_of_blocks" are a pair.
 func (t LinkType) Inverse() LinkType {
-	if inv, ok := standardInverse(t); ok {
-		return inv
+	if inverse, ok := standardInverse(t); ok {
+		return inverse
 	}
-	if rest, ok := strings.CutPrefix(string(t), inversePrefix); ok {
-		if _, standard := standardInverse(LinkType(rest)); !standard {
-			return LinkType(rest)
-		}
+	base, prefixes := string(t), 0
+	for strings.HasPrefix(base, inversePrefix) {
+		base, prefixes = base[len(inversePrefix):], prefixes+1
+	}
+	if _, standard := standardInverse(LinkType(base)); standard {
+		prefixes-- // without a prefix it has a partner already, so pairs begin with one
+	}
+	if prefixes%2 == 1 {
+		return t[len(inversePrefix):]
 	}
 	return inversePrefix + t
 }

@@ -151,6 +151,7 @@ func (c Condition) check(s *Schema, depth int, values *int, faults *[]Fault) {
 	}
 	if c.Op == Prefix && col.Kind != Text {
 		fault(c.Column, "is not text, so it has no prefix")
+		return
 	}
 	for _, v := range c.Values {
 		if problem := checkValue(col.Kind, v); problem != "" {

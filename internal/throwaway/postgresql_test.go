@@ -206,15 +206,22 @@ func TestKilledServerComesBackWithWhatWasCommitted(t *testing.T) {
 	dsn := s.DSN("postgres")
 	for round := range 3 {
 		data := query(t, s, "postgres", "SHOW data_directory")
-		// A client that is in the middle of something, so that a back end has to die too.
+		// A client that is in the middle of something, in a back end that would not notice
+		// by itself that the main process is gone.
 		busy, stop := context.WithCancel(t.Context())
+		defer stop()
 		ended := make(chan error, 1)
 		go func() {
-			_, err := s.Query(busy, "postgres", "BEGIN; INSERT INTO t VALUES (-1); SELECT pg_sleep(600)")
+			_, err := s.Query(busy, "postgres",
+				"BEGIN; INSERT INTO t VALUES (-1); SET application_name = 'busy'; DO 'BEGIN LOOP END LOOP; END'")
 			ended <- err
 		}()
-		for query(t, s, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") != "1" {
-			time.Sleep(5 * time.Millisecond)
+		for query(t, s, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'busy'") != "1" {
+			select {
+			case err := <-ended:
+				t.Fatalf("the busy client ended: %v", err)
+			case <-time.After(5 * time.Millisecond):
+			}
 		}
 		query(t, s, "postgres", fmt.Sprintf("INSERT INTO t VALUES (%d)", round))
 		f := footprintOf(t, data)
@@ -227,7 +234,6 @@ func TestKilledServerComesBackWithWhatWasCommitted(t *testing.T) {
 		if err := <-ended; err == nil {
 			t.Error("a query in a server that was killed gave no error")
 		}
-		stop()
 		if _, err := s.Query(t.Context(), "postgres", "SELECT 1"); err == nil {
 			t.Error("a server that was killed answers")
 		}

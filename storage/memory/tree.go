@@ -267,7 +267,9 @@ func (n *node[V]) delete(edit uint64, key string) {
 func (n *node[V]) merge(edit uint64, i int) {
 	left, right := n.kids[i].own(edit), n.kids[i+1].own(edit)
 	n.kids[i] = left
-	right.keys[0] = n.keys[i+1]
+	if right.kids != nil {
+		right.keys[0] = n.keys[i+1]
+	}
 	right.move(left, 0)
 	n.removeKid(i + 1)
 }

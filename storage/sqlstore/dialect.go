@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"database/sql"
 	"strconv"
 	"strings"
 
@@ -32,10 +33,14 @@ func (d Dialect) String() string {
 type dialect struct {
 	// numbered placeholders are $1, $2; otherwise they are question marks.
 	numbered bool
-	// text, integer and boolean are the column types, and no the literal false.
-	text, integer, boolean, no string
+	// text, integer and boolean are the column types, yes and no the literals of the last.
+	text, integer, boolean, yes, no string
 	// tableOptions ends a CREATE TABLE.
 	tableOptions string
+	// unit and snapshot are the options of the transactions of Update and View; look is a SELECT
+	// that makes the snapshot at once.
+	unit, snapshot *sql.TxOptions
+	look           string
 	// oneWriter says that a unit that writes keeps all others that would from beginning, so
 	// that neither rows nor names need locks.
 	oneWriter bool
@@ -51,8 +56,10 @@ type dialect struct {
 
 var dialects = map[Dialect]*dialect{
 	SQLite: {
-		text: "TEXT", integer: "INTEGER", boolean: "INTEGER", no: "0",
+		text: "TEXT", integer: "INTEGER", boolean: "INTEGER", yes: "1", no: "0",
 		tableOptions: " STRICT",
+		snapshot:     &sql.TxOptions{ReadOnly: true},
+		look:         "SELECT COUNT(*) FROM sqlite_schema WHERE 0",
 		oneWriter:    true,
 		statements:   256,
 		retry:        retrySQLite,
@@ -60,7 +67,10 @@ var dialects = map[Dialect]*dialect{
 	},
 	PostgreSQL: {
 		numbered: true,
-		text:     `TEXT COLLATE "C"`, integer: "BIGINT", boolean: "BOOLEAN", no: "FALSE",
+		text:     `TEXT COLLATE "C"`, integer: "BIGINT", boolean: "BOOLEAN", yes: "TRUE", no: "FALSE",
+		unit:       &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		look:       "SELECT 1",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		tryLock:    "pg_try_advisory_xact_lock(?)",

@@ -42,6 +42,8 @@ type core struct {
 	mu     sync.Mutex
 	tables map[*storage.Schema]*table
 	key    []byte
+	// served is the tenant that the last claim ended with.
+	served storage.Tenant
 }
 
 var (

@@ -1,0 +1,60 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/internal/enginesuite"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/memory"
+)
+
+func TestEngineOnMemory(t *testing.T) {
+	enginesuite.Run(t, func(*testing.T) storage.Store { return memory.New() })
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	_, err := engine.New(nil, engine.Options{})
+	require.ErrorIs(t, err, itsm.ErrInvalid)
+	_, err = engine.New(memory.New(), engine.Options{Attempts: -1, Backoff: -1, Lease: -1})
+	var v *itsm.ValidationError
+	require.ErrorAs(t, err, &v)
+	require.Len(t, v.Faults, 3)
+}
+
+func TestModulesAreRegisteredOnceAndBeforeUse(t *testing.T) {
+	e, err := engine.New(memory.New(), engine.Options{})
+	require.NoError(t, err)
+	_, err = NewOffboarding(e)
+	require.NoError(t, err)
+	_, err = NewOffboarding(e)
+	var v *itsm.ValidationError
+	require.ErrorAs(t, err, &v)
+	require.Len(t, v.Faults, 4, "name, table, event and job: %v", v)
+	require.ErrorIs(t, e.Use(engine.Module{
+		Name: "empty", Events: []itsm.EventType{{}}, Reactions: []engine.Reaction{{}}, Jobs: []engine.JobHandler{{}}, Subscribers: []engine.Subscriber{{}},
+	}), itsm.ErrInvalid)
+	require.NoError(t, e.Check(context.Background()))
+	require.ErrorIs(t, e.Use(engine.Module{Name: "late"}), itsm.ErrInvalid)
+}
+
+func BenchmarkCommand(b *testing.B) {
+	ctx := context.Background()
+	e, err := engine.New(memory.New(), engine.Options{})
+	require.NoError(b, err)
+	o, err := NewOffboarding(e)
+	require.NoError(b, err)
+	hr := itsm.Actor{Tenant: "acme", ID: "hanna"}
+	day := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.Register(ctx, hr, Leaving{Person: "paul", LastDay: day}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package memory_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/memory"
+)
+
+var (
+	sizes    = []int{1_000, 30_000, 1_000_000}
+	envelope = []byte(`{"actor":{"kind":"user","id":"u1"},"payload":{"state":"new"}}`)
+	filled   = map[int]*memory.Store{}
+)
+
+// fill gives a store with n tickets of one tenant, each with an event and a job, shared by the
+// benchmarks of a size.
+func fill(b *testing.B, n int) *memory.Store {
+	if s := filled[n]; s != nil {
+		return s
+	}
+	s := memory.New()
+	for i := 0; i < n; {
+		update(b, s, "acme", func(ctx context.Context, tx storage.Tx) error {
+			for range min(1000, n-i) {
+				create(ctx, b, tx, i)
+				i++
+			}
+			return nil
+		})
+	}
+	clear(filled)
+	filled[n] = s
+	return s
+}
+
+func create(ctx context.Context, t testing.TB, tx storage.Tx, i int) {
+	row := ticket(i)
+	require.NoError(t, tx.Put(ctx, tickets, &row))
+	require.NoError(t, tx.Append(ctx, storage.Event{Kind: "ticket", Record: row.ID, Version: row.Version, ID: row.ID, Type: "ticket.opened.v1", At: row.Created, Envelope: envelope}))
+	require.NoError(t, tx.Enqueue(ctx, storage.Job{Kind: "delivery", Key: "audit/" + string(row.ID), Due: row.Created}))
+}
+
+
+// BenchmarkStore has all benchmarks of one size after each other, so that a store is filled once.
+func BenchmarkStore(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprintf("rows=%d", n), func(b *testing.B) {
+			s := fill(b, n)
+			ctx := b.Context()
+			one := []storage.Tenant{"acme"}
+			reading := func(b *testing.B, fn func(ctx context.Context, r storage.Reader) error) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := s.View(ctx, one, fn); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.Run("get", func(b *testing.B) {
+				i := 0
+				reading(b, func(ctx context.Context, r storage.Reader) error {
+					i = (i + 7919) % n
+					_, err := r.Get(ctx, tickets, "acme", storage.ID(fmt.Sprintf("t%07d", i)))
+					return err
+				})
+			})
+			page := storage.RowQuery{
+				Where: storage.Condition{Op: storage.Equal, Column: "open", Values: []any{true}},
+				Order: []storage.Order{{Column: "priority"}, {Column: "due", Descending: true}},
+				Limit: 50,
+			}
+			b.Run("page of 50", func(b *testing.B) {
+				reading(b, func(ctx context.Context, r storage.Reader) error {
+					rows, err := r.Query(ctx, tickets, page)
+					if len(rows) != 50 {
+						b.Fatal(len(rows))
+					}
+					return err
+				})
+			})
+			b.Run("page of 50 in the middle", func(b *testing.B) {
+				page := page
+				page.After = &storage.Position{Tenant: "acme", ID: "t", Values: []any{int64(2), start.Add(50 * time.Minute).UnixMicro()}}
+				reading(b, func(ctx context.Context, r storage.Reader) error {
+					rows, err := r.Query(ctx, tickets, page)
+					if len(rows) != 50 {
+						b.Fatal(len(rows))
+					}
+					return err
+				})
+			})
+			b.Run("page of 50 with a filter besides", func(b *testing.B) {
+				page := page
+				page.Where = storage.Condition{Op: storage.And, Of: []storage.Condition{page.Where, {Op: storage.In, Column: "state", Values: []any{"new", "waiting"}}}}
+				reading(b, func(ctx context.Context, r storage.Reader) error {
+					_, err := r.Query(ctx, tickets, page)
+					return err
+				})
+			})
+			b.Run("count by state", func(b *testing.B) {
+				reading(b, func(ctx context.Context, r storage.Reader) error {
+					_, err := r.Count(ctx, tickets, storage.Condition{}, []string{"state"})
+					return err
+				})
+			})
+			b.Run("create", func(b *testing.B) {
+				b.ReportAllocs()
+				i := 2 * n
+				for b.Loop() {
+					i++
+					if err := s.Update(ctx, "acme", func(ctx context.Context, tx storage.Tx) error {
+						row := ticket(i)
+						row.ID = storage.ID(fmt.Sprintf("n%07d", i))
+						if err := tx.Put(ctx, tickets, &row); err != nil {
+							return err
+						}
+						if err := tx.Append(ctx, storage.Event{Kind: "ticket", Record: row.ID, Version: row.Version, ID: row.ID, Type: "ticket.opened.v1", At: row.Created, Envelope: envelope}); err != nil {
+							return err
+						}
+						return tx.Enqueue(ctx, storage.Job{Kind: "delivery", Key: string(row.ID), Subject: string(row.ID), Due: row.Created})
+					}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("change", func(b *testing.B) {
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					i = (i + 7919) % n
+					if err := s.Update(ctx, "acme", func(ctx context.Context, tx storage.Tx) error {
+						row, err := tx.Get(ctx, tickets, "acme", storage.ID(fmt.Sprintf("t%07d", i)))
+						if err != nil {
+							return err
+						}
+						row.Updated = row.Updated.Add(time.Second)
+						return tx.Put(ctx, tickets, &row)
+					}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("claim and finish 10", func(b *testing.B) {
+				b.ReportAllocs()
+				now := start.Add(1 << 30)
+				for b.Loop() {
+					now = now.Add(time.Second)
+					jobs, err := s.Claim(ctx, storage.Claim{Now: now, Lease: time.Minute, Limit: 10})
+					if err != nil {
+						b.Fatal(err)
+					}
+					for _, j := range jobs {
+						err := s.Update(ctx, j.Tenant, func(ctx context.Context, tx storage.Tx) error {
+							return tx.Finish(ctx, j, storage.Outcome{Due: now.Add(time.Hour)})
+						})
+						require.NoError(b, err)
+					}
+				}
+			})
+		})
+	}
+}

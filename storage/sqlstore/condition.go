@@ -1,0 +1,183 @@
+package sqlstore
+
+import (
+	"unicode/utf8"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Literals that every engine has for a condition that holds everywhere or nowhere.
+const (
+	always = "1 = 1"
+	never  = "1 = 0"
+)
+
+// tenantIs adds the fence around the tenants.
+func (st *statement) tenantIs(tenants []storage.Tenant) *statement {
+	st.write(quote(storage.ColumnTenant))
+	if len(tenants) == 1 {
+		return st.write(" = ").arg(string(tenants[0]))
+	}
+	st.write(" IN ")
+	values := make([]any, len(tenants))
+	for i, t := range tenants {
+		values[i] = string(t)
+	}
+	return st.tuple(values...)
+}
+
+// condition adds a filter. SQL's logic has three values, the contract's two. Without a Not the
+// third is as good as false; under one, a comparison with a column that may be NULL is made
+// false where it is.
+func (st *statement) condition(s *storage.Schema, c storage.Condition, negated bool) {
+	switch c.Op {
+	case storage.All:
+		st.write(always)
+	case storage.And, storage.Or:
+		between, none := " AND ", always
+		if c.Op == storage.Or {
+			between, none = " OR ", never
+		}
+		if len(c.Of) == 0 {
+			st.write(none)
+			return
+		}
+		st.write("(")
+		for i, sub := range c.Of {
+			if i > 0 {
+				st.write(between)
+			}
+			st.condition(s, sub, negated)
+		}
+		st.write(")")
+	case storage.Not:
+		st.write("NOT (")
+		st.condition(s, c.Of[0], true)
+		st.write(")")
+	case storage.Null:
+		st.write(quote(c.Column), " IS NULL")
+	default:
+		spec, _ := s.Column(c.Column)
+		guard := negated && spec.Nullable
+		if guard {
+			st.write("(", quote(c.Column), " IS NOT NULL AND ")
+		}
+		st.comparison(c)
+		if guard {
+			st.write(")")
+		}
+	}
+}
+
+// comparison adds a comparison of a column with values.
+func (st *statement) comparison(c storage.Condition) {
+	col := quote(c.Column)
+	switch c.Op {
+	case storage.Equal:
+		st.write(col, " = ").arg(c.Values[0])
+	case storage.In:
+		if len(c.Values) == 0 {
+			st.write(never)
+			return
+		}
+		st.write(col, " IN ").tuple(c.Values...)
+	case storage.Below:
+		st.write(col, " < ").arg(c.Values[0])
+	case storage.AtMost:
+		st.write(col, " <= ").arg(c.Values[0])
+	case storage.Above:
+		st.write(col, " > ").arg(c.Values[0])
+	case storage.AtLeast:
+		st.write(col, " >= ").arg(c.Values[0])
+	case storage.Prefix:
+		prefix := c.Values[0].(string)
+		st.write("(", col, " >= ").arg(prefix)
+		if end, ok := successor(prefix); ok {
+			st.write(" AND ", col, " < ").arg(end)
+		}
+		st.write(")")
+	default:
+		st.write(never)
+	}
+}
+
+// successor gives the first text that follows all those that begin with the prefix, byte by
+// byte, and false when there is none. UTF-8 sorts as its code points do, so it is the prefix
+// with its last code point raised; the greatest one cannot be, so it is left out.
+func successor(prefix string) (string, bool) {
+	for prefix != "" {
+		r, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+		switch r {
+		case utf8.MaxRune:
+			continue
+		case 0xD7FF:
+			r = 0xE000 // between them are the surrogates, which no text has
+		default:
+			r++
+		}
+		return prefix + string(r), true
+	}
+	return "", false
+}
+
+// term is one column of the order that a page is walked in, with its value at the place where
+// the page begins.
+type term struct {
+	storage.Order
+	value any
+}
+
+// walk gives the whole order of a query: the columns asked for, then what breaks the ties, in
+// the direction of the last of them. A reader of one tenant needs no tenant in it, unless the
+// place is of another one.
+func walk(q storage.RowQuery, tenants []storage.Tenant) []term {
+	terms := make([]term, 0, len(q.Order)+2)
+	byID, down := false, false
+	for i, o := range q.Order {
+		t := term{Order: o}
+		if q.After != nil {
+			t.value = q.After.Values[i]
+		}
+		terms = append(terms, t)
+		byID, down = byID || o.Column == storage.ColumnID, o.Descending
+	}
+	if len(tenants) > 1 || q.After != nil && q.After.Tenant != tenants[0] {
+		t := term{Order: storage.Order{Column: storage.ColumnTenant, Descending: down}}
+		if q.After != nil {
+			t.value = string(q.After.Tenant)
+		}
+		terms = append(terms, t)
+	}
+	if !byID {
+		t := term{Order: storage.Order{Column: storage.ColumnID, Descending: down}}
+		if q.After != nil {
+			t.value = string(q.After.ID)
+		}
+		terms = append(terms, t)
+	}
+	return terms
+}
+
+// after adds that a row stands behind the place in terms[from:to], which all have one direction,
+// and is equal to it before them. Row values are compared along an index.
+func (st *statement) after(terms []term, from, to int) {
+	for _, t := range terms[:from] {
+		st.write(" AND ", quote(t.Column), " = ").arg(t.value)
+	}
+	run := terms[from:to]
+	than := " > "
+	if run[0].Descending {
+		than = " < "
+	}
+	st.write(" AND ")
+	if len(run) == 1 {
+		st.write(quote(run[0].Column), than).arg(run[0].value)
+		return
+	}
+	names, values := make([]string, len(run)), make([]any, len(run))
+	for i, t := range run {
+		names[i], values[i] = t.Column, t.value
+	}
+	st.write("(", quoteAll(names), ")", than).tuple(values...)
+}

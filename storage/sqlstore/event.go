@@ -1,0 +1,183 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// batch is how many rows are written in one statement at most.
+const batch = 500
+
+var eventColumns = []string{"tenant", "kind", "record", "version", "n", "id", "type", "at", "envelope"}
+
+// checkEvent refuses an event that cannot stand in the log.
+func checkEvent(e storage.Event, faults *[]storage.Fault) {
+	fault := func(field, problem string) {
+		*faults = append(*faults, storage.Fault{Field: field, Problem: problem})
+	}
+	for _, k := range []struct{ field, value string }{
+		{"kind", e.Kind}, {"record", string(e.Record)}, {"id", string(e.ID)}, {"type", e.Type},
+	} {
+		if problem := storage.CheckKey(k.value); problem != "" {
+			fault(k.field, problem)
+		}
+	}
+	if e.N < 0 {
+		fault("n", "is negative")
+	}
+	if len(e.Envelope) == 0 || !utf8.Valid(e.Envelope) {
+		fault("envelope", "is not a JSON document")
+	}
+}
+
+// Append implements [storage.Tx].
+func (u *unit) Append(ctx context.Context, events ...storage.Event) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	var faults []storage.Fault
+	for _, e := range events {
+		checkEvent(e, &faults)
+	}
+	if len(faults) > 0 {
+		return &storage.ValidationError{Subject: "event", Faults: faults}
+	}
+	for rest := events; len(rest) > 0; {
+		n := min(len(rest), batch)
+		if err := u.appendBatch(ctx, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+func (u *unit) appendBatch(ctx context.Context, events []storage.Event) error {
+	st := u.s.d.statement()
+	st.args = make([]any, 0, len(events)*len(eventColumns))
+	st.write("INSERT INTO ", u.s.text.event, " (", quoteAll(eventColumns), ") VALUES ")
+	for i, e := range events {
+		if i > 0 {
+			st.write(", ")
+		}
+		st.tuple(string(u.tenant), e.Kind, string(e.Record), e.Version, int64(e.N), string(e.ID), e.Type,
+			e.At.UnixMicro(), string(e.Envelope))
+	}
+	st.write(" ON CONFLICT DO NOTHING")
+	written, err := u.o.t.exec(ctx, st.text.String(), st.args...)
+	if err != nil {
+		return u.failed(ctx, "append", "", events[0].Record, err)
+	}
+	if written == int64(len(events)) {
+		return nil
+	}
+	conflict := &storage.Error{Op: "append", Err: storage.ErrConflict}
+	if len(events) == 1 {
+		conflict.ID = events[0].Record
+	} else {
+		// Some were written and some were not, and an event is never removed: the unit must fail.
+		u.o.broken = conflict
+	}
+	return conflict
+}
+
+// Events implements [storage.Reader]. It reads one tenant after the other, each along the
+// primary key.
+func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Event, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	if err := checkPage("events", q.Limit); err != nil {
+		return nil, err
+	}
+	events := make([]storage.Event, 0, min(q.Limit, 128))
+	for _, tenant := range sorted(r.tenants) {
+		if len(events) == q.Limit {
+			break
+		}
+		var err error
+		if events, err = r.eventsOf(ctx, tenant, q, events); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+func (r *reader) eventsOf(ctx context.Context, tenant storage.Tenant, q storage.EventQuery, events []storage.Event) ([]storage.Event, error) {
+	st := r.s.d.statement()
+	st.write("SELECT ", quoteAll(eventColumns), " FROM ", r.s.text.event, " WHERE ").tenantIs([]storage.Tenant{tenant})
+	// The columns of the place, from the first one that the query does not fix.
+	names := []string{"kind", "record", "version", "n"}
+	place := []any{q.After.Kind, string(q.After.Record), q.After.Version, int64(q.After.N)}
+	behind := tenant == q.After.Tenant
+	if tenant < q.After.Tenant {
+		return events, nil
+	}
+	fixed := 0
+	fix := func(want string) bool {
+		st.write(" AND ", quote(names[fixed]), " = ").arg(want)
+		if behind {
+			switch at := place[fixed].(string); {
+			case want < at:
+				return false
+			case want > at:
+				behind = false
+			}
+		}
+		fixed++
+		return true
+	}
+	if q.Kind != "" {
+		if !fix(q.Kind) || q.Record != "" && !fix(string(q.Record)) {
+			return events, nil
+		}
+	}
+	if behind {
+		st.write(" AND (", quoteAll(names[fixed:]), ") > ").tuple(place[fixed:]...)
+	}
+	if len(q.Types) > 0 {
+		types := make([]any, len(q.Types))
+		for i, t := range q.Types {
+			types[i] = t
+		}
+		st.write(` AND "type" IN `).tuple(types...)
+	}
+	st.write(` ORDER BY "kind", "record", "version", "n" LIMIT `, strconv.Itoa(q.Limit-len(events)))
+	err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+		var e storage.Event
+		var at int64
+		if err := rows.Scan((*string)(&e.Tenant), &e.Kind, (*string)(&e.Record), &e.Version, &e.N,
+			(*string)(&e.ID), &e.Type, &at, &e.Envelope); err != nil {
+			return err
+		}
+		e.At = instant(at)
+		events = append(events, e)
+		return nil
+	})
+	if err != nil {
+		return nil, r.failed(ctx, "events", "", q.Record, err)
+	}
+	return events, nil
+}
+
+func sorted(tenants []storage.Tenant) []storage.Tenant {
+	if len(tenants) == 1 {
+		return tenants
+	}
+	out := slices.Clone(tenants)
+	slices.Sort(out)
+	return out
+}
+
+// checkPage refuses a limit that no page has.
+func checkPage(subject string, limit int) error {
+	if limit < 1 || limit > storage.MaxLimit {
+		return storage.Invalid("query on "+subject, "limit", "must be from 1 to "+strconv.Itoa(storage.MaxLimit))
+	}
+	return nil
+}

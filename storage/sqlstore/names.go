@@ -1,0 +1,133 @@
+package sqlstore
+
+import "github.com/itsmkit/itsmkit/storage"
+
+// The store's own tables have two underscores in their names, which no table of records has.
+const (
+	eventTable    = "_event"
+	jobTable      = "_job"
+	sequenceTable = "_sequence"
+	settingTable  = "_setting"
+	leaseTable    = "_lease"
+	backfillTable = "_backfill"
+)
+
+// own gives the store's own tables.
+func (s *core) own() []relation {
+	text := func(names ...string) (out []column) {
+		for _, n := range names {
+			out = append(out, column{name: n, kind: storage.Text})
+		}
+		return out
+	}
+	number := func(names ...string) (out []column) {
+		for _, n := range names {
+			out = append(out, column{name: n, kind: storage.Int})
+		}
+		return out
+	}
+	join := func(parts ...[]column) (out []column) {
+		for _, p := range parts {
+			out = append(out, p...)
+		}
+		return out
+	}
+	by := func(names ...string) (out []storage.Order) {
+		for _, n := range names {
+			out = append(out, storage.Order{Column: n})
+		}
+		return out
+	}
+	return []relation{
+		{
+			name:    s.prefix + eventTable,
+			columns: join(text("tenant", "kind", "record"), number("version", "n"), text("id", "type"), number("at"), text("envelope")),
+			primary: []string{"tenant", "kind", "record", "version", "n"},
+		},
+		{
+			// ready is from when on a job may be claimed: when it is due, or when its lease ends;
+			// never for a dead one. token is not empty while a worker has it.
+			name: s.prefix + jobTable,
+			columns: join(text("tenant", "kind", "key", "subject"), number("due", "ready"),
+				[]column{{name: "dead", kind: storage.Bool}}, number("generation", "attempts", "lease"),
+				text("token", "error"), []column{{name: "payload", kind: storage.Text, nullable: true}}),
+			primary: []string{"tenant", "kind", "key"},
+			indexes: []index{
+				// Whether anything is due at all, and the little that is when it is little.
+				{name: s.prefix + jobTable + "_ready", columns: by("ready", "tenant", "kind")},
+				// What is due of one tenant.
+				{name: s.prefix + jobTable + "_tenant_ready", columns: by("tenant", "ready", "kind")},
+				// Which job of a subject is due first, and which is claimed.
+				{name: s.prefix + jobTable + "_subject", columns: by("tenant", "subject", "dead", "due", "kind", "key"),
+					where: `"subject" <> ''`},
+				{name: s.prefix + jobTable + "_claimed", columns: by("tenant", "subject", "lease"),
+					where: `"subject" <> '' AND "token" <> ''`},
+			},
+		},
+		{
+			name:    s.prefix + sequenceTable,
+			columns: join(text("tenant", "name"), number("next")),
+			primary: []string{"tenant", "name"},
+		},
+		{
+			name:    s.prefix + settingTable,
+			columns: text("name", "value"),
+			primary: []string{"name"},
+		},
+		{
+			// Who migrates, and until when nobody else does.
+			name:    s.prefix + leaseTable,
+			columns: join(text("name", "holder"), number("until")),
+			primary: []string{"name"},
+		},
+		{
+			// Columns that were added and how far their values have been moved out of the bodies.
+			name:    s.prefix + backfillTable,
+			columns: join(text("relation", "name", "tenant", "id"), []column{{name: "done", kind: storage.Bool}}),
+			primary: []string{"relation", "name"},
+		},
+	}
+}
+
+// texts are the statements about the store's own tables.
+type texts struct {
+	becomeWriter                   string
+	newSequence, advance, sequence string
+	event, job                     string
+	replace, anew, keep            string
+	cancel, finished               string
+	setting, newSetting            string
+	lock                           string
+}
+
+func newTexts(s *core) texts {
+	bind := s.d.rebind
+	table := func(name string) string { return quote(s.prefix + name) }
+	job := table(jobTable)
+	place := ` WHERE "tenant" = ? AND "kind" = ? AND "key" = ?`
+	// A claimed job that is enqueued again stays claimed, so it is not ready before its lease ends.
+	ready := `CASE WHEN ` + job + `."lease" > excluded."ready" THEN ` + job + `."lease" ELSE excluded."ready" END`
+	anew, keep := `"generation" = `+job+`."generation" + 1, "ready" = `+ready,
+		`"generation" = `+job+`."generation" + 1, "ready" = CASE WHEN `+job+`."dead" = `+s.d.yes+` THEN `+ready+` ELSE `+job+`."ready" END`
+	for _, c := range []string{"subject", "due", "dead", "attempts", "error", "payload"} {
+		c = quote(c)
+		anew += ", " + c + " = excluded." + c
+		keep += ", " + c + " = CASE WHEN " + job + `."dead" = ` + s.d.yes + " THEN excluded." + c + " ELSE " + job + "." + c + " END"
+	}
+	return texts{
+		becomeWriter: "UPDATE " + table(leaseTable) + ` SET "until" = "until" WHERE 0`,
+		newSequence:  bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, 1) ON CONFLICT DO NOTHING`),
+		advance:      bind("UPDATE " + table(sequenceTable) + ` SET "next" = "next" + ? WHERE "tenant" = ? AND "name" = ?`),
+		sequence:     bind(`SELECT "next" FROM ` + table(sequenceTable) + ` WHERE "tenant" = ? AND "name" = ?`),
+		event:        table(eventTable),
+		job:          job,
+		replace:      ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `,
+		anew:         anew,
+		keep:         keep,
+		cancel:       bind("DELETE FROM " + job + place),
+		finished:     bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
+		lock:         bind(s.d.lock),
+		setting:      bind(`SELECT "value" FROM ` + table(settingTable) + ` WHERE "name" = ?`),
+		newSetting:   bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?) ON CONFLICT DO NOTHING`),
+	}
+}

@@ -1,0 +1,404 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// scanner reads rows of a table into records. Values come as what the driver makes of them, so
+// that nothing is converted twice.
+type scanner struct {
+	t      *table
+	bodies bool
+	meta   [6]any // tenant, id, version, created, updated, layout
+	dest   []any
+	fixed  int
+}
+
+func newScanner(t *table, bodies bool) *scanner {
+	sc := &scanner{t: t, bodies: bodies}
+	n := len(t.schema.Columns())
+	sc.dest = make([]any, 0, len(sc.meta)+n+1)
+	for i := range sc.meta {
+		sc.dest = append(sc.dest, &sc.meta[i])
+	}
+	sc.fixed = len(sc.dest)
+	sc.dest = sc.dest[:sc.fixed+n]
+	if bodies {
+		sc.dest = append(sc.dest, nil)
+	}
+	return sc
+}
+
+// scan reads one row; columns is where its columns go.
+func (sc *scanner) scan(rows *sql.Rows, row *storage.Row, columns []any) error {
+	for i := range columns {
+		sc.dest[sc.fixed+i] = &columns[i]
+	}
+	if sc.bodies {
+		sc.dest[len(sc.dest)-1] = &row.Body
+	}
+	if err := rows.Scan(sc.dest...); err != nil {
+		return err
+	}
+	tenant, ok1 := textOf(sc.meta[0])
+	id, ok2 := textOf(sc.meta[1])
+	var numbers [4]int64
+	for i := range numbers {
+		n, ok := sc.meta[i+2].(int64)
+		if !ok {
+			return fmt.Errorf("sqlstore: a number was read as %T", sc.meta[i+2])
+		}
+		numbers[i] = n
+	}
+	if !ok1 || !ok2 {
+		return fmt.Errorf("sqlstore: a tenant and id were read as %T and %T", sc.meta[0], sc.meta[1])
+	}
+	row.Tenant, row.ID, row.Version = storage.Tenant(tenant), storage.ID(id), numbers[0]
+	row.Created, row.Updated = instant(numbers[1]), instant(numbers[2])
+	row.Layout = int(numbers[3])
+	for i, c := range sc.t.schema.Columns() {
+		v, err := value(c.Kind, columns[i])
+		if err != nil {
+			return err
+		}
+		columns[i] = v
+	}
+	row.Columns = columns
+	return nil
+}
+
+func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case []byte:
+		return string(v), true
+	}
+	return "", false
+}
+
+// value makes what a driver read into what the contract has for the kind. Most of it is that
+// already.
+func value(k storage.Kind, v any) (any, error) {
+	switch x := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		if k == storage.Text {
+			return v, nil
+		}
+	case []byte:
+		if k == storage.Text {
+			return string(x), nil
+		}
+	case int64:
+		switch k {
+		case storage.Int, storage.Time:
+			return v, nil
+		case storage.Bool:
+			return x != 0, nil
+		}
+	case bool:
+		if k == storage.Bool {
+			return v, nil
+		}
+	}
+	return nil, fmt.Errorf("sqlstore: a column of kind %s was read as %T", k, v)
+}
+
+// Get implements [storage.Reader].
+func (r *reader) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	var row storage.Row
+	if err := r.usable(); err != nil {
+		return row, err
+	}
+	t := r.s.table(s)
+	found := false
+	if r.can(tenant) && storage.CheckKey(string(id)) == "" {
+		sc := newScanner(t, true)
+		err := r.o.t.each(ctx, t.get, []any{string(tenant), string(id)}, func(rows *sql.Rows) error {
+			found = true
+			return sc.scan(rows, &row, make([]any, len(s.Columns())))
+		})
+		if err != nil {
+			return storage.Row{}, r.failed(ctx, "get", s.Name(), id, err)
+		}
+	}
+	if !found {
+		return storage.Row{}, &storage.Error{Op: "get", Table: s.Name(), ID: id, Err: storage.ErrNotFound}
+	}
+	return row, nil
+}
+
+// Query implements [storage.Reader].
+//
+// A page is read along the index of its order. Where the columns of the order all have one
+// direction, what follows a place is one range of that index. Otherwise it is several, one
+// behind the other: first the rows that equal the place in all columns but the last run of one
+// direction, then those that equal it in fewer. Each is a statement of its own, and mostly the
+// first ones fill the page.
+func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	t := r.s.table(s)
+	terms := walk(q, r.tenants)
+	rows := make([]storage.Row, 0, min(q.Limit, 128))
+	sc := newScanner(t, q.Bodies)
+	if q.After == nil {
+		rows, err := r.page(ctx, sc, q, terms, 0, 0, rows)
+		return rows, err
+	}
+	var err error
+	for to := len(terms); to > 0 && err == nil && len(rows) < q.Limit; {
+		from := to - 1
+		for from > 0 && terms[from-1].Descending == terms[from].Descending {
+			from--
+		}
+		rows, err = r.page(ctx, sc, q, terms, from, to, rows)
+		to = from
+	}
+	return rows, err
+}
+
+// page reads one range of an order; from and to are equal when it is the whole order.
+func (r *reader) page(ctx context.Context, sc *scanner, q storage.RowQuery, terms []term, from, to int, rows []storage.Row) ([]storage.Row, error) {
+	st := r.s.d.statement()
+	if q.Bodies {
+		st.write(sc.t.whole)
+	} else {
+		st.write(sc.t.heads)
+	}
+	st.write(" WHERE ").tenantIs(r.tenants)
+	if q.Where.Op != storage.All {
+		st.write(" AND ")
+		st.condition(sc.t.schema, q.Where, false)
+	}
+	if from < to {
+		st.after(terms, from, to)
+	}
+	st.write(" ORDER BY ")
+	for i, t := range terms {
+		if i > 0 {
+			st.write(", ")
+		}
+		st.write(order(t.Order))
+	}
+	st.write(" LIMIT ", strconv.Itoa(q.Limit-len(rows)))
+
+	// The columns of many rows are one allocation.
+	n := len(sc.t.schema.Columns())
+	var room []any
+	err := r.o.t.each(ctx, st.text.String(), st.args, func(found *sql.Rows) error {
+		if len(room) < n {
+			room = make([]any, n*min(max(len(rows), 8), 64, q.Limit-len(rows)))
+		}
+		columns := room[:n:n]
+		room = room[n:]
+		rows = append(rows, storage.Row{})
+		return sc.scan(found, &rows[len(rows)-1], columns)
+	})
+	if err != nil {
+		return nil, r.failed(ctx, "query", sc.t.schema.Name(), "", err)
+	}
+	return rows, nil
+}
+
+// Count implements [storage.Reader].
+func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Condition, by []string) ([]storage.Group, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	t := r.s.table(s)
+	st := r.s.d.statement()
+	st.write("SELECT COUNT(*)")
+	kinds := make([]storage.Kind, len(by))
+	for i, c := range by {
+		spec, _ := s.Column(c)
+		kinds[i] = spec.Kind
+		st.write(", ", quote(c))
+	}
+	st.write(" FROM ", quote(t.name), " WHERE ").tenantIs(r.tenants)
+	if where.Op != storage.All {
+		st.write(" AND ")
+		st.condition(s, where, false)
+	}
+	if len(by) > 0 {
+		st.write(" GROUP BY ", quoteAll(by))
+	}
+	groups := []storage.Group{}
+	err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+		g := storage.Group{Values: make([]any, len(by))}
+		dest := make([]any, 0, len(by)+1)
+		dest = append(dest, &g.Count)
+		for i := range g.Values {
+			dest = append(dest, &g.Values[i])
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, k := range kinds {
+			v, err := value(k, g.Values[i])
+			if err != nil {
+				return err
+			}
+			g.Values[i] = v
+		}
+		groups = append(groups, g)
+		return nil
+	})
+	if err != nil {
+		return nil, r.failed(ctx, "count", s.Name(), "", err)
+	}
+	// Engines disagree on where NULL stands, so they are not asked for the order.
+	slices.SortFunc(groups, func(a, b storage.Group) int {
+		for i := range a.Values {
+			if d := storage.Compare(a.Values[i], b.Values[i]); d != 0 {
+				return d
+			}
+		}
+		return 0
+	})
+	return groups, nil
+}
+
+// checkRow refuses a row that does not fit the schema, before an engine has to.
+func checkRow(s *storage.Schema, row *storage.Row) error {
+	var faults []storage.Fault
+	fault := func(field, problem string) {
+		faults = append(faults, storage.Fault{Field: field, Problem: problem})
+	}
+	if problem := storage.CheckKey(string(row.ID)); problem != "" {
+		fault("id", problem)
+	}
+	if row.Version < 0 {
+		fault("version", "is negative")
+	}
+	if len(row.Columns) != len(s.Columns()) {
+		fault("columns", fmt.Sprintf("are %d; the table has %d", len(row.Columns), len(s.Columns())))
+	} else {
+		for i, c := range s.Columns() {
+			if problem := misfit(c, row.Columns[i]); problem != "" {
+				fault(c.Name, problem)
+			}
+		}
+	}
+	if len(row.Body) == 0 || !utf8.Valid(row.Body) {
+		fault("body", "is not a JSON document")
+	}
+	if len(faults) > 0 {
+		return &storage.ValidationError{Subject: s.Name(), Faults: faults}
+	}
+	return nil
+}
+
+// misfit says why a value cannot stand in a column, or "".
+func misfit(c storage.ColumnSpec, v any) string {
+	if v == nil {
+		if c.Nullable {
+			return ""
+		}
+		return "is not nullable"
+	}
+	switch v := v.(type) {
+	case string:
+		if c.Kind == storage.Text {
+			return misfitText(v)
+		}
+	case int64:
+		if c.Kind == storage.Int || c.Kind == storage.Time {
+			return ""
+		}
+	case bool:
+		if c.Kind == storage.Bool {
+			return ""
+		}
+	}
+	return fmt.Sprintf("takes %s values, not %T", c.Kind, v)
+}
+
+func misfitText(v string) string {
+	plain := true
+	for i := range len(v) {
+		if c := v[i]; c == 0 {
+			return "holds a NUL character"
+		} else if c >= utf8.RuneSelf {
+			plain = false
+		}
+	}
+	switch {
+	case !plain && !utf8.ValidString(v):
+		return "is not valid UTF-8"
+	case len(v) > storage.MaxText && utf8.RuneCountInString(v) > storage.MaxText:
+		return fmt.Sprintf("is longer than %d characters", storage.MaxText)
+	}
+	return ""
+}
+
+// Put implements [storage.Tx].
+func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if err := checkRow(s, row); err != nil {
+		return err
+	}
+	t := u.s.table(s)
+	created, updated := storage.Instant(row.Created), storage.Instant(row.Updated)
+	args := make([]any, 0, len(t.columns)+3)
+	if row.Version == 0 {
+		args = append(args, string(u.tenant), string(row.ID))
+	}
+	args = append(args, row.Version+1, created.UnixMicro(), updated.UnixMicro(), int64(s.Layout()))
+	args = append(args, row.Columns...)
+	args = append(args, string(row.Body))
+	text := t.create
+	if row.Version != 0 {
+		args = append(args, string(u.tenant), string(row.ID), row.Version)
+		text = t.update
+	}
+	changed, err := u.o.t.exec(ctx, text, args...)
+	if err != nil {
+		return u.failed(ctx, "put", s.Name(), row.ID, err)
+	}
+	if changed != 1 {
+		return &storage.Error{Op: "put", Table: s.Name(), ID: row.ID, Err: storage.ErrConflict}
+	}
+	row.Tenant, row.Version, row.Layout = u.tenant, row.Version+1, s.Layout()
+	row.Created, row.Updated = created, updated
+	return nil
+}
+
+// Delete implements [storage.Tx].
+func (u *unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	t := u.s.table(s)
+	changed, err := u.o.t.exec(ctx, t.remove, string(u.tenant), string(id), version)
+	if err != nil {
+		return u.failed(ctx, "delete", s.Name(), id, err)
+	}
+	if changed == 1 {
+		return nil
+	}
+	found, err := u.o.t.one(ctx, t.exists, []any{string(u.tenant), string(id)}, new(int64))
+	if err != nil {
+		return u.failed(ctx, "delete", s.Name(), id, err)
+	}
+	e := &storage.Error{Op: "delete", Table: s.Name(), ID: id, Err: storage.ErrNotFound}
+	if found {
+		e.Err = storage.ErrConflict
+	}
+	return e
+}

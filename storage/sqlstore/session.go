@@ -1,0 +1,278 @@
+package sqlstore
+
+import (
+	"container/list"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"sync"
+)
+
+// DBTX is what a host's transaction must be able to do to be joined. *sql.Tx and *sql.Conn fit,
+// and so do the transactions of libraries over database/sql.
+type DBTX interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// pool is a database handle with its prepared statements.
+type pool struct {
+	db *sql.DB
+
+	mu     sync.Mutex
+	max    int
+	known  map[string]*list.Element // of *prepared
+	recent *list.List
+	wanted []*prepared
+}
+
+// prepared is a statement text that has been used. It is prepared when it is used again, so that
+// texts that occur once cost nothing.
+type prepared struct {
+	text string
+	uses int
+	stmt *sql.Stmt
+}
+
+func newPool(db *sql.DB, statements int) *pool {
+	return &pool{db: db, max: statements, known: map[string]*list.Element{}, recent: list.New()}
+}
+
+// statement gives the prepared statement of the text, or nil while there is none. It never
+// touches the database: the caller may hold the only connection.
+func (p *pool) statement(text string) *sql.Stmt {
+	if p.max <= 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.known[text]
+	if !ok {
+		p.known[text] = p.recent.PushFront(&prepared{text: text, uses: 1})
+		if p.recent.Len() > p.max {
+			p.forget(p.recent.Back())
+		}
+		return nil
+	}
+	p.recent.MoveToFront(e)
+	st := e.Value.(*prepared)
+	if st.stmt == nil {
+		if st.uses++; st.uses == 2 {
+			p.wanted = append(p.wanted, st)
+		}
+	}
+	return st.stmt
+}
+
+// forget drops a text. A statement in use is closed by database/sql when that use ends.
+func (p *pool) forget(e *list.Element) {
+	st := p.recent.Remove(e).(*prepared)
+	delete(p.known, st.text)
+	if st.stmt != nil {
+		st.stmt.Close()
+	}
+}
+
+// prepare prepares what has been used twice. The caller holds no connection of the pool. A
+// statement that cannot be prepared is run as text.
+func (p *pool) prepare(ctx context.Context) {
+	p.mu.Lock()
+	wanted := p.wanted
+	p.wanted = nil
+	p.mu.Unlock()
+	for _, st := range wanted {
+		stmt, err := p.db.PrepareContext(ctx, st.text)
+		p.mu.Lock()
+		if err != nil {
+			if ctx.Err() != nil {
+				st.uses = 1
+			}
+			p.mu.Unlock()
+			continue
+		}
+		if e, ok := p.known[st.text]; ok && e.Value == st {
+			st.stmt = stmt
+			stmt = nil
+		}
+		p.mu.Unlock()
+		if stmt != nil {
+			stmt.Close()
+		}
+	}
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var first error
+	for p.recent.Len() > 0 {
+		st := p.recent.Remove(p.recent.Back()).(*prepared)
+		if st.stmt != nil {
+			if err := st.stmt.Close(); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	clear(p.known)
+	p.wanted = nil
+	return first
+}
+
+// session is a transaction that statements run in: ours, or the host's.
+type session struct {
+	run   DBTX
+	pool  *pool
+	tx    *sql.Tx
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	// quiet keeps a cancelled context from interrupting a statement that writes: SQLite then
+	// rolls the whole transaction back by itself.
+	quiet bool
+}
+
+// begin opens a transaction of ours.
+func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, error) {
+	p.prepare(ctx)
+	t := &session{pool: p, quiet: s.d.oneWriter}
+	var err error
+	if s.d.oneWriter {
+		// The connection is kept in hand to see it clean after the transaction, and the context
+		// must not end the transaction behind our back.
+		if t.conn, err = p.db.Conn(ctx); err != nil {
+			return nil, err
+		}
+		if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
+			t.release(ctx)
+			return nil, err
+		}
+	} else if t.tx, err = p.db.BeginTx(ctx, o); err != nil {
+		return nil, err
+	}
+	t.run = t.tx
+	return t, nil
+}
+
+// commit and rollback end a transaction of ours.
+func (t *session) commit(ctx context.Context) error {
+	err := t.tx.Commit()
+	if err != nil {
+		t.clean(ctx)
+	}
+	t.release(ctx)
+	return err
+}
+
+func (t *session) rollback(ctx context.Context) {
+	if err := t.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		t.clean(ctx)
+	}
+	t.release(ctx)
+}
+
+// clean makes sure that a connection whose transaction ended badly has none open, or discards
+// the connection.
+func (t *session) clean(ctx context.Context) {
+	if t.conn == nil {
+		return
+	}
+	_, err := t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	if err == nil || strings.Contains(err.Error(), "no transaction is active") {
+		return
+	}
+	t.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
+func (t *session) release(context.Context) {
+	if t.conn != nil {
+		t.conn.Close()
+	}
+}
+
+// statement gives the prepared statement in this transaction, or nil.
+func (t *session) statement(ctx context.Context, text string) *sql.Stmt {
+	if t.pool == nil {
+		return nil
+	}
+	if st, ok := t.stmts[text]; ok {
+		return st
+	}
+	st := t.pool.statement(text)
+	if st == nil {
+		return nil
+	}
+	st = t.tx.StmtContext(ctx, st)
+	if t.stmts == nil {
+		t.stmts = make(map[string]*sql.Stmt, 8)
+	}
+	t.stmts[text] = st
+	return st
+}
+
+// become runs a statement that may have to wait for another writer, for as long as the context
+// lasts.
+func (t *session) become(ctx context.Context, text string) error {
+	if st := t.statement(ctx, text); st != nil {
+		_, err := st.ExecContext(ctx)
+		return err
+	}
+	_, err := t.run.ExecContext(ctx, text)
+	return err
+}
+
+// exec runs a statement and says how many rows it changed.
+func (t *session) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if t.quiet {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
+	var res sql.Result
+	var err error
+	if st := t.statement(ctx, text); st != nil {
+		res, err = st.ExecContext(ctx, args...)
+	} else {
+		res, err = t.run.ExecContext(ctx, text, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// query runs a SELECT.
+func (t *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if st := t.statement(ctx, text); st != nil {
+		return st.QueryContext(ctx, args...)
+	}
+	return t.run.QueryContext(ctx, text, args...)
+}
+
+// each runs a SELECT and scans its rows one after the other.
+func (t *session) each(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error {
+	rows, err := t.query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// one runs a SELECT of at most one row and says whether there was one.
+func (t *session) one(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
+	err = t.each(ctx, text, args, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	})
+	return found, err
+}
