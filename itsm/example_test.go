@@ -218,13 +218,13 @@ func ExampleFieldSet() {
 func ExampleFaults() {
 	var f itsm.Faults
 	f.Text("title", "", 160, true)
-	f.Addf("impact", "must be %d, %d or %d", itsm.ImpactHigh, itsm.ImpactMedium, itsm.ImpactLow)
+	f.Addf("impact", "must be from %d to %d", itsm.ImpactHigh, itsm.ImpactLow)
 	err := f.Err("incident")
 	fmt.Println(errors.Is(err, itsm.ErrInvalid))
 	fmt.Println(err)
 	// Output:
 	// true
-	// incident: invalid: title is required; impact must be 1 - High, 2 - Medium or 3 - Low
+	// incident: invalid: title is required; impact must be from 1 to 3
 }
 
 func ExampleSequentialIDs() {

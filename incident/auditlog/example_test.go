@@ -28,14 +28,14 @@ INC0000045,Closed,5/3/2016 12:00,Bob
 		case err != nil:
 			fmt.Println(err)
 		default:
-			fmt.Println(row.At.Format("2006-01-02 15:04"), row.Source, row.State, row.HoldReason)
+			fmt.Println(row.At.Format("2006-01-02 15:04"), row.SourceState, "is", strings.TrimSuffix(row.State+", "+row.HoldReason, ", "))
 		}
 	}
 	// Output:
-	// 2016-02-29 01:23 INC0000045 new
-	// 2016-02-29 08:53 INC0000045 on_hold caller
+	// 2016-02-29 01:23 New is new
+	// 2016-02-29 08:53 Awaiting User Info is on_hold, caller
 	// faulty: line 4 (INC0000045): sys_updated_at must be a time written as "2/1/2006 15:04"
-	// 2016-03-05 12:00 INC0000045 closed
+	// 2016-03-05 12:00 Closed is closed
 }
 
 func ExampleParseMapping() {

@@ -72,7 +72,7 @@ func FuzzFieldsAsTheStandardLibrary(f *testing.F) {
 		}
 		std := csv.NewReader(strings.NewReader(text))
 		std.FieldsPerRecord = -1
-		var want []string
+		rows := 0
 		for {
 			row, err := std.Read()
 			if errors.Is(err, io.EOF) {
@@ -81,26 +81,20 @@ func FuzzFieldsAsTheStandardLibrary(f *testing.F) {
 			if err != nil {
 				return
 			}
-			if len(row) == 1 && row[0] == "" {
-				continue // a quoted nothing, which is a blank line here
-			}
-			if len(row) == 1 {
-				want = append(want, row[0])
-			} else {
-				want = append(want, "")
+			if len(row) > 1 || row[0] != "" { // a quoted nothing alone is a blank line here
+				rows++
 			}
 		}
-		// Each row of one field is its title; any other is faulty by its number of fields.
 		r, err := auditlog.NewReader(strings.NewReader(header+text), auditlog.Mapping{})
 		require.NoError(t, err)
 		n := 0
 		for _, err := range r.Rows() {
 			var faulty *auditlog.RowError
-			if errors.As(err, &faulty) && faulty.Faults[0].Field == "row" {
-				require.Contains(t, faulty.Faults[0].Problem, "fields; the header has 4")
+			if errors.As(err, &faulty) && faulty.Faults[0].Field == "row" && len(text) < auditlog.MaxField {
+				require.Contains(t, faulty.Faults[0].Problem, "fields; the header has 4", "it can be cut")
 			}
 			n++
 		}
-		require.Equal(t, len(want), n)
+		require.Equal(t, rows, n)
 	})
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// pkg is one package as the rules see it. Paths of ours are relative to the repository's root,
-// "" for the root itself; all others are full.
+// pkg is one package as the rules see it. A package of this repository is written relative to
+// its root, as the go command does ("./storage/memory"), every other by its import path.
 type pkg struct {
 	path string
 	// deps is everything that is linked with the package, not only what it imports itself: a
@@ -22,124 +22,95 @@ type pkg struct {
 
 // practices are the packages of ITIL practices, each with its own records. Those that are not
 // written yet are held to the rule from their first file on.
-var practices = []string{"incident", "problem", "change", "catalog", "knowledge", "sla", "cmdb"}
+var practices = []string{"./incident", "./problem", "./change", "./catalog", "./knowledge", "./sla", "./cmdb"}
 
-// pure packages compute on what they are given: they see the vocabulary, but no engine.
-var pure = []string{"sla/calendar", "cmdb/impact"}
-
-// under reports whether path is root or lies below it.
-func under(path, root string) bool {
-	return path == root || strings.HasPrefix(path, root+"/")
+// rule says on which packages of this repository those that match a pattern may depend, internal
+// ones apart, which anyone may: what those depend on counts for it too.
+type rule struct {
+	packages string
+	mayUse   []string
 }
 
-// topOf gives the first element of a path.
-func topOf(path string) string {
-	top, _, _ := strings.Cut(path, "/")
-	return top
-}
+// rules is the architecture. The first rule whose pattern matches a package holds for it; a
+// pattern that ends in "/..." matches the package before it and all below.
+var rules = slices.Concat(
+	[]rule{
+		// The contract knows neither ITSM nor its adapters, and an adapter knows no other.
+		{"./storage", nil},
+		{"./storage/memory/...", []string{"./storage", "./storage/memory/..."}},
+		{"./storage/sqlstore/...", []string{"./storage", "./storage/sqlstore/..."}},
+		{"./storage/sqlite/...", []string{"./storage", "./storage/sqlstore/...", "./storage/sqlite/..."}},
+		{"./storage/storagetest/...", []string{"./storage", "./storage/storagetest/..."}},
 
-// ours reports whether a path is one of this repository: those of the standard library are in a
-// list, and those of other modules have a dot in their first element.
-func ours(path string) bool {
-	switch topOf(path) {
-	case "storage", "itsm", "servicedesk", "examples", "internal":
-		// "internal" is also a folder of the standard library, whose packages are told
-		// apart where the list is read.
-		return true
+		{"./itsm", []string{"./storage"}},
+		{"./itsm/engine", []string{"./itsm", "./storage"}},
+		{"./itsm/...", []string{"./itsm/...", "./storage"}},
+
+		// Pure computations see the vocabulary, but no engine and no records.
+		{"./sla/calendar/...", []string{"./sla/calendar/...", "./itsm", "./storage"}},
+		{"./cmdb/impact/...", []string{"./cmdb/impact/...", "./itsm", "./storage"}},
+
+		// These bring the practices together.
+		{"./servicedesk/...", append([]string{"./servicedesk/...", "./itsm/...", "./storage"}, below(practices)...)},
+		{"./examples/...", []string{"./..."}},
+		{"./internal/enginetest/...", []string{"./..."}},
+
+		{"./internal/...", []string{"./itsm", "./storage"}},
+	},
+	practiceRules(),
+)
+
+// practiceRules keeps each practice to itself, the shared packages and the contract.
+func practiceRules() (all []rule) {
+	for _, p := range below(practices) {
+		all = append(all, rule{p, []string{p, "./itsm/...", "./storage"}})
 	}
-	return slices.Contains(practices, topOf(path))
+	return all
 }
 
-// dependencies says which packages of ours stand where they may not.
+// below gives patterns that match the packages and all below them.
+func below(packages []string) (patterns []string) {
+	for _, p := range packages {
+		patterns = append(patterns, p+"/...")
+	}
+	return patterns
+}
+
+// matches reports whether a pattern of [rules] matches a package.
+func matches(pattern, path string) bool {
+	root, ok := strings.CutSuffix(pattern, "/...")
+	return path == root || ok && strings.HasPrefix(path, root+"/")
+}
+
+// matchesAny reports whether one of the patterns matches a package.
+func matchesAny(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, path) })
+}
+
+// dependencies says on what of this repository a package depends that it may not.
 func dependencies(p pkg) (violations []string) {
-	allowed, known := mayDependOn(p.path)
-	if !known {
-		return []string{fmt.Sprintf("%s has no place in the architecture: say here what it may depend on", p.path)}
+	i := slices.IndexFunc(rules, func(r rule) bool { return matches(r.packages, p.path) })
+	if i < 0 {
+		return []string{p.path + " has no place in the architecture"}
 	}
-	seen := []string{}
+	mayUse := append([]string{p.path, "./internal/..."}, rules[i].mayUse...)
 	for _, dep := range p.deps {
-		if !ours(dep) || under(dep, p.path) {
-			continue
-		}
-		if !allowed(dep) {
+		if matches("./...", dep) && !matchesAny(mayUse, dep) {
 			violations = append(violations, fmt.Sprintf("%s depends on %s", p.path, dep))
 		}
-		if slices.Contains(practices, topOf(dep)) && !slices.Contains(seen, topOf(dep)) {
-			seen = append(seen, topOf(dep))
-		}
 	}
-	if len(seen) > 1 && !seesPractices(p.path) {
-		violations = append(violations, fmt.Sprintf("%s sees the practices %s", p.path, strings.Join(seen, " and ")))
-	}
+	// Tests also need a store to run on.
+	mayUse = append(mayUse, "./storage/...")
 	for _, dep := range p.testImports {
-		if ours(dep) && !under(dep, p.path) && !allowed(dep) && !mayTestWith(p.path, dep) {
+		if matches("./...", dep) && !matchesAny(mayUse, dep) {
 			violations = append(violations, fmt.Sprintf("a test of %s imports %s", p.path, dep))
 		}
 	}
 	return violations
 }
 
-// seesPractices reports whether a package is there to bring practices together. Tests on real
-// engines run those of every practice.
-func seesPractices(path string) bool {
-	return path == "servicedesk" || under(path, "examples") || under(path, "internal/enginetest")
-}
-
-// mayDependOn gives the dependency rule of a package, and whether there is one. Every package
-// may have packages below itself, and internal ones: what those depend on counts for it too.
-func mayDependOn(path string) (allowed func(dep string) bool, known bool) {
-	among := func(roots ...string) func(string) bool {
-		return func(dep string) bool {
-			return under(dep, "internal") || slices.ContainsFunc(roots, func(root string) bool {
-				// A root that ends in a slash stands for what is below it.
-				if below, ok := strings.CutSuffix(root, "/"); ok {
-					return under(dep, below)
-				}
-				return dep == root
-			})
-		}
-	}
-	top := topOf(path)
-	switch {
-	case path == "storage/sqlite":
-		return among("storage", "storage/sqlstore"), true
-	case top == "storage":
-		return func(dep string) bool {
-			// The contract does not know its adapters, and an adapter no other.
-			return path != "storage" && dep == "storage" || under(dep, "internal")
-		}, true
-	case path == "itsm":
-		return among("storage"), true
-	case path == "itsm/engine":
-		return among("itsm", "storage"), true
-	case top == "itsm", slices.Contains(practices, path):
-		return among("itsm/", "storage"), true
-	case slices.Contains(pure, path):
-		return among("itsm", "storage"), true
-	case slices.Contains(practices, top):
-		return among(top+"/", "itsm/", "storage"), true
-	case path == "servicedesk":
-		roots := []string{"itsm/", "storage"}
-		for _, p := range practices {
-			roots = append(roots, p+"/")
-		}
-		return among(roots...), true
-	case under(path, "examples"), under(path, "internal/enginetest"):
-		return func(string) bool { return true }, true
-	case top == "internal":
-		return among("itsm", "storage"), true
-	}
-	return nil, false
-}
-
-// mayTestWith reports what the tests of a package may import beyond what it may depend on: the
-// adapters, to have a store to run on. The tests of storage know no more of ITSM than it does.
-func mayTestWith(path, dep string) bool {
-	return topOf(dep) == "storage" || topOf(path) == "internal"
-}
-
-// drivers are the database drivers of Go that a host may use, by their import paths' beginning.
-var drivers = []string{
+// drivers are Go's database drivers that a host may use, as patterns of import paths.
+var drivers = below([]string{
 	"modernc.org/sqlite",
 	"github.com/mattn/go-sqlite3",
 	"github.com/ncruces/go-sqlite3",
@@ -151,74 +122,114 @@ var drivers = []string{
 	"github.com/go-sql-driver/mysql",
 	"github.com/microsoft/go-mssqldb",
 	"github.com/sijms/go-ora",
-}
+})
 
-// driversIn says which database drivers are among the imports or modules given.
-func driversIn(paths []string) (violations []string) {
+// databaseDrivers says which of these packages or modules are database drivers.
+func databaseDrivers(paths []string) (violations []string) {
 	for _, path := range paths {
-		for _, driver := range drivers {
-			if under(path, driver) {
-				violations = append(violations, fmt.Sprintf("%s is a database driver", path))
-			}
+		if matchesAny(drivers, path) {
+			violations = append(violations, path+" is a database driver")
 		}
 	}
 	return violations
 }
 
-// testCode are packages that belong in tests.
-var testCode = []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"}
+// testCode are the packages that belong in tests, as patterns of import paths.
+var testCode = below([]string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"})
 
-// linksTestCode says what of testing would be linked into a program with the package. The
-// conformance suite is test code by its nature, and internal packages are not linked by a host.
-func linksTestCode(p pkg) (violations []string) {
-	if under(p.path, "storage/storagetest") || under(p.path, "internal") {
+// linkedTestCode says what of testing would be linked into a program with the package. The
+// conformance suite is test code by its nature, and no host links an internal package.
+func linkedTestCode(p pkg) (violations []string) {
+	if matches("./storage/storagetest/...", p.path) || matches("./internal/...", p.path) {
 		return nil
 	}
 	for _, dep := range p.deps {
-		for _, code := range testCode {
-			if under(dep, code) {
-				violations = append(violations, fmt.Sprintf("%s brings %s into a program", p.path, dep))
-			}
+		if matchesAny(testCode, dep) {
+			violations = append(violations, fmt.Sprintf("%s brings %s into a program", p.path, dep))
 		}
 	}
 	return violations
 }
 
 func TestDependencyRuleRefuses(t *testing.T) {
+	deps := func(path string, deps ...string) pkg { return pkg{path: path, deps: deps} }
+	tests := func(path string, imports ...string) pkg { return pkg{path: path, testImports: imports} }
 	for _, c := range []struct {
 		p    pkg
 		want string
 	}{
-		{pkg{path: "storage", deps: []string{"errors", "itsm"}}, "storage depends on itsm"},
-		{pkg{path: "storage", deps: []string{"internal/x", "incident"}}, "storage depends on incident"},
-		{pkg{path: "storage", deps: []string{"storage/memory"}}, ""}, // below: the next line refuses it
-		{pkg{path: "storage/memory", deps: []string{"storage", "storage/sqlstore"}}, "storage/memory depends on storage/sqlstore"},
-		{pkg{path: "storage/memory", deps: []string{"storage", "itsm"}}, "storage/memory depends on itsm"},
-		{pkg{path: "storage/sqlite", deps: []string{"storage", "storage/memory"}}, "storage/sqlite depends on storage/memory"},
-		{pkg{path: "storage/storagetest", testImports: []string{"incident"}}, "a test of storage/storagetest imports incident"},
-		{pkg{path: "itsm", deps: []string{"storage", "itsm/engine"}}, ""},
-		{pkg{path: "itsm", deps: []string{"storage", "storage/memory"}}, "itsm depends on storage/memory"},
-		{pkg{path: "itsm", deps: []string{"incident"}}, "itsm depends on incident"},
-		{pkg{path: "itsm/engine", deps: []string{"itsm", "storage", "itsm/directory"}}, "itsm/engine depends on itsm/directory"},
-		{pkg{path: "itsm/engine", deps: []string{"storage/sqlstore"}}, "itsm/engine depends on storage/sqlstore"},
-		{pkg{path: "itsm/approval", deps: []string{"itsm/engine", "change"}}, "itsm/approval depends on change"},
-		{pkg{path: "incident", deps: []string{"itsm/engine", "problem"}}, "incident depends on problem"},
-		{pkg{path: "incident", deps: []string{"storage", "storage/memory"}}, "incident depends on storage/memory"},
-		{pkg{path: "incident", deps: []string{"servicedesk"}}, "incident depends on servicedesk"},
-		{pkg{path: "problem", testImports: []string{"incident"}}, "a test of problem imports incident"},
-		{pkg{path: "incident", testImports: []string{"servicedesk"}}, "a test of incident imports servicedesk"},
-		{pkg{path: "sla/calendar", deps: []string{"itsm", "itsm/engine"}}, "sla/calendar depends on itsm/engine"},
-		{pkg{path: "cmdb/impact", deps: []string{"cmdb"}}, "cmdb/impact depends on cmdb"},
-		{pkg{path: "cmdb/asset", deps: []string{"cmdb", "catalog"}}, "cmdb/asset depends on catalog"},
-		{pkg{path: "servicedesk", deps: []string{"incident", "problem", "storage/memory"}}, "servicedesk depends on storage/memory"},
-		{pkg{path: "internal/wiring", deps: []string{"incident"}}, "internal/wiring depends on incident"},
-		{pkg{path: "internal/wiring", deps: []string{"incident", "problem"}}, "internal/wiring sees the practices incident and problem"},
-		{pkg{path: "helpers"}, "helpers has no place in the architecture: say here what it may depend on"},
-		{pkg{path: ""}, " has no place in the architecture: say here what it may depend on"},
+		{deps("./storage", "errors", "./itsm"), "./storage depends on ./itsm"},
+		{deps("./storage", "./internal/x", "./incident"), "./storage depends on ./incident"},
+		{deps("./storage", "./storage/memory"), "./storage depends on ./storage/memory"},
+		{deps("./storage/memory", "./storage", "./storage/sqlstore"), "./storage/memory depends on ./storage/sqlstore"},
+		{deps("./storage/memory", "./storage", "./itsm"), "./storage/memory depends on ./itsm"},
+		{deps("./storage/sqlite", "./storage/sqlstore", "./storage/memory"), "./storage/sqlite depends on ./storage/memory"},
+		{deps("./storage/cassandra", "./storage"), "./storage/cassandra has no place in the architecture"},
+		{tests("./storage/storagetest", "./storage/memory", "./incident"), "a test of ./storage/storagetest imports ./incident"},
+		{deps("./itsm", "./storage", "./itsm/engine"), "./itsm depends on ./itsm/engine"},
+		{deps("./itsm", "./storage", "./storage/memory"), "./itsm depends on ./storage/memory"},
+		{deps("./itsm", "./incident"), "./itsm depends on ./incident"},
+		{deps("./itsm/engine", "./itsm", "./storage", "./itsm/directory"), "./itsm/engine depends on ./itsm/directory"},
+		{deps("./itsm/engine", "./itsm", "./storage/sqlstore"), "./itsm/engine depends on ./storage/sqlstore"},
+		{deps("./itsm/approval", "./itsm/engine", "./change"), "./itsm/approval depends on ./change"},
+		{deps("./incident", "./itsm/engine", "./problem"), "./incident depends on ./problem"},
+		{deps("./incident", "./storage", "./storage/memory"), "./incident depends on ./storage/memory"},
+		{deps("./incident", "./storage", "./storage/sqlite"), "./incident depends on ./storage/sqlite"},
+		{deps("./incident", "./servicedesk"), "./incident depends on ./servicedesk"},
+		{tests("./problem", "./storage/memory", "./incident"), "a test of ./problem imports ./incident"},
+		{tests("./incident", "./servicedesk"), "a test of ./incident imports ./servicedesk"},
+		{deps("./sla/calendar", "./itsm", "./itsm/engine"), "./sla/calendar depends on ./itsm/engine"},
+		{deps("./cmdb/impact", "./cmdb"), "./cmdb/impact depends on ./cmdb"},
+		{deps("./cmdb/asset", "./cmdb", "./catalog"), "./cmdb/asset depends on ./catalog"},
+		{deps("./servicedesk", "./incident", "./problem", "./storage/memory"), "./servicedesk depends on ./storage/memory"},
+		{deps("./internal/wiring", "./incident"), "./internal/wiring depends on ./incident"},
+		{deps("./helpers"), "./helpers has no place in the architecture"},
+		{deps("."), ". has no place in the architecture"},
 	} {
-		got := dependencies(c.p)
-		if c.want != "" && !slices.Contains(got, c.want) {
+		if got := dependencies(c.p); !slices.Equal(got, []string{c.want}) {
 			t.Errorf("%+v: got %q, want %q", c.p, got, c.want)
+		}
+	}
+}
+
+func TestDependencyRuleAllows(t *testing.T) {
+	for _, p := range []pkg{
+		{path: "./storage", deps: []string{"time", "internal/abi", "./internal/x"}, testImports: []string{"./storage/memory"}},
+		{path: "./storage/sqlite", deps: []string{"./storage", "./storage/sqlstore", "modernc.org/sqlite"}},
+		{path: "./itsm/task", deps: []string{"./itsm", "./itsm/engine", "./itsm/directory", "./storage"}},
+		{path: "./incident", deps: []string{"./itsm", "./itsm/engine", "./itsm/task", "./storage"}, testImports: []string{"./storage/memory"}},
+		{path: "./cmdb/asset", deps: []string{"./cmdb", "./cmdb/impact", "./itsm/engine", "./storage"}},
+		{path: "./servicedesk", deps: []string{"./incident", "./sla/calendar", "./itsm/engine"}},
+		{path: "./examples/replay", deps: []string{"./servicedesk", "./incident", "./problem", "./storage/sqlite"}},
+	} {
+		if got := dependencies(p); len(got) > 0 {
+			t.Errorf("%s: got %q", p.path, got)
+		}
+	}
+}
+
+func TestDriverRuleRefuses(t *testing.T) {
+	got := databaseDrivers([]string{"database/sql", "github.com/jackc/pgx/v5/stdlib", "modernc.org/sqlite", "modernc.org/sqliteutil"})
+	want := []string{"github.com/jackc/pgx/v5/stdlib is a database driver", "modernc.org/sqlite is a database driver"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTestCodeRuleRefuses(t *testing.T) {
+	for _, c := range []struct {
+		p    pkg
+		want []string
+	}{
+		{pkg{path: "./incident", deps: []string{"fmt", "testing"}}, []string{"./incident brings testing into a program"}},
+		{pkg{path: "./storage/memory", deps: []string{"testing/quick"}}, []string{"./storage/memory brings testing/quick into a program"}},
+		{pkg{path: "./itsm", deps: []string{"pgregory.net/rapid"}}, []string{"./itsm brings pgregory.net/rapid into a program"}},
+		{pkg{path: "./itsm", testImports: []string{"testing"}}, nil},
+		{pkg{path: "./storage/storagetest", deps: []string{"testing"}}, nil},
+		{pkg{path: "./internal/throwaway", deps: []string{"testing"}}, nil},
+	} {
+		if got := linkedTestCode(c.p); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.p.path, got, c.want)
 		}
 	}
 }

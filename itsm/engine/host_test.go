@@ -11,8 +11,7 @@ import (
 	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
-// A host's own record type, with a command, a reaction and a job: a leaver's access is revoked
-// on their last day. Nothing in the library knows of it.
+// A host's own record type with a command, a reaction and a job; the library knows nothing of it.
 type Leaver struct {
 	LeaverHead
 	LeaverBody
@@ -91,13 +90,10 @@ func Example() {
 		notes, _ := engine.Notes(ctx, r, itsm.Ref{Kind: "leaver", ID: l.ID}, true, "", 10)
 		history, err := e.History(ctx, r, storage.EventQuery{Kind: "leaver", Record: l.ID})
 		fmt.Println(ran.Jobs, l.Revoked, notes.Items[0].Text)
-		for _, ev := range history {
-			fmt.Println(ev.Version, ev.Type, ev.Actor, len(ev.Changes))
-		}
+		fmt.Println(history[0].Type, history[0].Actor, history[1].Actor, history[1].Changes[0].Field)
 		return err
 	})
 	// Output:
 	// 1 true Collect the laptop of paul
-	// 1 leaver.left.v1 hanna 0
-	// 2 record.changed.v1 system:leaver.revoke 1
+	// leaver.left.v1 hanna system:leaver.revoke revoked
 }

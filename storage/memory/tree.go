@@ -6,7 +6,7 @@ package memory
 // value is a snapshot.
 
 // width is the greatest number of keys of a leaf and of children of an inner node.
-const width = 32
+const width = 8
 
 // depth bounds the height of a tree. Neighbours that fit into half a node are merged, so that
 // nodes have on average at least a quarter of width, and a tree of this height would have more

@@ -175,7 +175,7 @@ func (c *claim) tenants(ctx context.Context) ([]storage.Tenant, error) {
 	c.s.mu.Lock()
 	served := c.s.served
 	c.s.mu.Unlock()
-	if total == probe && len(tenants) < c.Limit {
+	if total == probe {
 		// There may be tenants whose jobs became due after these.
 		if tenants, err = c.walk(ctx, served, nil); err != nil {
 			return nil, err
@@ -222,8 +222,13 @@ func (c *claim) walk(ctx context.Context, from storage.Tenant, found []storage.T
 // pick chooses jobs fairly: each tenant in turn has an equal share of what is left, and what
 // some do not use goes round again to the others.
 func (c *claim) pick(ctx context.Context, tenants []storage.Tenant) ([]storage.Job, error) {
+	type place struct {
+		tenant    storage.Tenant
+		kind, key string
+	}
 	var picked []storage.Job
-	got := map[storage.Tenant]int{}
+	seen := map[place]bool{}
+	asked := map[storage.Tenant]int{}
 	for len(tenants) > 0 && len(picked) < c.Limit {
 		var more []storage.Tenant
 		for i, tenant := range tenants {
@@ -232,18 +237,22 @@ func (c *claim) pick(ctx context.Context, tenants []storage.Tenant) ([]storage.J
 				break
 			}
 			share := (left + len(tenants) - i - 1) / (len(tenants) - i)
-			have := got[tenant]
-			jobs, err := c.candidates(ctx, tenant, have+share)
+			asked[tenant] += share
+			jobs, err := c.candidates(ctx, tenant, asked[tenant])
 			if err != nil {
 				return nil, err
 			}
-			if len(jobs) > have {
-				c.last = tenant
-				picked = append(picked, jobs[have:]...)
-				got[tenant] = len(jobs)
-			}
-			if len(jobs) == have+share {
+			if len(jobs) == asked[tenant] {
 				more = append(more, tenant)
+			}
+			// Those of the rounds before come again.
+			for _, j := range jobs {
+				if at := (place{tenant, j.Kind, j.Key}); !seen[at] && share > 0 {
+					seen[at] = true
+					share--
+					picked = append(picked, j)
+					c.last = tenant
+				}
 			}
 		}
 		tenants = more
@@ -286,8 +295,8 @@ func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job
 // mark writes that the jobs are claimed.
 func (c *claim) mark(ctx context.Context, jobs []storage.Job, token string, lease int64) error {
 	st := c.s.d.statement()
-	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = `).arg(token).write(`, "lease" = `).arg(lease).
-		write(`, "ready" = CASE WHEN "due" > `).arg(lease).write(` THEN "due" ELSE `).arg(lease).write(` END WHERE `)
+	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = `).arg(token).
+		write(`, "lease" = `).arg(lease).write(`, "ready" = `).arg(lease).write(" WHERE ")
 	named(st, jobs)
 	_, err := c.t.exec(ctx, st.text.String(), st.args...)
 	return err

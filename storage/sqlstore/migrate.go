@@ -1,0 +1,425 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// step is one statement of a migration. Each can be repeated, and each is finished before the
+// next begins, so that a migration that was interrupted goes on where it stopped.
+type step struct {
+	text string
+	args []any
+}
+
+// found is what there is in the database.
+type found struct {
+	tables map[string]map[string]foundColumn
+	// indexes has the names of the indexes of these tables.
+	indexes map[string]bool
+	// begun has the back-fills that have been begun, and whether they are done.
+	begun map[[2]string]bool
+	// key says that there is a secret for cursors.
+	key bool
+}
+
+// foundColumn is a column as the engine describes it.
+type foundColumn struct {
+	kind     string
+	nullable bool
+	collated bool
+}
+
+// relations gives the tables that the schemas need, the store's own first. Schemas of one name
+// become one table with the columns and indexes of all.
+func (s *core) relations(schemas []*storage.Schema) ([]relation, error) {
+	all := s.own()
+	place := map[string]int{}
+	var faults []storage.Fault
+	for _, schema := range schemas {
+		r := s.relation(schema)
+		i, twice := place[r.name]
+		if !twice {
+			place[r.name] = len(all)
+			all = append(all, r)
+			continue
+		}
+		first := &all[i]
+		for _, c := range r.columns {
+			at := slices.IndexFunc(first.columns, func(f column) bool { return f.name == c.name })
+			switch {
+			case at < 0:
+				first.columns = append(first.columns, c)
+			case first.columns[at] != c:
+				faults = append(faults, storage.Fault{Field: schema.Name() + "." + c.name,
+					Problem: "is declared in two ways by two schemas of the table"})
+			}
+		}
+		for _, ix := range r.indexes {
+			if !slices.ContainsFunc(first.indexes, func(f index) bool { return f.name == ix.name }) {
+				first.indexes = append(first.indexes, ix)
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, &storage.ValidationError{Subject: "migration", Faults: faults}
+	}
+	return all, nil
+}
+
+// inspect reads what there is of the relations.
+func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found, error) {
+	f := &found{tables: map[string]map[string]foundColumn{}, indexes: map[string]bool{}, begun: map[[2]string]bool{}}
+	wanted := map[string]bool{}
+	for _, r := range all {
+		wanted[r.name] = true
+	}
+	err := t.each(ctx, s.d.columns, nil, func(rows *sql.Rows) error {
+		var table, name string
+		var c foundColumn
+		if err := rows.Scan(&table, &name, &c.kind, &c.nullable, &c.collated); err != nil {
+			return err
+		}
+		if wanted[table] {
+			if f.tables[table] == nil {
+				f.tables[table] = map[string]foundColumn{}
+			}
+			f.tables[table][name] = c
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = t.each(ctx, s.d.indexes, nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		f.indexes[name] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.tables[s.prefix+settingTable] != nil {
+		var value string
+		if f.key, err = t.one(ctx, s.text.setting, []any{cursorKey}, &value); err != nil {
+			return nil, err
+		}
+	}
+	if f.tables[s.prefix+backfillTable] != nil {
+		err := t.each(ctx, s.text.backfills, nil, func(rows *sql.Rows) error {
+			var b backfill
+			if err := b.scan(rows); err != nil {
+				return err
+			}
+			f.begun[[2]string{b.relation, b.column}] = b.done
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// steps gives what is missing of the relations, in order.
+func (s *core) steps(all []relation, f *found) []step {
+	var steps []step
+	add := func(text string, args ...any) { steps = append(steps, step{text, args}) }
+	for _, r := range all {
+		have := f.tables[r.name]
+		if have == nil {
+			add(s.createTable(r))
+		} else {
+			for _, c := range r.columns {
+				if _, ok := have[c.name]; ok {
+					continue
+				}
+				// The back-fill is on record before there is a column, so that none is forgotten.
+				if _, begun := f.begun[[2]string{r.name, c.name}]; !begun {
+					add(s.text.newBackfill, r.name, c.name)
+				}
+				add("ALTER TABLE " + quote(r.name) + " ADD COLUMN " + s.define(c))
+			}
+		}
+		for _, ix := range r.indexes {
+			if !f.indexes[ix.name] {
+				add(createIndex(r, ix))
+			}
+		}
+	}
+	if !f.key {
+		key := make([]byte, keySize)
+		rand.Read(key)
+		add(s.text.newSetting, cursorKey, base64.StdEncoding.EncodeToString(key))
+	}
+	return steps
+}
+
+func (s *core) createTable(r relation) string {
+	text := "CREATE TABLE IF NOT EXISTS " + quote(r.name) + " ("
+	for _, c := range r.columns {
+		text += s.define(c) + ", "
+	}
+	return text + "PRIMARY KEY (" + quoteAll(r.primary) + "))" + s.d.tableOptions
+}
+
+// define gives a column's definition. One that may not be NULL has a default, for rows that
+// are written through a schema that does not have it.
+func (s *core) define(c column) string {
+	text := quote(c.name) + " " + s.d.columnType(c.kind)
+	if c.nullable {
+		return text
+	}
+	return text + " NOT NULL DEFAULT " + s.d.zero(c.kind)
+}
+
+func createIndex(r relation, ix index) string {
+	text := "CREATE INDEX IF NOT EXISTS " + quote(ix.name) + " ON " + quote(r.name) + " (" + orders(ix.columns) + ")"
+	if ix.where != "" {
+		text += " WHERE " + ix.where
+	}
+	return text
+}
+
+// Migrate implements [storage.Migrator].
+//
+// On SQLite all tables are made in one immediate transaction. Elsewhere each statement stands
+// alone, and one process at a time runs them: the one that has the lease in the table of leases,
+// which ends by itself when the process does. Values of added columns are then moved out of the
+// bodies page by page; how far is kept in a table, so that a migration that was killed goes on.
+func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
+	if err := s.alone(ctx, "migrate"); err != nil {
+		return err
+	}
+	all, err := s.relations(schemas)
+	if err != nil {
+		return err
+	}
+	if s.d.oneWriter {
+		err = s.migrateAtOnce(ctx, all)
+	} else {
+		err = s.migrateInSteps(ctx, all)
+	}
+	if err != nil {
+		return s.failed(ctx, "migrate", "", "", err)
+	}
+	return s.backfill(ctx, schemas)
+}
+
+// migrateAtOnce makes what is missing in one transaction that nobody else can write beside.
+func (s *core) migrateAtOnce(ctx context.Context, all []relation) (err error) {
+	conn, err := s.writer.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	t := &session{run: conn, conn: conn, quiet: true}
+	defer t.release(ctx)
+	f, err := s.inspect(ctx, t, all)
+	if err != nil || len(s.steps(all, f)) == 0 {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			t.clean(ctx)
+		}
+	}()
+	if f, err = s.inspect(ctx, t, all); err != nil {
+		return err
+	}
+	for _, st := range s.steps(all, f) {
+		if _, err := t.exec(ctx, st.text, st.args...); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	ended = true
+	return nil
+}
+
+// lease is for how long a migration has the others wait without a sign of life.
+const lease = 30 * time.Second
+
+// patience is how often a step is tried that fails beside another process: two that create one
+// thing at the same time get different errors from an engine, whatever IF NOT EXISTS says.
+const patience = 5
+
+// migrateInSteps makes what is missing one statement at a time, under the lease.
+func (s *core) migrateInSteps(ctx context.Context, all []relation) error {
+	t := &session{run: s.writer.db}
+	f, err := s.inspect(ctx, t, all)
+	if err != nil || len(s.steps(all, f)) == 0 {
+		return err
+	}
+	// The table of leases is made without one.
+	leases := slices.IndexFunc(all, func(r relation) bool { return r.name == s.prefix+leaseTable })
+	if err := s.runSteps(ctx, t, all[leases:leases+1], nil); err != nil {
+		return err
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	holder := hex.EncodeToString(id[:])
+	renew := func() error {
+		for {
+			if _, err := t.exec(ctx, s.text.newLease, leaseName); err != nil {
+				return err
+			}
+			got, err := t.exec(ctx, s.text.takeLease, holder, lease.Microseconds(), leaseName, holder)
+			if err != nil || got == 1 {
+				return err
+			}
+			if err := sleep(ctx, 50*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+	if err := renew(); err != nil {
+		return err
+	}
+	defer t.exec(context.WithoutCancel(ctx), s.text.endLease, leaseName, holder)
+	return s.runSteps(ctx, t, all, renew)
+}
+
+const leaseName = "migrate"
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// runSteps runs what is missing, looking anew before each statement.
+func (s *core) runSteps(ctx context.Context, t *session, all []relation, renew func() error) error {
+	for failures := 0; ; {
+		f, err := s.inspect(ctx, t, all)
+		if err != nil {
+			return err
+		}
+		if renew == nil {
+			f.key = true // not yet
+		}
+		steps := s.steps(all, f)
+		if len(steps) == 0 {
+			return nil
+		}
+		if renew != nil {
+			if err := renew(); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(ctx, steps[0].text, steps[0].args...); err != nil {
+			if failures++; failures == patience || ctx.Err() != nil {
+				return err
+			}
+			if err := sleep(ctx, 20*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Plan implements [storage.Migrator]. The statements of a back-fill are there once: they run for
+// each page of the table. It does not give those that take the lease.
+func (s *Store) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string, error) {
+	all, err := s.relations(schemas)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.alone(ctx, "plan"); err != nil {
+		return nil, err
+	}
+	f, err := s.inspect(ctx, &session{run: s.writer.db}, all)
+	if err != nil {
+		return nil, s.failed(ctx, "plan", "", "", err)
+	}
+	plan := []string{}
+	for _, st := range s.steps(all, f) {
+		plan = append(plan, st.text)
+	}
+	for _, b := range s.unfinished(schemas, f) {
+		plan = append(plan, b.texts(s)...)
+	}
+	return plan, nil
+}
+
+// Check implements [storage.Migrator]. The error is a *storage.ValidationError with everything
+// that is missing or wrong.
+func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
+	all, err := s.relations(schemas)
+	if err != nil {
+		return err
+	}
+	if err := s.alone(ctx, "check"); err != nil {
+		return err
+	}
+	t := &session{run: s.writer.db}
+	f, err := s.inspect(ctx, t, all)
+	if err != nil {
+		return s.failed(ctx, "check", "", "", err)
+	}
+	var faults []storage.Fault
+	fault := func(field, problem string) {
+		faults = append(faults, storage.Fault{Field: field, Problem: problem})
+	}
+	for _, r := range all {
+		have := f.tables[r.name]
+		if have == nil {
+			fault("table "+r.name, "is missing: run the migration")
+			continue
+		}
+		for _, c := range r.columns {
+			got, ok := have[c.name]
+			field := "column " + r.name + "." + c.name
+			switch {
+			case !ok:
+				fault(field, "is missing: run the migration")
+			case got.kind != s.d.columnKind(c.kind):
+				fault(field, fmt.Sprintf("is %s and must be %s", got.kind, s.d.columnKind(c.kind)))
+			case c.kind == storage.Text && !got.collated:
+				fault(field, "is not compared byte by byte: its collation must be \"C\"")
+			case got.nullable != c.nullable:
+				fault(field, map[bool]string{true: "must be nullable", false: "must be NOT NULL"}[c.nullable])
+			}
+		}
+		for _, ix := range r.indexes {
+			if !f.indexes[ix.name] {
+				fault("index "+ix.name, "is missing: run the migration")
+			}
+		}
+	}
+	if !f.key && f.tables[s.prefix+settingTable] != nil {
+		fault("setting "+cursorKey, "is missing: run the migration")
+	}
+	for _, b := range s.unfinished(schemas, f) {
+		if f.tables[b.relation] != nil {
+			fault("column "+b.relation+"."+b.column, "still has values in bodies: run the migration")
+		}
+	}
+	settings, err := s.d.check(ctx, s)
+	if err != nil {
+		return s.failed(ctx, "check", "", "", err)
+	}
+	if faults = append(faults, settings...); len(faults) > 0 {
+		return &storage.ValidationError{Subject: "database", Faults: faults}
+	}
+	return nil
+}

@@ -1,0 +1,378 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Many goroutines at once lose nothing and share nothing.
+var contentionCases = []testCase{
+	{"of many writers of one version one wins", contendVersion},
+	{"of many creators of one id one wins", contendCreate},
+	{"of a writer and a remover one wins", contendDelete},
+	{"of many events in one place one is kept", contendPlace},
+	{"goroutines that count and try again lose nothing", contendCounter},
+	{"units over several records lose nothing", contendTransfers},
+	{"workers never share a job", contendClaims},
+	{"workers never have two jobs of one subject", contendSubjects},
+	{"a delivery that is enqueued while it runs is never lost", contendDeliveries},
+	{"tenants at the same time stay apart", contendTenants},
+}
+
+// winners runs fn in n goroutines, each until it neither must be tried again nor conflicts in
+// passing, and counts those that did not end in a conflict.
+func (e *env) winners(n int, fn func(ctx context.Context, tx storage.Tx, i int) error) int {
+	e.Helper()
+	var won atomic.Int32
+	e.together(n, func(i int) error {
+		for {
+			err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error { return fn(ctx, tx, i) })
+			switch {
+			case err == nil:
+				won.Add(1)
+				return nil
+			case errors.Is(err, storage.ErrConflict):
+				return nil
+			case !errors.Is(err, storage.ErrRetry):
+				return err
+			}
+		}
+	})
+	return int(won.Load())
+}
+
+func contendVersion(e *env) {
+	row := e.put(acme, ticket("1"))[0]
+	for round := range 10 {
+		read := e.get(acme, "1")
+		won := e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+			mine := read
+			mine.Columns = append([]any(nil), read.Columns...)
+			set(tickets, &mine, "title", fmt.Sprintf("round %d by %d", round, i))
+			return tx.Put(ctx, tickets, &mine)
+		})
+		require.Equal(e, 1, won, "writers of one version that won")
+		require.Equal(e, row.Version+int64(round)+1, e.get(acme, "1").Version)
+	}
+}
+
+func contendCreate(e *env) {
+	for round := range 5 {
+		id := storage.ID(fmt.Sprint(round))
+		require.Equal(e, 1, e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+			row := ticket(id, "priority", i)
+			return tx.Put(ctx, tickets, &row)
+		}), "creators of one id that won")
+		require.Equal(e, int64(1), e.get(acme, id).Version)
+	}
+}
+
+func contendDelete(e *env) {
+	for round := range 10 {
+		id := storage.ID(fmt.Sprint(round))
+		row := e.put(acme, ticket(id))[0]
+		var removed, written atomic.Bool
+		won := e.winners(2, func(ctx context.Context, tx storage.Tx, i int) error {
+			if i == 0 {
+				removed.Store(false)
+				err := tx.Delete(ctx, tickets, id, row.Version)
+				removed.Store(err == nil)
+				return err
+			}
+			mine := row
+			err := tx.Put(ctx, tickets, &mine)
+			written.Store(err == nil)
+			return err
+		})
+		require.Equal(e, 1, won)
+		require.NotEqual(e, removed.Load(), written.Load())
+	}
+}
+
+func contendPlace(e *env) {
+	for round := range 5 {
+		require.Equal(e, 1, e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+			ev := event("1", int64(round), 0)
+			ev.ID = storage.ID(fmt.Sprint(i))
+			return tx.Append(ctx, ev)
+		}), "events in one place that were kept")
+		require.Len(e, e.events(acme), round+1)
+	}
+}
+
+func contendCounter(e *env) {
+	const goroutines, rounds = 16, 5
+	e.putIn(assets, acme, newRow(assets, "1"))
+	e.together(goroutines, func(i int) error {
+		for range rounds {
+			if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+				row, err := tx.Get(ctx, assets, acme, "1")
+				if err != nil {
+					return err
+				}
+				set(assets, &row, "balance", row.Value(assets, "balance").(int64)+1)
+				if err := tx.Put(ctx, assets, &row); err != nil {
+					return err
+				}
+				ev := event("1", row.Version, 0)
+				ev.Kind = assets.Name()
+				return tx.Append(ctx, ev)
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	e.view(func(ctx context.Context, r storage.Reader) {
+		row, err := r.Get(ctx, assets, acme, "1")
+		require.NoError(e, err)
+		require.Equal(e, int64(goroutines*rounds), row.Value(assets, "balance"))
+		require.Equal(e, int64(goroutines*rounds+1), row.Version)
+	}, acme)
+	require.Len(e, e.events(acme), goroutines*rounds)
+}
+
+func contendTransfers(e *env) {
+	const accounts = 5
+	rows := make([]storage.Row, accounts)
+	for i := range rows {
+		rows[i] = newRow(assets, storage.ID(fmt.Sprint(i)), "balance", 100)
+	}
+	e.putIn(assets, acme, rows...)
+	e.together(8, func(i int) error {
+		for round := range 5 { // in both directions, so that rows are met in any order
+			from, to := storage.ID(fmt.Sprint((i+round)%accounts)), storage.ID(fmt.Sprint((i*3+round*2+1)%accounts))
+			if from == to {
+				continue
+			}
+			if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+				return firstError(add(ctx, tx, from, -10), add(ctx, tx, to, 10))
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var sum int64
+	e.view(func(ctx context.Context, r storage.Reader) {
+		rows, err := r.Query(ctx, assets, storage.RowQuery{Limit: accounts})
+		require.NoError(e, err)
+		for _, row := range rows {
+			sum += row.Value(assets, "balance").(int64)
+		}
+	}, acme)
+	require.Equal(e, int64(100*accounts), sum)
+}
+
+// claimAgain claims until the store neither conflicts nor must be tried again.
+func (e *env) claimAgain(c storage.Claim) ([]storage.Job, error) {
+	for {
+		jobs, err := e.store.Claim(e.ctx, c)
+		if errors.Is(err, storage.ErrRetry) || errors.Is(err, storage.ErrConflict) {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		return jobs, err
+	}
+}
+
+func contendClaims(e *env) {
+	const each = 40
+	for _, tenant := range []storage.Tenant{acme, umbra, ACME} {
+		jobs := make([]storage.Job, each)
+		for i := range jobs {
+			jobs[i] = storage.Job{Kind: "timer", Key: fmt.Sprint(i), Due: noon}
+		}
+		e.enqueue(tenant, jobs...)
+	}
+	var mu sync.Mutex
+	taken := map[string]int{}
+	e.together(8, func(int) error {
+		for {
+			jobs, err := e.claimAgain(storage.Claim{Now: noon, Lease: time.Hour, Limit: 3})
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			for _, j := range jobs {
+				taken[string(j.Tenant)+"/"+j.Key]++
+			}
+			all := len(taken) == 3*each
+			mu.Unlock()
+			if all {
+				return nil
+			}
+			if err := e.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	})
+	for name, times := range taken {
+		require.Equal(e, 1, times, "job %s", name)
+	}
+	for _, j := range e.jobs(acme, umbra, ACME) {
+		require.Equal(e, 1, j.Attempts)
+	}
+}
+
+func contendSubjects(e *env) {
+	const subjects, each = 3, 10
+	for s := range subjects {
+		jobs := make([]storage.Job, each)
+		for i := range jobs {
+			jobs[i] = storage.Job{Kind: "timer", Key: fmt.Sprintf("%d %d", s, i), Subject: fmt.Sprint(s), Due: noon.Add(time.Duration(i-each) * time.Second)}
+		}
+		e.enqueue(acme, jobs...)
+	}
+	var mu sync.Mutex
+	running := map[string]bool{}
+	done := map[string][]string{}
+	left := subjects * each
+	e.together(6, func(int) error {
+		for {
+			mu.Lock()
+			over := left == 0
+			mu.Unlock()
+			if over {
+				return nil
+			}
+			jobs, err := e.claimAgain(storage.Claim{Now: noon, Lease: time.Hour, Limit: 2})
+			if err != nil {
+				return err
+			}
+			for _, j := range jobs {
+				mu.Lock()
+				two := running[j.Subject]
+				running[j.Subject] = true
+				mu.Unlock()
+				if two {
+					return fmt.Errorf("two workers have a job of subject %s", j.Subject)
+				}
+			}
+			for _, j := range jobs {
+				mu.Lock()
+				running[j.Subject] = false // before another can have the next
+				done[j.Subject] = append(done[j.Subject], j.Key)
+				left--
+				mu.Unlock()
+				if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Finish(ctx, j, storage.Outcome{Done: true})
+				}); err != nil {
+					return err
+				}
+			}
+			if err := e.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	})
+	for s := range subjects {
+		want := make([]string, each)
+		for i := range want {
+			want[i] = fmt.Sprintf("%d %d", s, i)
+		}
+		require.Equal(e, want, done[fmt.Sprint(s)], "in the order in which they were due")
+	}
+}
+
+// contendDeliveries has writers that append an event and enqueue its delivery, and workers that
+// deliver what is new of the log. In the end everything is delivered.
+func contendDeliveries(e *env) {
+	const writers, each = 4, 10
+	var mu sync.Mutex
+	delivered := map[int64]bool{}
+	var writing atomic.Int32
+	writing.Store(writers)
+	e.together(writers+3, func(i int) error {
+		if i < writers {
+			defer writing.Add(-1)
+			for n := range each {
+				version := int64(i*each + n + 1)
+				if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+					return firstError(tx.Append(ctx, event("1", version, 0)),
+						tx.Enqueue(ctx, storage.Job{Kind: "delivery", Key: "1", Due: noon, Keep: true}))
+				}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for {
+			last := writing.Load() == 0
+			jobs, err := e.claimAgain(storage.Claim{Now: noon, Lease: time.Hour, Limit: 1})
+			if err != nil {
+				return err
+			}
+			for _, j := range jobs {
+				var events []storage.Event
+				if err := e.store.View(e.ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) (err error) {
+					events, err = r.Events(ctx, storage.EventQuery{Limit: storage.MaxLimit})
+					return err
+				}); err != nil {
+					return err
+				}
+				mu.Lock()
+				for _, ev := range events {
+					delivered[ev.Version] = true
+				}
+				mu.Unlock()
+				time.Sleep(time.Millisecond) // a subscriber takes its time
+				if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Finish(ctx, j, storage.Outcome{Done: true})
+				}); err != nil {
+					return err
+				}
+			}
+			if last && len(jobs) == 0 {
+				return nil
+			}
+			if err := e.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	})
+	require.Len(e, delivered, writers*each, "events that were delivered")
+	require.Empty(e, e.jobs(acme))
+}
+
+func contendTenants(e *env) {
+	tenants := []storage.Tenant{acme, ACME, umbra, "acme "}
+	e.together(8, func(i int) error {
+		tenant := tenants[i%4]
+		for n := range 10 {
+			id := storage.ID(fmt.Sprintf("%d-%d", i/4, n))
+			if err := e.untilDone(tenant, func(ctx context.Context, tx storage.Tx) error {
+				row := ticket(id, "title", string(tenant))
+				return firstError(tx.Put(ctx, tickets, &row), tx.Append(ctx, event(id, 1, 0)),
+					tx.Enqueue(ctx, storage.Job{Kind: "timer", Key: string(id), Due: noon}))
+			}); err != nil {
+				return err
+			}
+			if err := e.store.View(e.ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) error {
+				rows, err := r.Query(ctx, tickets, storage.RowQuery{Limit: 100})
+				for _, row := range rows {
+					if row.Tenant != tenant || value(row, "title") != string(tenant) {
+						return fmt.Errorf("a view of %q saw a row of %q", tenant, row.Tenant)
+					}
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, tenant := range tenants {
+		require.Len(e, e.query(storage.RowQuery{}, tenant), 20)
+		require.Len(e, e.events(tenant), 20)
+		require.Len(e, e.jobs(tenant), 20)
+	}
+}
