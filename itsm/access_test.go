@@ -231,6 +231,17 @@ func TestRestrictedRecordsAreForInsidersOnly(t *testing.T) {
 	}
 }
 
+func TestSeeingRestrictedRecordsOfTheOwnGroupIsNotSeeingAll(t *testing.T) {
+	book, err := itsm.NewRoleBook(itsm.Role{Name: "r", Grants: []itsm.Grant{
+		{Permission: "incident.read"}, {Permission: "incident.see_restricted", Scopes: []itsm.Scope{itsm.ScopeGroup}}}})
+	require.NoError(t, err)
+	a := itsm.Actor{Tenant: "acme", ID: "ann", Roles: []itsm.RoleName{"r"}, Groups: []itsm.ID{"net"}}
+	require.ErrorIs(t, book.Authorize(context.Background(), a, "incident.read", restricted), itsm.ErrForbidden)
+	scopes, err := book.Scopes(context.Background(), a, "incident.read")
+	require.NoError(t, err)
+	require.Equal(t, []itsm.Scope{itsm.ScopeAll, itsm.ScopeGroup, itsm.ScopeAssignee, itsm.ScopeRequester, itsm.ScopeMember}, scopes)
+}
+
 func TestARefusalSaysWhy(t *testing.T) {
 	book := standardBook(t)
 	actor := func(r itsm.RoleName) itsm.Actor {
