@@ -36,7 +36,8 @@ type Mapping struct {
 	States map[string]State `json:"states,omitempty"`
 	// Codes says what the values of a field stand for; a field that is here has no others of
 	// ServiceNow's. A value that is not here is read as it is: for an impact, an urgency or a
-	// priority it must then be a number.
+	// priority it must then be a number. Where two values here stand for the same, the one
+	// of the row is kept in Entry.Values too, so that they can be told apart.
 	Codes map[Field]map[string]string `json:"codes,omitempty"`
 }
 
@@ -80,8 +81,8 @@ func ServiceNow() Mapping {
 			"Awaiting Change":    {State: "on_hold", HoldReason: "change"},
 			"Awaiting Vendor":    {State: "on_hold", HoldReason: "vendor"},
 			"Awaiting Evidence":  {State: "on_hold", HoldReason: "caller"},
-			"Awaiting *":         {State: "on_hold", HoldReason: "caller"},
-			"On Hold":            {State: "on_hold", HoldReason: "caller"},
+			"Awaiting *":         {State: "on_hold"},
+			"On Hold":            {State: "on_hold"},
 			"Resolved":           {State: "resolved"},
 			"Closed":             {State: "closed"},
 			"Canceled":           {State: "cancelled"},
@@ -91,7 +92,7 @@ func ServiceNow() Mapping {
 			FieldImpact:   {"1 - High": "1", "2 - Medium": "2", "3 - Low": "3"},
 			FieldUrgency:  {"1 - High": "1", "2 - Medium": "2", "3 - Low": "3"},
 			FieldPriority: {"1 - Critical": "1", "2 - High": "2", "3 - Moderate": "3", "4 - Low": "4", "5 - Planning": "5"},
-			FieldChannel:  {"Phone": "phone", "Email": "email", "Self service": "portal", "Self-service": "portal", "IVR": "ivr", "Chat": "chat", "Walk-in": "walk_in", "Monitoring": "monitoring"},
+			FieldChannel:  {"Phone": "phone", "Email": "email", "Self service": "portal", "Self-service": "portal", "IVR": "phone", "Chat": "chat", "Walk-in": "walk_in", "Monitoring": "monitoring"},
 		},
 	}
 	for _, f := range standardFields {
@@ -132,6 +133,7 @@ type rules struct {
 	states   map[string]State
 	prefixes []string // of states, the longest first
 	codes    map[Field]map[string]string
+	merged   map[Field]map[string]bool // codes for which several values stand
 }
 
 func (m Mapping) compile() (*rules, error) {
@@ -139,7 +141,7 @@ func (m Mapping) compile() (*rules, error) {
 	var f itsm.Faults
 	r := &rules{
 		comma: ',', missing: map[string]bool{}, layouts: m.TimeLayouts, zone: time.UTC,
-		columns: std.Columns, explicit: map[Field]bool{}, states: map[string]State{}, codes: std.Codes,
+		columns: std.Columns, explicit: map[Field]bool{}, states: map[string]State{}, codes: std.Codes, merged: map[Field]map[string]bool{},
 	}
 	if m.Comma != "" {
 		if len(m.Comma) != 1 || m.Comma[0] >= utf8.RuneSelf || m.Comma[0] < ' ' && m.Comma[0] != '\t' || m.Comma == `"` {
@@ -191,6 +193,16 @@ func (m Mapping) compile() (*rules, error) {
 			if n, err := strconv.Atoi(r.codes[level.field][value]); err != nil || n < 1 || n > level.most {
 				f.Addf("codes."+string(level.field), "makes %q of %q; it must be a number from 1 to %d", r.codes[level.field][value], value, level.most)
 			}
+		}
+	}
+	for field, codes := range r.codes {
+		count := map[string]int{}
+		for _, code := range codes {
+			count[code]++
+		}
+		r.merged[field] = map[string]bool{}
+		for code, n := range count {
+			r.merged[field][code] = n > 1
 		}
 	}
 	return r, f.Err("mapping")

@@ -46,6 +46,18 @@ func TestAnotherSystemsLogIsReadByOptions(t *testing.T) {
 	require.Equal(t, "New", got.entries[3].SourceState)
 }
 
+func TestValuesThatStandForTheSameCanBeToldApart(t *testing.T) {
+	got := readAll(t, "number,incident_state,sys_updated_at,contact_type\n"+
+		"INC1,New,1/3/2016 10:00,IVR\nINC1,New,1/3/2016 10:00,Phone\nINC1,New,1/3/2016 10:00,Email\n", auditlog.Mapping{})
+	require.Len(t, got.entries, 3)
+	require.Equal(t, "phone", got.entries[0].Channel)
+	require.Equal(t, map[string]string{"contact_type": "IVR"}, got.entries[0].Values)
+	require.Equal(t, "phone", got.entries[1].Channel)
+	require.Equal(t, map[string]string{"contact_type": "Phone"}, got.entries[1].Values)
+	require.Equal(t, "email", got.entries[2].Channel)
+	require.Empty(t, got.entries[2].Values)
+}
+
 func TestTheZeroMappingIsServiceNowWrittenOut(t *testing.T) {
 	require.NoError(t, auditlog.Mapping{}.Validate())
 	written := auditlog.ServiceNow()

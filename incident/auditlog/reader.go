@@ -204,14 +204,13 @@ func (r *Reader) read(e *Entry, c column, value string, f *itsm.Faults) {
 		f.Add(c.name, problem)
 		return
 	}
-	if c.field == "" {
+	code := r.rules.code(c.field, value)
+	if c.field == "" || r.rules.merged[c.field][code] {
 		if e.Values == nil {
 			e.Values = make(map[string]string, len(r.columns))
 		}
 		e.Values[c.name] = value
-		return
 	}
-	code := r.rules.code(c.field, value)
 	switch c.field {
 	case FieldSource:
 		e.Source = code

@@ -97,30 +97,35 @@ var told = []string{"Error", "String"}
 
 // undocumented says which exported names of a file have no doc comment: types, functions,
 // methods of exported types, constants and variables, fields of exported structs and methods of
-// exported interfaces. In a block, a comment is for what follows it up to the next blank line or
-// comment, and that of the block or type is for all that stands before the first of those.
+// exported interfaces. In a block, and over lines that give one method to many types, a comment is
+// for what follows it up to the next blank line or comment; that of a struct or interface is also
+// for the members before the first of those, and that of a block of declarations for all of it.
 func undocumented(fset *token.FileSet, file *ast.File) (violations []string) {
 	report := func(name *ast.Ident, what string) {
 		if name.IsExported() {
 			violations = append(violations, fmt.Sprintf("%s: %s %s has no doc comment", fset.Position(name.Pos()), what, name.Name))
 		}
 	}
+	run, runName := comments{fset: fset}, "" // of one method on many types
 	for _, decl := range file.Decls {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
+			if decl.Recv == nil || decl.Name.Name != runName {
+				run, runName = comments{fset: fset}, decl.Name.Name
+			}
+			covered := run.cover(decl, decl.Doc, nil)
 			if decl.Recv != nil && (!ast.IsExported(receiver(decl)) || slices.Contains(told, decl.Name.Name)) {
 				continue
 			}
-			if decl.Doc == nil {
+			if !covered {
 				report(decl.Name, "func")
 			}
 		case *ast.GenDecl:
-			group := comments{fset: fset, open: decl.Doc != nil, whole: decl.Doc != nil}
+			group := comments{fset: fset, whole: decl.Doc != nil}
 			for _, spec := range decl.Specs {
 				switch spec := spec.(type) {
 				case *ast.TypeSpec:
-					// A type is always told for itself.
-					if spec.Doc == nil && (decl.Doc == nil || decl.Lparen.IsValid()) {
+					if !group.cover(spec, spec.Doc, spec.Comment) {
 						report(spec.Name, "type")
 					}
 					if spec.Name.IsExported() {
@@ -296,10 +301,19 @@ func (t *T[K, V]) M() {}
 func (t *T) Error() string { return "" }
 func (t T) String() string { return "" }
 func (t *hidden[K]) M() {}`, []string{"f.go:3:19: func M has no doc comment"}},
+		"one method of many types": {`package p
+
+// M is one.
+func (A) M() {}
+func (B) M() {}
+func (B) N() {}
+
+func (C) M() {}`, []string{"f.go:6:10: func N has no doc comment", "f.go:8:10: func M has no doc comment"}},
+		"functions in a run": {"package p\n\n// F is one.\nfunc F() {}\nfunc G() {}", []string{"f.go:5:6: func G has no doc comment"}},
 		"a type":             {"package p\n\ntype T int", []string{"f.go:3:6: type T has no doc comment"}},
-		"a type in a group":  {"package p\n\n// Types.\ntype (\n\tT int\n\t// U is one.\n\tU int\n)", []string{"f.go:5:2: type T has no doc comment"}},
+		"a type in a group":  {"package p\n\ntype (\n\tT int\n\t// U is one.\n\tU int\n)", []string{"f.go:4:2: type T has no doc comment"}},
 		"a variable":         {"package p\n\nvar V = 1", []string{"f.go:3:5: var V has no doc comment"}},
-		"a group's comment":  {"package p\n\n// States.\nconst (\n\tA = 1\n\n\tB = 2\n)", nil},
+		"a group's comment":  {"package p\n\n// States.\nconst (\n\tA = 1\n\n\tB = 2\n)\n\n// T and U are.\ntype (\n\tT int\n\tU int\n)", nil},
 		"a comment's own":    {"package p\n\nconst (\n\tA = 1 // one\n\t// B and C.\n\tB = 2\n\tC = 3\n\n\tD = 4\n\te = 5\n)", []string{"f.go:9:2: const D has no doc comment"}},
 		"a constant, before": {"package p\n\nconst (\n\tA = 1\n\t// B is two.\n\tB = 2\n)", []string{"f.go:4:2: const A has no doc comment"}},
 		"a struct's fields": {`package p

@@ -342,8 +342,11 @@ func TestProgramThatDiesLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	defer func() {
+		// Killed already, unless the test has failed before.
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
 	data, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

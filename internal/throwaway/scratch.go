@@ -49,8 +49,7 @@ func newScratch(prefix string, a *account) (*scratch, error) {
 	}
 	if a != nil {
 		if err := os.Chown(dir, a.uid, a.gid); err != nil {
-			s.remove()
-			return nil, err
+			return nil, errors.Join(err, s.remove())
 		}
 	}
 	return s, nil

@@ -96,7 +96,7 @@ func (w *worker) find(t *tenant) *storage.Job {
 	var best *storage.Job
 	least, first := int64(never), int64(never)
 	look := func(kind string) {
-		prefix := string(appendText(nil, kind))
+		prefix := textKey(kind)
 		walk := t.state.jobs.ready.walk(under(prefix), true)
 		for key, job, ok := walk.next(); ok; key, job, ok = walk.next() {
 			at := readyFrom(key, prefix)
@@ -124,7 +124,7 @@ func (w *worker) find(t *tenant) *storage.Job {
 			break
 		}
 		look(job.Kind)
-		rest.lo = after(string(appendText(nil, job.Kind)))
+		rest.lo = after(textKey(job.Kind))
 	}
 	t.idle = first
 	return best

@@ -15,16 +15,16 @@ func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Ev
 	if err := checkEventQuery(q); err != nil {
 		return nil, err
 	}
-	var prefix []byte
+	prefix := ""
 	if q.Kind != "" {
-		prefix = appendText(prefix, q.Kind)
+		prefix = textKey(q.Kind)
 		if q.Record != "" {
-			prefix = appendText(prefix, string(q.Record))
+			prefix += textKey(string(q.Record))
 		}
 	}
 	var page []storage.Event
 	for _, p := range r.parts {
-		place := under(string(prefix))
+		place := under(prefix)
 		switch compareTenants(p.tenant, q.After.Tenant) {
 		case -1:
 			continue

@@ -94,7 +94,7 @@ func (q *queue) next(job *storage.Job) (*storage.Job, int64) {
 		}
 		return job, max(micros(job.Due), leaseEnd(job))
 	}
-	prefix := string(appendText(nil, job.Subject))
+	prefix := textKey(job.Subject)
 	walk := q.bySubject.walk(under(prefix+"\x00"), true)
 	_, head, ok := walk.next()
 	if !ok {
@@ -131,7 +131,7 @@ func leaseEnd(job *storage.Job) int64 {
 }
 
 func subjectKey(j *storage.Job) string {
-	b := appendText(nil, j.Subject)
+	b := appendText(make([]byte, 0, room), j.Subject)
 	if j.Dead {
 		b = append(b, 1)
 	} else {
@@ -142,13 +142,13 @@ func subjectKey(j *storage.Job) string {
 }
 
 func leaseKey(j *storage.Job) string {
-	b := appendText(nil, j.Subject)
+	b := appendText(make([]byte, 0, room), j.Subject)
 	b = appendInt(b, micros(j.Lease))
 	return string(appendText(appendText(b, j.Kind), j.Key))
 }
 
 func readyKey(j *storage.Job, at int64) string {
-	b := appendText(nil, j.Kind)
+	b := appendText(make([]byte, 0, room), j.Kind)
 	b = appendInt(b, at)
 	return string(appendText(b, j.Key))
 }
@@ -283,7 +283,7 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 	for _, p := range r.parts {
 		place := span{}
 		if q.Kind != "" {
-			place = under(string(appendText(nil, q.Kind)))
+			place = under(textKey(q.Kind))
 			if q.Key != "" {
 				place = under(jobKey(q.Kind, q.Key))
 			}
@@ -310,7 +310,7 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 func (q *queue) list(place span, want storage.JobQuery) []*storage.Job {
 	var found []*storage.Job
 	if want.Subject != "" {
-		subject := q.bySubject.walk(under(string(appendText(nil, want.Subject))), true)
+		subject := q.bySubject.walk(under(textKey(want.Subject)), true)
 		for _, j, ok := subject.next(); ok; _, j, ok = subject.next() {
 			name := jobKey(j.Kind, j.Key)
 			if name >= place.lo && (place.hi == "" || name < place.hi) && wanted(j, want) {

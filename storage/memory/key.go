@@ -65,8 +65,11 @@ func after(prefix string) string {
 // under is the span of the keys that begin with the prefix.
 func under(prefix string) span { return span{lo: prefix, hi: after(prefix)} }
 
+// room is what most keys fit into. Buffers of it stay on the stack.
+const room = 192
+
 func eventKey(kind string, record storage.ID, version int64, n int) string {
-	b := make([]byte, 0, len(kind)+len(record)+18)
+	b := make([]byte, 0, room)
 	b = appendText(b, kind)
 	b = appendText(b, string(record))
 	b = appendInt(b, version)
@@ -74,6 +77,12 @@ func eventKey(kind string, record storage.ID, version int64, n int) string {
 }
 
 func jobKey(kind, key string) string {
-	b := make([]byte, 0, len(kind)+len(key)+2)
+	b := make([]byte, 0, room)
 	return string(appendText(appendText(b, kind), key))
+}
+
+// textKey is the beginning of the keys whose first part is this text.
+func textKey(s string) string {
+	b := make([]byte, 0, room)
+	return string(appendText(b, s))
 }

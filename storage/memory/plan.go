@@ -280,62 +280,54 @@ func (p *path) in(content *rows) tree[*record] {
 	return content.indexes[p.tree]
 }
 
-// paths gives the ways through all trees that the tenant's rows have. An index that was
-// declared after the snapshot is not among them.
-func (w *search) paths(content *rows) []path {
-	for i := len(w.known) - 1; i < len(content.indexes) && i < len(w.indexes); i++ {
-		if i < 0 {
-			w.known = append(w.known, w.through(-1, index{}))
+// path gives the way through one of the trees that the tenant's rows have: 0 is the one by id,
+// the indexes follow.
+func (w *search) path(i int) *path {
+	for len(w.paths) <= i {
+		if len(w.paths) == 0 {
+			w.paths = append(w.paths, w.through(-1, index{}))
 		} else {
-			w.known = append(w.known, w.through(i, w.indexes[i]))
+			n := len(w.paths) - 1
+			w.paths = append(w.paths, w.through(n, w.indexes[n]))
 		}
 	}
-	return w.known[:min(len(w.known), 1+len(content.indexes))]
+	return &w.paths[i]
 }
+
+// trees is how many ways there are. An index that was declared after the snapshot is not among
+// them.
+func (w *search) trees(content *rows) int { return 1 + min(len(w.indexes), len(content.indexes)) }
 
 // page chooses the path for a page. What it compares is about how many rows each looks at: in
 // order, as many as give a full page; otherwise all, to be sorted.
 func (w *search) page(content *rows, limit int) *path {
-	paths := w.paths(content)
-	for i := range paths {
-		if p := &paths[i]; p.ordered && p.exact && len(p.spans) <= 1 {
+	n := w.trees(content)
+	for i := range n {
+		if p := w.path(i); p.ordered && p.exact && len(p.spans) <= 1 {
 			return p
 		}
 	}
-	sizes := make([]int, len(paths))
-	for i := range paths {
-		sizes[i] = paths[i].size(content)
+	sizes := make([]int, n)
+	for i := range sizes {
+		sizes[i] = w.path(i).size(content)
 	}
 	matches := max(1, slices.Min(sizes))
 	best, least := 0, 0
-	for i := range paths {
-		p := &paths[i]
-		cost := 2*sizes[i] + 4*len(p.spans)
+	for i, size := range sizes {
+		p := w.path(i)
+		cost := 2*size + 4*len(p.spans)
 		if p.ordered {
 			look := limit
 			if !p.exact {
-				look = limit * (1 + sizes[i]/matches)
+				look = limit * (1 + size/matches)
 			}
-			cost = min(sizes[i], look) + 4*len(p.spans)
+			cost = min(size, look) + 4*len(p.spans)
 		}
 		if i == 0 || cost < least {
 			best, least = i, cost
 		}
 	}
-	return &paths[best]
-}
-
-// smallest chooses the path that meets the fewest rows.
-func (w *search) smallest(content *rows) (*path, int) {
-	paths := w.paths(content)
-	best, least := 0, 0
-	for i := range paths {
-		size := paths[i].size(content)
-		if i == 0 || size < least || size == least && paths[i].exact && !paths[best].exact {
-			best, least = i, size
-		}
-	}
-	return &paths[best], least
+	return w.path(best)
 }
 
 // open gives streams that together have the rows of one tenant, each in the order asked for;
@@ -363,8 +355,8 @@ func (w *search) open(tenant storage.Tenant, content *rows, limit int) []*stream
 				if !ok {
 					return nil, false
 				}
-				if p.exact && p.fixed < len(p.parts) || w.meets(tenant, rec, p.holds) &&
-					(p.fixed < len(p.parts) || w.follows(found{tenant, rec})) {
+				f := found{tenant, rec}
+				if (p.exact || w.meets(f, p.holds)) && (p.fixed < len(p.parts) || w.follows(f)) {
 					return rec, true
 				}
 			}
@@ -381,7 +373,7 @@ func (w *search) sorted(p *path, t tree[*record], tenant storage.Tenant, limit i
 		walk := t.walk(r.span, true)
 		for _, rec, ok := walk.next(); ok; _, rec, ok = walk.next() {
 			f := found{tenant, rec}
-			if !w.meets(tenant, rec, p.holds) || !w.follows(f) || cut && w.compare(f, first[limit-1]) > 0 {
+			if !w.meets(f, p.holds) || !w.follows(f) || cut && w.compare(f, first[limit-1]) > 0 {
 				continue
 			}
 			first = append(first, f)

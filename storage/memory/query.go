@@ -67,8 +67,12 @@ type search struct {
 	// descending is the direction in which ties stand by tenant and id.
 	descending bool
 	after      *storage.Position
-	// known are the paths through the rows by id and through the first indexes.
-	known []path
+	// row is the one that is being looked at, and value gives what it has in a column.
+	row   found
+	value func(column string) any
+
+	// paths are those that have been asked for, in the order of their trees.
+	paths []path
 }
 
 // choice is the values that a column can have; one nil stands for NULL.
@@ -78,7 +82,15 @@ type choice struct {
 }
 
 func newSearch(b *binding, indexes []index, where storage.Condition) *search {
-	w := &search{binding: b, indexes: indexes, choices: map[int]choice{}}
+	// Paths are pointed at, so there is room for all from the start.
+	w := &search{binding: b, indexes: indexes, choices: map[int]choice{}, paths: make([]path, 0, 1+len(indexes))}
+	w.value = func(name string) any {
+		c := b.column(name)
+		if c.place == placeTenant {
+			return string(w.row.tenant)
+		}
+		return w.row.record.value(c)
+	}
 	w.flatten(where)
 	for i, c := range w.conditions {
 		if c.Column == "" {
@@ -141,18 +153,10 @@ func (w *search) tenant(t storage.Tenant) bool {
 }
 
 // meets says whether a row meets the conditions but those that are known to hold.
-func (w *search) meets(t storage.Tenant, r *record, holds []bool) bool {
+func (w *search) meets(f found, holds []bool) bool {
+	w.row = f
 	for i := range w.conditions {
-		if holds != nil && holds[i] {
-			continue
-		}
-		if !w.conditions[i].Match(func(name string) any {
-			c := w.binding.column(name)
-			if c.place == placeTenant {
-				return string(t)
-			}
-			return r.value(c)
-		}) {
+		if !holds[i] && !w.conditions[i].Match(w.value) {
 			return false
 		}
 	}
@@ -211,7 +215,7 @@ func (s *stream) advance() bool {
 
 // merge gives the first rows of all streams.
 func (w *search) merge(streams []*stream, limit int) []found {
-	var page []found
+	page := make([]found, 0, min(limit, 64))
 	live := streams[:0]
 	for _, s := range streams {
 		if s.advance() {

@@ -253,8 +253,7 @@ func (r *rows) delete(edit uint64, indexes []index, old *record) {
 
 // key gives the row's key in the index.
 func (ix index) key(r *record) string {
-	var scratch [256]byte
-	b := scratch[:0]
+	b := make([]byte, 0, room)
 	for _, p := range ix.parts {
 		b = p.append(b, r)
 	}

@@ -6,24 +6,42 @@ package memory
 // value is a snapshot.
 
 // width is the greatest number of keys of a leaf and of children of an inner node.
-const width = 8
+const width = 16
 
 // depth bounds the height of a tree. Neighbours that fit into half a node are merged, so that
 // nodes have on average at least a quarter of width, and a tree of this height would have more
-// keys than memory has bytes.
-const depth = 16
+// entries than its sizes, of 31 bits, can count.
+const depth = 18
+
+// entry is a key with its value. Once it is committed it is never changed.
+type entry[V any] struct {
+	key string
+	val V
+}
 
 type node[V any] struct {
 	edit uint64
-	// size is the number of values below.
-	size int
-	// n is the number of keys of a leaf, or of children of an inner node.
-	n int
-	// keys are those of a leaf; in an inner node keys[i] is at most the least key below
-	// child i and above every key below child i-1. keys[0] of an inner node is not used.
-	keys [width]string
-	vals [width]V
+	// size is the number of entries below.
+	size int32
+	// n is the number of entries of a leaf, or of children of an inner node.
+	n int32
+	// entries are those of a leaf. In an inner node the key of entries[i] is at most the least
+	// key below child i and above every key below child i-1; entries[0] is not used.
+	entries [width]*entry[V]
+	// kids is nil in a leaf.
 	kids *[width]*node[V]
+}
+
+// inner is an inner node together with its children, so that they are one piece of memory.
+type inner[V any] struct {
+	node[V]
+	array [width]*node[V]
+}
+
+func newInner[V any](edit uint64) *node[V] {
+	c := &inner[V]{node: node[V]{edit: edit}}
+	c.kids = &c.array
+	return &c.node
 }
 
 type tree[V any] struct {
@@ -34,15 +52,15 @@ func (t tree[V]) len() int {
 	if t.root == nil {
 		return 0
 	}
-	return t.root.size
+	return int(t.root.size)
 }
 
 // search gives the first place whose key is at least the given one.
 func (n *node[V]) search(key string) int {
-	lo, hi := 0, n.n
+	lo, hi := 0, int(n.n)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if n.keys[mid] < key {
+		if n.entries[mid].key < key {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -53,10 +71,10 @@ func (n *node[V]) search(key string) int {
 
 // child gives the place of the child that has the key, if any has.
 func (n *node[V]) child(key string) int {
-	lo, hi := 1, n.n
+	lo, hi := 1, int(n.n)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if n.keys[mid] <= key {
+		if n.entries[mid].key <= key {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -65,16 +83,24 @@ func (n *node[V]) child(key string) int {
 	return lo - 1
 }
 
-func (t tree[V]) get(key string) (v V, ok bool) {
+// find gives the entry of the key, nil where there is none.
+func (t tree[V]) find(key string) *entry[V] {
 	n := t.root
 	if n == nil {
-		return v, false
+		return nil
 	}
 	for n.kids != nil {
 		n = n.kids[n.child(key)]
 	}
-	if i := n.search(key); i < n.n && n.keys[i] == key {
-		return n.vals[i], true
+	if i := n.search(key); i < int(n.n) && n.entries[i].key == key {
+		return n.entries[i]
+	}
+	return nil
+}
+
+func (t tree[V]) get(key string) (v V, ok bool) {
+	if e := t.find(key); e != nil {
+		return e.val, true
 	}
 	return v, false
 }
@@ -89,7 +115,7 @@ func (t tree[V]) rank(key string) int {
 	for n.kids != nil {
 		at := n.child(key)
 		for i := 0; i < at; i++ {
-			below += n.kids[i].size
+			below += int(n.kids[i].size)
 		}
 		n = n.kids[at]
 	}
@@ -101,14 +127,11 @@ func (n *node[V]) own(edit uint64) *node[V] {
 	if n.edit == edit {
 		return n
 	}
-	c := &node[V]{edit: edit, size: n.size, n: n.n}
-	copy(c.keys[:n.n], n.keys[:n.n])
 	if n.kids == nil {
-		copy(c.vals[:n.n], n.vals[:n.n])
-	} else {
-		c.kids = new([width]*node[V])
-		copy(c.kids[:n.n], n.kids[:n.n])
+		return &node[V]{edit: edit, size: n.size, n: n.n, entries: n.entries}
 	}
+	c := newInner[V](edit)
+	c.size, c.n, c.entries, *c.kids = n.size, n.n, n.entries, *n.kids
 	return c
 }
 
@@ -118,118 +141,97 @@ func (t *tree[V]) set(edit uint64, key string, v V) {
 		t.root = &node[V]{edit: edit}
 	}
 	t.root = t.root.own(edit)
-	if right := t.root.set(edit, key, v); right != nil {
+	if right := t.root.set(edit, &entry[V]{key, v}); right != nil {
 		left := t.root
-		t.root = &node[V]{edit: edit, n: 2, size: left.size + right.size, kids: new([width]*node[V])}
+		t.root = newInner[V](edit)
+		t.root.n, t.root.size = 2, left.size+right.size
 		t.root.kids[0], t.root.kids[1] = left, right
-		t.root.keys[1] = right.keys[0]
+		t.root.entries[1] = right.entries[0]
 	}
 }
 
 // set changes an owned node; the node that it gives, if any, is its new right neighbour, whose
-// keys[0] is the least key below it.
-func (n *node[V]) set(edit uint64, key string, v V) *node[V] {
+// entries[0] has the least key below it.
+func (n *node[V]) set(edit uint64, e *entry[V]) *node[V] {
 	if n.kids == nil {
-		i := n.search(key)
-		if i < n.n && n.keys[i] == key {
-			n.vals[i] = v
+		i := n.search(e.key)
+		if i < int(n.n) && n.entries[i].key == e.key {
+			n.entries[i] = e
 			return nil
 		}
-		if n.n < width {
-			n.insertLeaf(i, key, v)
-			return nil
-		}
-		right := n.split(edit, i)
-		if i >= n.n && (right.n == 0 || i > n.n) {
-			right.insertLeaf(i-n.n, key, v)
-		} else {
-			n.insertLeaf(i, key, v)
-		}
-		return right
+		return n.insert(edit, i, e, nil)
 	}
-	at := n.child(key)
+	at := n.child(e.key)
 	before := n.kids[at].size
 	kid := n.kids[at].own(edit)
 	n.kids[at] = kid
-	more := kid.set(edit, key, v)
+	more := kid.set(edit, e)
 	n.size += kid.size - before
 	if more == nil {
 		return nil
 	}
-	i := at + 1
-	if n.n < width {
-		n.insertKid(i, more)
-		return nil
+	return n.insert(edit, at+1, more.entries[0], more)
+}
+
+// insert adds an entry, and a child to an inner node, at a place of an owned node. A full one
+// is split first and gives the right half. Where the place is the end, all stays in the left
+// one: keys that come in order leave full nodes behind.
+func (n *node[V]) insert(edit uint64, i int, e *entry[V], kid *node[V]) *node[V] {
+	var right *node[V]
+	if n.n == width {
+		right = &node[V]{edit: edit}
+		if kid != nil {
+			right = newInner[V](edit)
+		}
+		if i < width {
+			n.move(right, width/2)
+		}
+		if i > int(n.n) || i == width {
+			right.insert(edit, i-int(n.n), e, kid)
+			return right
+		}
 	}
-	right := n.split(edit, i)
-	if i >= n.n && (right.n == 0 || i > n.n) {
-		right.insertKid(i-n.n, more)
+	copy(n.entries[i+1:n.n+1], n.entries[i:n.n])
+	n.entries[i] = e
+	if kid == nil {
+		n.size++
 	} else {
-		n.insertKid(i, more)
+		copy(n.kids[i+1:n.n+1], n.kids[i:n.n])
+		n.kids[i] = kid
+		n.size += kid.size
 	}
-	return right
-}
-
-func (n *node[V]) insertLeaf(i int, key string, v V) {
-	copy(n.keys[i+1:n.n+1], n.keys[i:n.n])
-	copy(n.vals[i+1:n.n+1], n.vals[i:n.n])
-	n.keys[i], n.vals[i] = key, v
 	n.n++
-	n.size++
-}
-
-func (n *node[V]) insertKid(i int, kid *node[V]) {
-	copy(n.keys[i+1:n.n+1], n.keys[i:n.n])
-	copy(n.kids[i+1:n.n+1], n.kids[i:n.n])
-	n.keys[i], n.kids[i] = kid.keys[0], kid
-	n.n++
-	n.size += kid.size
-}
-
-// split moves the upper half of a full node to a new one. Where something is to be added at
-// the end, all stays: keys that come in order leave full nodes behind.
-func (n *node[V]) split(edit uint64, at int) *node[V] {
-	right := &node[V]{edit: edit}
-	if n.kids != nil {
-		right.kids = new([width]*node[V])
-	}
-	if at == n.n {
-		return right
-	}
-	n.move(right, width/2)
 	return right
 }
 
 // move takes everything from place i on to the end of another owned node.
 func (n *node[V]) move(to *node[V], i int) {
-	moved := 0
-	copy(to.keys[to.n:], n.keys[i:n.n])
-	clear(n.keys[i:n.n])
-	if n.kids == nil {
-		copy(to.vals[to.n:], n.vals[i:n.n])
-		clear(n.vals[i:n.n])
-		moved = n.n - i
-	} else {
+	moved := n.n - int32(i)
+	copy(to.entries[to.n:], n.entries[i:n.n])
+	clear(n.entries[i:n.n])
+	size := moved
+	if n.kids != nil {
+		size = 0
 		for _, kid := range n.kids[i:n.n] {
-			moved += kid.size
+			size += kid.size
 		}
 		copy(to.kids[to.n:], n.kids[i:n.n])
 		clear(n.kids[i:n.n])
 	}
-	to.n += n.n - i
-	to.size += moved
-	n.n = i
-	n.size -= moved
+	to.n += moved
+	to.size += size
+	n.n -= moved
+	n.size -= size
 }
 
 // delete removes the key; one that is not there is no change.
 func (t *tree[V]) delete(edit uint64, key string) {
-	if _, ok := t.get(key); !ok {
+	if t.find(key) == nil {
 		return
 	}
 	t.root = t.root.own(edit)
 	t.root.delete(edit, key)
-	for t.root != nil && t.root.kids != nil && t.root.n == 1 {
+	for t.root.kids != nil && t.root.n == 1 {
 		t.root = t.root.kids[0]
 	}
 	if t.root.n == 0 {
@@ -239,24 +241,20 @@ func (t *tree[V]) delete(edit uint64, key string) {
 
 // delete removes a key that is there from an owned node.
 func (n *node[V]) delete(edit uint64, key string) {
-	n.size--
 	if n.kids == nil {
-		i := n.search(key)
-		copy(n.keys[i:], n.keys[i+1:n.n])
-		copy(n.vals[i:], n.vals[i+1:n.n])
-		n.n--
-		n.keys[n.n] = ""
-		clear(n.vals[n.n : n.n+1])
+		n.remove(n.search(key))
+		n.size--
 		return
 	}
 	at := n.child(key)
 	kid := n.kids[at].own(edit)
 	n.kids[at] = kid
+	n.size--
 	kid.delete(edit, key)
 	switch {
 	case kid.n == 0:
-		n.removeKid(at)
-	case at+1 < n.n && kid.n+n.kids[at+1].n <= width/2:
+		n.remove(at)
+	case at+1 < int(n.n) && kid.n+n.kids[at+1].n <= width/2:
 		n.merge(edit, at)
 	case at > 0 && kid.n+n.kids[at-1].n <= width/2:
 		n.merge(edit, at-1)
@@ -268,17 +266,21 @@ func (n *node[V]) merge(edit uint64, i int) {
 	left, right := n.kids[i].own(edit), n.kids[i+1].own(edit)
 	n.kids[i] = left
 	if right.kids != nil {
-		right.keys[0] = n.keys[i+1]
+		right.entries[0] = n.entries[i+1]
 	}
 	right.move(left, 0)
-	n.removeKid(i + 1)
+	n.remove(i + 1)
 }
 
-func (n *node[V]) removeKid(i int) {
-	copy(n.keys[i:], n.keys[i+1:n.n])
-	copy(n.kids[i:], n.kids[i+1:n.n])
+// remove takes the entry, and the child of an inner node, out of place i.
+func (n *node[V]) remove(i int) {
+	copy(n.entries[i:], n.entries[i+1:n.n])
 	n.n--
-	n.keys[n.n], n.kids[n.n] = "", nil
+	n.entries[n.n] = nil
+	if n.kids != nil {
+		copy(n.kids[i:], n.kids[i+1:n.n+1])
+		n.kids[n.n] = nil
+	}
 }
 
 // span is the keys from lo on that are below hi; an empty hi means that there is no end.
@@ -321,7 +323,7 @@ func (t tree[V]) walk(s span, up bool) cursor[V] {
 	}
 	n := t.root
 	for n.kids != nil {
-		i := n.n - 1
+		i := int(n.n) - 1
 		if up {
 			i = n.child(s.lo)
 		} else if s.hi != "" {
@@ -335,7 +337,7 @@ func (t tree[V]) walk(s span, up bool) cursor[V] {
 	if up {
 		c.i, c.end = n.search(s.lo)-1, s.hi
 	} else {
-		c.i, c.end = n.n, s.lo
+		c.i, c.end = int(n.n), s.lo
 		if s.hi != "" {
 			c.i = n.search(s.hi)
 		}
@@ -350,10 +352,10 @@ func (c *cursor[V]) next() (key string, v V, ok bool) {
 	}
 	if c.up {
 		c.i++
-		if c.i >= c.leaf.n && !c.turn() {
+		if c.i >= int(c.leaf.n) && !c.turn() {
 			return "", v, false
 		}
-		key = c.leaf.keys[c.i]
+		key = c.leaf.entries[c.i].key
 		if c.end != "" && key >= c.end {
 			c.leaf = nil
 			return "", v, false
@@ -363,13 +365,13 @@ func (c *cursor[V]) next() (key string, v V, ok bool) {
 		if c.i < 0 && !c.turn() {
 			return "", v, false
 		}
-		key = c.leaf.keys[c.i]
+		key = c.leaf.entries[c.i].key
 		if key < c.end {
 			c.leaf = nil
 			return "", v, false
 		}
 	}
-	return key, c.leaf.vals[c.i], true
+	return key, c.leaf.entries[c.i].val, true
 }
 
 // turn goes to the neighbouring leaf, and to its first key in the direction.
@@ -377,7 +379,7 @@ func (c *cursor[V]) turn() bool {
 	l := c.level - 1
 	for ; l >= 0; l-- {
 		p := &c.path[l]
-		if c.up && p.i+1 < p.node.n {
+		if c.up && p.i+1 < int(p.node.n) {
 			p.i++
 			break
 		}
@@ -395,14 +397,14 @@ func (c *cursor[V]) turn() bool {
 		l++
 		i := 0
 		if !c.up {
-			i = n.n - 1
+			i = int(n.n) - 1
 		}
 		c.path[l].node, c.path[l].i = n, i
 		n = n.kids[i]
 	}
 	c.leaf, c.i = n, 0
 	if !c.up {
-		c.i = n.n - 1
+		c.i = int(n.n) - 1
 	}
 	return true
 }

@@ -212,7 +212,7 @@ func cut(body []byte, path []string) (value, rest []byte, ok bool) {
 		}
 		// One comma goes with it: the one before it, or for the first member the one after it.
 		begin := before
-		if body[before-1] == '{' || !bytes.Contains(body[before:end-len(raw)], []byte{','}) {
+		if body[before] != ',' {
 			begin, end = first(body, before, end)
 		}
 		return raw, splice(body, begin, end, nil), true

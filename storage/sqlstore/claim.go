@@ -97,11 +97,7 @@ type claim struct {
 func (c *claim) due(st *statement) *statement {
 	st.write(`"ready" <= `).arg(c.now)
 	if len(c.Kinds) > 0 {
-		kinds := make([]any, len(c.Kinds))
-		for i, k := range c.Kinds {
-			kinds[i] = k
-		}
-		st.write(` AND "kind" IN `).tuple(kinds...)
+		st.write(" AND ").named("kind", c.Kinds)
 	}
 	return st
 }
@@ -131,20 +127,22 @@ func (c *claim) take(ctx context.Context) error {
 			return err
 		}
 	}
-	var token [16]byte
-	rand.Read(token[:])
+	var random [16]byte
+	rand.Read(random[:])
 	lease := storage.Instant(c.Now.Add(c.Lease))
-	for rest := picked; len(rest) > 0; {
-		n := min(len(rest), batch)
-		if err := c.mark(ctx, rest[:n], hex.EncodeToString(token[:]), lease.UnixMicro()); err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
 	for i := range picked {
 		j := &picked[i]
 		j.Attempts++
-		j.Lease, j.Token = lease, hex.EncodeToString(token[:])
+		j.Lease = lease
+		// No other claim has these, and no other job of this one.
+		j.Token = hex.EncodeToString(random[:]) + "." + strconv.Itoa(i)
+	}
+	for rest := picked; len(rest) > 0; {
+		n := min(len(rest), batch)
+		if err := c.mark(ctx, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
 	}
 	slices.SortFunc(picked, func(a, b storage.Job) int {
 		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
@@ -153,8 +151,8 @@ func (c *claim) take(ctx context.Context) error {
 	return nil
 }
 
-// tenants gives as many tenants that have due jobs as can be served, beginning behind the one
-// that was served last.
+// tenants gives tenants that have due jobs, beginning behind the one that was served last: all of
+// them, or as many as can be served.
 func (c *claim) tenants(ctx context.Context) ([]storage.Tenant, error) {
 	st := c.s.d.statement()
 	st.write(`SELECT "tenant", COUNT(*) FROM (SELECT "tenant" FROM `, c.s.text.job, " WHERE ")
@@ -194,10 +192,10 @@ func (c *claim) tenants(ctx context.Context) ([]storage.Tenant, error) {
 		}
 		return cmp.Compare(a, b)
 	})
-	return tenants[:min(len(tenants), c.Limit)], nil
+	return tenants, nil
 }
 
-// walk finds tenants that have due jobs by jumping from tenant to tenant along the index, and
+// walk finds tenants that have jobs to claim by jumping from tenant to tenant along the index, and
 // adds them to those found behind the place where it began.
 func (c *claim) walk(ctx context.Context, from storage.Tenant, found []storage.Tenant) ([]storage.Tenant, error) {
 	job := c.s.text.job
@@ -206,7 +204,8 @@ func (c *claim) walk(ctx context.Context, from storage.Tenant, found []storage.T
 		write(` ORDER BY "tenant" LIMIT 1) UNION ALL SELECT (SELECT "j"."tenant" FROM `, job,
 			` AS "j" WHERE "j"."tenant" > "t"."tenant" ORDER BY "j"."tenant" LIMIT 1) FROM "t" WHERE "t"."tenant" IS NOT NULL) `,
 			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND EXISTS (SELECT 1 FROM `, job, ` AS "j" WHERE "j"."tenant" = "t"."tenant" AND `)
-	c.due(st).write(`) LIMIT `, strconv.Itoa(c.Limit))
+	c.due(st).write(" AND ")
+	c.first(st).write(`) LIMIT `, strconv.Itoa(c.Limit))
 	first := len(found)
 	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
 		var t string
@@ -287,29 +286,80 @@ func (c *claim) first(st *statement) *statement {
 }
 
 // settle locks the subjects of the picked jobs and drops those that are locked by another claim
-// or that, seen under the lock, are not first any more.
+// or that, seen under the lock, do not come first any more. The rows of the jobs are locked
+// already, so nothing waits here and nothing can deadlock.
 func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job, error) {
-	return picked, nil
-}
-
-// mark writes that the jobs are claimed.
-func (c *claim) mark(ctx context.Context, jobs []storage.Job, token string, lease int64) error {
+	var free []storage.Job // of no subject
+	grouped := map[int64]storage.Job{}
+	var numbers []any
+	for _, j := range picked {
+		if j.Subject == "" {
+			free = append(free, j)
+			continue
+		}
+		n := c.s.lockNumber("subject", j.Tenant, j.Subject)
+		if _, same := grouped[n]; !same { // one of two subjects of one number waits for the next claim
+			grouped[n] = j
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) == 0 {
+		return free, nil
+	}
 	st := c.s.d.statement()
-	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = `).arg(token).
-		write(`, "lease" = `).arg(lease).write(`, "ready" = `).arg(lease).write(" WHERE ")
-	named(st, jobs)
-	_, err := c.t.exec(ctx, st.text.String(), st.args...)
-	return err
-}
-
-// named adds that a row is one of the jobs.
-func named(st *statement, jobs []storage.Job) {
-	st.write(`("tenant", "kind", "key") IN (VALUES `)
-	for i, j := range jobs {
+	st.write(`SELECT "v"."column1", `, c.s.d.tryLock, ` FROM (VALUES `)
+	for i, n := range numbers {
+		if i > 0 {
+			st.write(", ")
+		}
+		st.write("(CAST(").arg(n).write(" AS BIGINT))")
+	}
+	st.write(`) AS "v"`)
+	var locked []storage.Job
+	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+		var n int64
+		var got bool
+		err := rows.Scan(&n, &got)
+		if got {
+			locked = append(locked, grouped[n])
+		}
+		return err
+	})
+	if err != nil || len(locked) == 0 {
+		return free, err
+	}
+	// A new statement, which sees what was committed before the locks were had.
+	st = c.s.d.statement()
+	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE ("tenant", "kind", "key") IN (VALUES `)
+	for i, j := range locked {
 		if i > 0 {
 			st.write(", ")
 		}
 		st.tuple(string(j.Tenant), j.Kind, j.Key)
 	}
-	st.write(")")
+	st.write(") AND ")
+	c.first(st)
+	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+		j, err := scanJob(rows)
+		free = append(free, j)
+		return err
+	})
+	return free, err
+}
+
+// mark writes that the jobs are claimed.
+func (c *claim) mark(ctx context.Context, jobs []storage.Job) error {
+	lease := jobs[0].Lease.UnixMicro()
+	st := c.s.d.statement()
+	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = "v"."column4", "lease" = `).arg(lease).
+		write(`, "ready" = `).arg(lease).write(" FROM (VALUES ")
+	for i, j := range jobs {
+		if i > 0 {
+			st.write(", ")
+		}
+		st.tuple(string(j.Tenant), j.Kind, j.Key, j.Token)
+	}
+	st.write(`) AS "v" WHERE "tenant" = "v"."column1" AND "kind" = "v"."column2" AND "key" = "v"."column3"`)
+	_, err := c.t.exec(ctx, st.text.String(), st.args...)
+	return err
 }

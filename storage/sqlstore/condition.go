@@ -42,14 +42,7 @@ func (st *statement) condition(s *storage.Schema, c storage.Condition, negated b
 			st.write(none)
 			return
 		}
-		st.write("(")
-		for i, sub := range c.Of {
-			if i > 0 {
-				st.write(between)
-			}
-			st.condition(s, sub, negated)
-		}
-		st.write(")")
+		st.junction(s, c.Of, between, negated)
 	case storage.Not:
 		st.write("NOT (")
 		st.condition(s, c.Of[0], true)
@@ -67,6 +60,26 @@ func (st *statement) condition(s *storage.Schema, c storage.Condition, negated b
 			st.write(")")
 		}
 	}
+}
+
+// junction adds conditions with a word between. Many are written as a balanced tree, as an
+// engine reads a long chain as a deep one, which SQLite refuses.
+func (st *statement) junction(s *storage.Schema, of []storage.Condition, between string, negated bool) {
+	st.write("(")
+	if len(of) > 8 {
+		half := len(of) / 2
+		st.junction(s, of[:half], between, negated)
+		st.write(between)
+		st.junction(s, of[half:], between, negated)
+	} else {
+		for i, sub := range of {
+			if i > 0 {
+				st.write(between)
+			}
+			st.condition(s, sub, negated)
+		}
+	}
+	st.write(")")
 }
 
 // comparison adds a comparison of a column with values.
@@ -119,6 +132,20 @@ func successor(prefix string) (string, bool) {
 		return prefix + string(r), true
 	}
 	return "", false
+}
+
+// named adds that a column has one of the names.
+func (st *statement) named(column string, names []string) *statement {
+	values := make([]any, 0, len(names))
+	for _, n := range names {
+		if storage.CheckKey(n) == "" {
+			values = append(values, n)
+		}
+	}
+	if len(values) == 0 {
+		return st.write(never)
+	}
+	return st.write(quote(column), " IN ").tuple(values...)
 }
 
 // term is one column of the order that a page is walked in, with its value at the place where

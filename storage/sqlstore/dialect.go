@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"strconv"
 	"strings"
@@ -45,8 +46,21 @@ type dialect struct {
 	// that neither rows nor names need locks.
 	oneWriter bool
 	// skipLocked ends a SELECT that locks its rows and passes over those that another unit has
-	// locked; lock takes a number for the rest of the transaction, tryLock says whether it could.
+	// locked; lock locks a number for the rest of the transaction, tryLock does so to v.column1 without
+	// waiting and says whether it could.
 	skipLocked, lock, tryLock string
+	// forUpdate ends a SELECT that locks its rows.
+	forUpdate string
+	// clock is the engine's own time in microseconds, for leases between processes.
+	clock string
+	// columns lists the columns of tables whose names begin with a prefix, given twice: table,
+	// name, type, whether it may be NULL, whether it is compared byte by byte. indexes lists the
+	// names of such indexes.
+	columns, indexes string
+	// types is what columns calls the types of text, integer and boolean.
+	types [3]string
+	// check finds settings that would lose or confuse data.
+	check func(ctx context.Context, s *core) ([]storage.Fault, error)
 	// statements is how many prepared statements are kept where the options do not say.
 	statements int
 	// retry says whether an engine's error means that the unit did not happen for a reason that
@@ -61,9 +75,14 @@ var dialects = map[Dialect]*dialect{
 		snapshot:     &sql.TxOptions{ReadOnly: true},
 		look:         "SELECT COUNT(*) FROM sqlite_schema WHERE 0",
 		oneWriter:    true,
-		statements:   256,
-		retry:        retrySQLite,
-		undone:       undoneSQLite,
+		columns: `SELECT m.name, p.name, p.type, p."notnull" = 0, 1 FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS p ` +
+			`WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ?`,
+		indexes:    "SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, length(?)) = ?",
+		types:      [3]string{"TEXT", "INTEGER", "INTEGER"},
+		check:      checkSQLite,
+		statements: 256,
+		retry:      retrySQLite,
+		undone:     undoneSQLite,
 	},
 	PostgreSQL: {
 		numbered: true,
@@ -73,9 +92,18 @@ var dialects = map[Dialect]*dialect{
 		look:       "SELECT 1",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		lock:       "SELECT pg_advisory_xact_lock(?)",
-		tryLock:    "pg_try_advisory_xact_lock(?)",
-		retry:      retryPostgreSQL,
-		undone:     undonePostgreSQL,
+		forUpdate:  " FOR UPDATE",
+		clock:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+		columns: `SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES', COALESCE(collation_name, '') = 'C' ` +
+			`FROM information_schema.columns WHERE table_schema = current_schema() AND left(table_name::text, length($1::text)) = $2::text`,
+		indexes: `SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ` +
+			`JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND i.indisvalid ` +
+			`AND left(c.relname::text, length($1::text)) = $2::text`,
+		types:   [3]string{"text", "bigint", "boolean"},
+		check:   checkPostgreSQL,
+		tryLock: `pg_try_advisory_xact_lock("v"."column1")`,
+		retry:   retryPostgreSQL,
+		undone:  undonePostgreSQL,
 	},
 }
 
@@ -88,6 +116,18 @@ func (d *dialect) columnType(k storage.Kind) string {
 		return d.boolean
 	default:
 		return d.integer
+	}
+}
+
+// columnKind is what the engine calls that type.
+func (d *dialect) columnKind(k storage.Kind) string {
+	switch k {
+	case storage.Text:
+		return d.types[0]
+	case storage.Bool:
+		return d.types[2]
+	default:
+		return d.types[1]
 	}
 }
 

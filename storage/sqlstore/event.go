@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -27,10 +26,13 @@ func checkEvent(e storage.Event, faults *[]storage.Fault) {
 			fault(k.field, problem)
 		}
 	}
+	if e.Version < 0 {
+		fault("version", "is negative")
+	}
 	if e.N < 0 {
 		fault("n", "is negative")
 	}
-	if len(e.Envelope) == 0 || !utf8.Valid(e.Envelope) {
+	if !isDocument(e.Envelope) {
 		fault("envelope", "is not a JSON document")
 	}
 }
@@ -96,6 +98,12 @@ func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Ev
 		return nil, err
 	}
 	events := make([]storage.Event, 0, min(q.Limit, 128))
+	if !mayBe(q.Kind) || !mayBe(string(q.Record)) {
+		return events, nil
+	}
+	if !mayBe(q.After.Kind) || !mayBe(string(q.After.Record)) {
+		return nil, storage.Invalid("query on events", "after", "is no place in the log")
+	}
 	for _, tenant := range sorted(r.tenants) {
 		if len(events) == q.Limit {
 			break
@@ -141,11 +149,7 @@ func (r *reader) eventsOf(ctx context.Context, tenant storage.Tenant, q storage.
 		st.write(" AND (", quoteAll(names[fixed:]), ") > ").tuple(place[fixed:]...)
 	}
 	if len(q.Types) > 0 {
-		types := make([]any, len(q.Types))
-		for i, t := range q.Types {
-			types[i] = t
-		}
-		st.write(` AND "type" IN `).tuple(types...)
+		st.write(" AND ").named("type", q.Types)
 	}
 	st.write(` ORDER BY "kind", "record", "version", "n" LIMIT `, strconv.Itoa(q.Limit-len(events)))
 	err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
@@ -164,6 +168,10 @@ func (r *reader) eventsOf(ctx context.Context, tenant storage.Tenant, q storage.
 	}
 	return events, nil
 }
+
+// mayBe says whether something can have the name, so that engines are not asked for what they
+// cannot even read. Empty stands for any.
+func mayBe(name string) bool { return name == "" || storage.CheckKey(name) == "" }
 
 func sorted(tenants []storage.Tenant) []storage.Tenant {
 	if len(tenants) == 1 {

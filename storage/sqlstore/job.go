@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -42,17 +43,17 @@ func checkJob(j storage.Job, faults *[]storage.Fault) {
 
 func checkPayload(p []byte, faults *[]storage.Fault) {
 	switch {
-	case p == nil:
+	case len(p) == 0:
 	case len(p) > maxPayload:
 		*faults = append(*faults, storage.Fault{Field: "payload", Problem: "is larger than 64 KiB"})
-	case len(p) == 0 || !utf8.Valid(p):
+	case !isDocument(p):
 		*faults = append(*faults, storage.Fault{Field: "payload", Problem: "is not a JSON document"})
 	}
 }
 
 // payload makes a payload into an argument.
 func payload(p []byte) any {
-	if p == nil {
+	if len(p) == 0 {
 		return nil
 	}
 	return string(p)
@@ -137,6 +138,9 @@ func (u *unit) Cancel(ctx context.Context, kind, key string) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
+	if storage.CheckKey(kind) != "" || storage.CheckKey(key) != "" {
+		return nil // there is none
+	}
 	if _, err := u.o.t.exec(ctx, u.s.text.cancel, string(u.tenant), kind, key); err != nil {
 		return u.failed(ctx, "cancel", "", "", err)
 	}
@@ -150,14 +154,14 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	}
 	var faults []storage.Fault
 	checkPayload(o.Payload, &faults)
-	if !utf8.ValidString(o.Error) {
-		faults = append(faults, storage.Fault{Field: "error", Problem: "is not valid UTF-8"})
+	if !utf8.ValidString(o.Error) || strings.IndexByte(o.Error, 0) >= 0 {
+		faults = append(faults, storage.Fault{Field: "error", Problem: "is not valid UTF-8, or holds a NUL character"})
 	}
 	if len(faults) > 0 {
 		return &storage.ValidationError{Subject: "outcome", Faults: faults}
 	}
 	conflict := &storage.Error{Op: "finish", Err: storage.ErrConflict}
-	if claimed.Token == "" || claimed.Tenant != u.tenant {
+	if claimed.Tenant != u.tenant || storage.CheckKey(claimed.Kind) != "" || storage.CheckKey(claimed.Key) != "" || storage.CheckKey(claimed.Token) != "" {
 		return conflict
 	}
 	where := []any{string(u.tenant), claimed.Kind, claimed.Key, claimed.Token}
@@ -173,7 +177,7 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	}
 	st := u.s.d.statement()
 	st.write("UPDATE ", u.s.text.job, ` SET "token" = '', "lease" = 0`)
-	if o.Payload != nil {
+	if len(o.Payload) > 0 {
 		st.write(`, "payload" = `).arg(string(o.Payload))
 	}
 	if o.Done {
@@ -227,6 +231,12 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 		return nil, err
 	}
 	jobs := []storage.Job{}
+	if !mayBe(q.Kind) || !mayBe(q.Key) || !mayBe(q.Subject) {
+		return jobs, nil
+	}
+	if !mayBe(q.After.Kind) || !mayBe(q.After.Key) {
+		return nil, storage.Invalid("query on jobs", "after", "is no place among the jobs")
+	}
 	for _, tenant := range sorted(r.tenants) {
 		if len(jobs) == q.Limit || tenant < q.After.Tenant {
 			continue

@@ -82,7 +82,7 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 	for _, r := range all {
 		wanted[r.name] = true
 	}
-	err := t.each(ctx, s.d.columns, nil, func(rows *sql.Rows) error {
+	err := t.each(ctx, s.d.columns, []any{s.prefix, s.prefix}, func(rows *sql.Rows) error {
 		var table, name string
 		var c foundColumn
 		if err := rows.Scan(&table, &name, &c.kind, &c.nullable, &c.collated); err != nil {
@@ -99,7 +99,7 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 	if err != nil {
 		return nil, err
 	}
-	err = t.each(ctx, s.d.indexes, nil, func(rows *sql.Rows) error {
+	err = t.each(ctx, s.d.indexes, []any{s.prefix, s.prefix}, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		f.indexes[name] = true
@@ -155,11 +155,11 @@ func (s *core) steps(all []relation, f *found) []step {
 				add(createIndex(r, ix))
 			}
 		}
-	}
-	if !f.key {
-		key := make([]byte, keySize)
-		rand.Read(key)
-		add(s.text.newSetting, cursorKey, base64.StdEncoding.EncodeToString(key))
+		if r.name == s.prefix+settingTable && !f.key {
+			key := make([]byte, keySize)
+			rand.Read(key)
+			add(s.text.newSetting, cursorKey, base64.StdEncoding.EncodeToString(key))
+		}
 	}
 	return steps
 }
@@ -217,12 +217,17 @@ func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 
 // migrateAtOnce makes what is missing in one transaction that nobody else can write beside.
 func (s *core) migrateAtOnce(ctx context.Context, all []relation) (err error) {
+	leave, err := s.queue(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	conn, err := s.writer.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	t := &session{run: conn, conn: conn, quiet: true}
-	defer t.release(ctx)
+	defer t.release()
 	f, err := s.inspect(ctx, t, all)
 	if err != nil || len(s.steps(all, f)) == 0 {
 		return err
@@ -314,9 +319,6 @@ func (s *core) runSteps(ctx context.Context, t *session, all []relation, renew f
 		if err != nil {
 			return err
 		}
-		if renew == nil {
-			f.key = true // not yet
-		}
 		steps := s.steps(all, f)
 		if len(steps) == 0 {
 			return nil
@@ -356,7 +358,7 @@ func (s *Store) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string,
 		plan = append(plan, st.text)
 	}
 	for _, b := range s.unfinished(schemas, f) {
-		plan = append(plan, b.texts(s)...)
+		plan = append(plan, b.texts(s.core)...)
 	}
 	return plan, nil
 }
@@ -414,7 +416,7 @@ func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
 			fault("column "+b.relation+"."+b.column, "still has values in bodies: run the migration")
 		}
 	}
-	settings, err := s.d.check(ctx, s)
+	settings, err := s.d.check(ctx, s.core)
 	if err != nil {
 		return s.failed(ctx, "check", "", "", err)
 	}

@@ -97,6 +97,9 @@ type texts struct {
 	replace, anew, keep            string
 	cancel, finished               string
 	setting, newSetting            string
+	newLease, takeLease, endLease  string
+	newBackfill, backfills         string
+	backfill, moved                string
 	lock                           string
 }
 
@@ -114,6 +117,7 @@ func newTexts(s *core) texts {
 		anew += ", " + c + " = excluded." + c
 		keep += ", " + c + " = CASE WHEN " + job + `."dead" = ` + s.d.yes + " THEN excluded." + c + " ELSE " + job + "." + c + " END"
 	}
+	backfills := `SELECT "relation", "name", "tenant", "id", "done" FROM ` + table(backfillTable)
 	return texts{
 		becomeWriter: "UPDATE " + table(leaseTable) + ` SET "until" = "until" WHERE 0`,
 		newSequence:  bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, 1) ON CONFLICT DO NOTHING`),
@@ -127,7 +131,15 @@ func newTexts(s *core) texts {
 		cancel:       bind("DELETE FROM " + job + place),
 		finished:     bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
 		lock:         bind(s.d.lock),
-		setting:      bind(`SELECT "value" FROM ` + table(settingTable) + ` WHERE "name" = ?`),
-		newSetting:   bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?) ON CONFLICT DO NOTHING`),
+		newLease:     bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?) ON CONFLICT DO NOTHING`),
+		takeLease: bind("UPDATE " + table(leaseTable) + ` SET "holder" = ?, "until" = ` + s.d.clock + ` + ? WHERE "name" = ? AND ("until" < ` +
+			s.d.clock + ` OR "holder" = ?)`),
+		endLease:    bind("UPDATE " + table(leaseTable) + ` SET "until" = 0 WHERE "name" = ? AND "holder" = ?`),
+		newBackfill: bind("INSERT INTO " + table(backfillTable) + ` ("relation", "name") VALUES (?, ?) ON CONFLICT DO NOTHING`),
+		backfills:   backfills,
+		backfill:    bind(backfills + ` WHERE "relation" = ? AND "name" = ?` + s.d.forUpdate),
+		moved:       bind("UPDATE " + table(backfillTable) + ` SET "tenant" = ?, "id" = ?, "done" = ? WHERE "relation" = ? AND "name" = ?`),
+		setting:     bind(`SELECT "value" FROM ` + table(settingTable) + ` WHERE "name" = ?`),
+		newSetting:  bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?) ON CONFLICT DO NOTHING`),
 	}
 }

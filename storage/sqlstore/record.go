@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -293,7 +294,7 @@ func checkRow(s *storage.Schema, row *storage.Row) error {
 			}
 		}
 	}
-	if len(row.Body) == 0 || !utf8.Valid(row.Body) {
+	if !isDocument(row.Body) {
 		fault("body", "is not a JSON document")
 	}
 	if len(faults) > 0 {
@@ -301,6 +302,9 @@ func checkRow(s *storage.Schema, row *storage.Row) error {
 	}
 	return nil
 }
+
+// isDocument says whether it is one JSON document, in UTF-8 throughout.
+func isDocument(raw []byte) bool { return json.Valid(raw) && utf8.Valid(raw) }
 
 // misfit says why a value cannot stand in a column, or "".
 func misfit(c storage.ColumnSpec, v any) string {
@@ -383,6 +387,9 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 func (u *unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
 	if err := u.usable(); err != nil {
 		return err
+	}
+	if problem := storage.CheckKey(string(id)); problem != "" {
+		return storage.Invalid("delete "+s.Name(), "id", problem)
 	}
 	t := u.s.table(s)
 	changed, err := u.o.t.exec(ctx, t.remove, string(u.tenant), string(id), version)

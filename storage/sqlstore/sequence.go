@@ -19,6 +19,9 @@ type numbers struct {
 // span is the numbers from next up to, not including, end.
 type span struct{ next, end int64 }
 
+// runAgain leaves a function that needs a number that is not reserved yet.
+type runAgain struct{}
+
 // taken is what a unit has reserved for itself, over all its runs.
 type taken struct {
 	own  map[string][]span
@@ -160,9 +163,12 @@ func (u *unit) Next(ctx context.Context, sequence string) (int64, error) {
 	}
 	n, ok := u.taken.next(&u.s.numbers, u.tenant, sequence)
 	if !ok {
+		// The block is reserved outside this transaction, which may hold the only connection and
+		// may be the only writer there can be. A function that met an error here might take it for
+		// its own failure, so it is left where it stands; Update runs it again.
 		u.wants = sequence
 		u.o.broken = &storage.Error{Op: "next", Err: storage.ErrRetry}
-		return 0, u.o.broken
+		panic(runAgain{})
 	}
 	return n, nil
 }

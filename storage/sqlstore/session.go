@@ -130,6 +130,8 @@ type session struct {
 	// quiet keeps a cancelled context from interrupting a statement that writes: SQLite then
 	// rolls the whole transaction back by itself.
 	quiet bool
+	// leave lets the next unit write.
+	leave func()
 }
 
 // begin opens a transaction of ours.
@@ -144,7 +146,7 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 			return nil, err
 		}
 		if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
-			t.release(ctx)
+			t.release()
 			return nil, err
 		}
 	} else if t.tx, err = p.db.BeginTx(ctx, o); err != nil {
@@ -160,7 +162,7 @@ func (t *session) commit(ctx context.Context) error {
 	if err != nil {
 		t.clean(ctx)
 	}
-	t.release(ctx)
+	t.release()
 	return err
 }
 
@@ -168,7 +170,7 @@ func (t *session) rollback(ctx context.Context) {
 	if err := t.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
 		t.clean(ctx)
 	}
-	t.release(ctx)
+	t.release()
 }
 
 // clean makes sure that a connection whose transaction ended badly has none open, or discards
@@ -184,9 +186,12 @@ func (t *session) clean(ctx context.Context) {
 	t.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
-func (t *session) release(context.Context) {
+func (t *session) release() {
 	if t.conn != nil {
 		t.conn.Close()
+	}
+	if t.leave != nil {
+		t.leave()
 	}
 }
 

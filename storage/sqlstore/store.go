@@ -24,6 +24,9 @@ type Options struct {
 	// serve the engine (256 for SQLite; none for PostgreSQL, whose usual driver pgx does so
 	// itself), and a negative number none.
 	Statements int
+	// Volatile says that a crash may lose data, as in a test on a server that is thrown away:
+	// Check then passes over the settings that keep data safe in a crash.
+	Volatile bool
 }
 
 // Store is a [storage.Store] and a [storage.Migrator] over a database.
@@ -31,13 +34,15 @@ type Store struct{ *core }
 
 // core is what a Store and those joined to a host's transaction share.
 type core struct {
-	d       *dialect
-	prefix  string
-	block   int64
-	writer  *pool
-	reader  *pool
-	text    texts
-	numbers numbers
+	d        *dialect
+	prefix   string
+	volatile bool
+	block    int64
+	writer   *pool
+	reader   *pool
+	text     texts
+	numbers  numbers
+	writing  chan struct{}
 
 	mu     sync.Mutex
 	tables map[*storage.Schema]*table
@@ -83,11 +88,14 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 		statements = d.statements
 	}
 	c := &core{
-		d:      d,
-		prefix: prefix,
-		block:  int64(options.SequenceBlock),
-		writer: newPool(db, statements),
-		tables: map[*storage.Schema]*table{},
+		d:        d,
+		prefix:   prefix,
+		volatile: options.Volatile,
+		block:    int64(options.SequenceBlock),
+		writer:   newPool(db, statements),
+		tables:   map[*storage.Schema]*table{},
+		// Never closed, and with room for the one writer.
+		writing: make(chan struct{}, 1),
 	}
 	if c.block == 0 {
 		c.block = 50

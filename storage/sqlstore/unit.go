@@ -189,6 +189,10 @@ func (s *core) attempt(ctx context.Context, tenant storage.Tenant, taken *taken,
 		if !ended {
 			t.rollback(ctx)
 		}
+		if u.wants != "" {
+			recover() // runAgain, or what became of it on its way
+			wants, err = u.wants, nil
+		}
 	}()
 	err = fn(context.WithValue(ctx, openKey{s}, o), u)
 	o.over = true
@@ -209,10 +213,16 @@ func (s *core) attempt(ctx context.Context, tenant storage.Tenant, taken *taken,
 // beginWrite opens a transaction that can write. On an engine with one writer it is the writer
 // from its first statement on: one that reads first could not become it.
 func (s *core) beginWrite(ctx context.Context) (*session, error) {
-	t, err := s.begin(ctx, s.writer, s.d.unit)
+	leave, err := s.queue(ctx)
 	if err != nil {
 		return nil, err
 	}
+	t, err := s.begin(ctx, s.writer, s.d.unit)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	t.leave = leave
 	if s.d.oneWriter {
 		if err := t.become(ctx, s.text.becomeWriter); err != nil {
 			t.rollback(ctx)
@@ -220,6 +230,20 @@ func (s *core) beginWrite(ctx context.Context) (*session, error) {
 		}
 	}
 	return t, nil
+}
+
+// queue waits until no other unit of this store writes, where the engine has one writer. The
+// engine would have them wait too, but asleep, in no order, and deaf to the context.
+func (s *core) queue(ctx context.Context) (leave func(), err error) {
+	if !s.d.oneWriter {
+		return func() {}, nil
+	}
+	select {
+	case s.writing <- struct{}{}:
+		return func() { <-s.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // commit commits, and says what an error means.

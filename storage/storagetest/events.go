@@ -232,7 +232,9 @@ func eventTwice(e *env) {
 	}
 	fails(func(ctx context.Context, tx storage.Tx) error { return tx.Append(ctx, again) })
 	fails(func(ctx context.Context, tx storage.Tx) error { return tx.Append(ctx, event("2", 1, 0), again) })
-	fails(func(ctx context.Context, tx storage.Tx) error { return tx.Append(ctx, event("2", 1, 0), event("2", 1, 0)) })
+	fails(func(ctx context.Context, tx storage.Tx) error {
+		return tx.Append(ctx, event("2", 1, 0), event("2", 1, 0))
+	})
 	fails(func(ctx context.Context, tx storage.Tx) error {
 		return firstError(tx.Append(ctx, event("2", 1, 0)), tx.Append(ctx, event("2", 1, 0)))
 	})

@@ -1,9 +1,11 @@
 package storagetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,11 +56,9 @@ func mustSchema(name string, layout int, columns []storage.ColumnSpec, indexes [
 	return s
 }
 
-// pairs is names of columns each followed by its value; an int stands for an int64.
-type pairs []any
-
 // newRow makes a row of the schema that has not been put: every column that is not named has the
-// zero of its kind, or NULL where it may be.
+// zero of its kind, or NULL where it may be. The values are names of columns each followed by
+// its value; an int stands for an int64.
 func newRow(s *storage.Schema, id storage.ID, values ...any) storage.Row {
 	r := storage.Row{
 		Meta:    storage.Meta{ID: id, Created: noon, Updated: noon},
@@ -87,6 +87,12 @@ func set(s *storage.Schema, r *storage.Row, values ...any) {
 		}
 		r.Columns[place] = v
 	}
+}
+
+// clone gives a row whose columns can be set without another's being changed.
+func clone(r storage.Row) storage.Row {
+	r.Columns, r.Body = slices.Clone(r.Columns), bytes.Clone(r.Body)
+	return r
 }
 
 func zero(k storage.Kind) any {

@@ -49,20 +49,20 @@ func (e *env) pages(q storage.RowQuery, meanwhile func(page int), tenants ...sto
 	}
 }
 
-// inOrder compares two rows as the contract orders them.
-func inOrder(order []storage.Order) func(a, b storage.Row) int {
+// inOrder compares two rows of a schema as the contract orders them.
+func inOrder(s *storage.Schema, order []storage.Order) func(a, b storage.Row) int {
 	return func(a, b storage.Row) int {
 		descending := false
 		for _, o := range order {
 			descending = o.Descending
 			d := 0
-			switch x := value(a, o.Column).(type) {
+			switch y := b.Value(s, o.Column); x := a.Value(s, o.Column).(type) {
 			case string:
-				d = cmp.Compare(x, value(b, o.Column).(string))
+				d = cmp.Compare(x, y.(string))
 			case int64:
-				d = cmp.Compare(x, value(b, o.Column).(int64))
+				d = cmp.Compare(x, y.(int64))
 			case bool:
-				if y := value(b, o.Column).(bool); x != y {
+				if x != y {
 					d = -1
 					if x {
 						d = 1
@@ -125,7 +125,7 @@ func pageOrders(e *env) {
 		{desc("id")}, {asc("priority"), desc("id")}, {desc("priority"), asc("id"), desc("title")},
 	} {
 		want := slices.Clone(rows)
-		slices.SortFunc(want, inOrder(order))
+		slices.SortFunc(want, inOrder(tickets, order))
 		for _, limit := range []int{1, 2, 7, 22, 23, 24} {
 			require.Equal(e, ids(want), ids(e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme)), "%v, pages of %d", order, limit)
 		}
@@ -157,7 +157,7 @@ func pageTiesAcrossTenants(e *env) {
 		nil, {asc("open")}, {desc("open")}, {asc("id")}, {desc("id")}, {asc("priority"), desc("title")}, {desc("id"), asc("open")},
 	} {
 		want := slices.Clone(all)
-		slices.SortFunc(want, inOrder(order))
+		slices.SortFunc(want, inOrder(tickets, order))
 		for _, limit := range []int{1, 4, 5, 100} {
 			got := e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme, umbra, ACME)
 			require.Equal(e, places(want), places(got), "%v, pages of %d", order, limit)
@@ -195,7 +195,7 @@ func pageMeta(e *env) {
 		{asc("version")}, {desc("version"), asc("created")}, {asc("created")}, {desc("created"), desc("updated")}, {asc("updated"), desc("id")},
 	} {
 		want := slices.Clone(rows)
-		slices.SortFunc(want, inOrder(order))
+		slices.SortFunc(want, inOrder(tickets, order))
 		for _, limit := range []int{1, 4, 10} {
 			require.Equal(e, ids(want), ids(e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme)), "%v, pages of %d", order, limit)
 		}
@@ -257,7 +257,7 @@ func pageCondition(e *env) {
 			want = append(want, r)
 		}
 	}
-	slices.SortFunc(want, inOrder(order))
+	slices.SortFunc(want, inOrder(tickets, order))
 	require.Greater(e, len(want), 6, "the case itself is wrong")
 	for _, limit := range []int{1, 2, 5, 50} {
 		q := storage.RowQuery{Where: or(where(storage.Equal, "title", "a"), where(storage.Null, "note")), Order: order, Limit: limit}

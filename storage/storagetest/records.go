@@ -137,7 +137,7 @@ func recordStale(e *env) {
 		runs := 0
 		err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
 			runs++
-			stale := row
+			stale := clone(row)
 			stale.Version = version
 			set(tickets, &stale, "title", "stale")
 			return tx.Put(ctx, tickets, &stale)

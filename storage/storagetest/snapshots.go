@@ -63,8 +63,7 @@ func snapshotLater(e *env) {
 		look("before")
 		wait = e.meanwhile(func() error {
 			return e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
-				changed, created := rows[0], ticket("3")
-				changed.Columns = append([]any(nil), changed.Columns...)
+				changed, created := clone(rows[0]), ticket("3")
 				set(tickets, &changed, "title", "after")
 				if err := tx.Put(ctx, tickets, &changed); err != nil {
 					return err

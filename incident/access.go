@@ -1,0 +1,171 @@
+// This file holds who may know and do what: permissions on a record, the scopes of lists, and
+// what is taken out for those who may not read what is internal.
+
+package incident
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// The permissions that are asked for beside those of the actions.
+const (
+	PermissionRead             itsm.Permission = "incident.read"
+	PermissionReadInternal     itsm.Permission = "incident.read_internal"
+	PermissionLog              itsm.Permission = "incident.log"
+	PermissionAssign           itsm.Permission = "incident.assign"
+	PermissionEdit             itsm.Permission = "incident.edit"
+	PermissionRestrict         itsm.Permission = "incident.restrict"
+	PermissionOverridePriority itsm.Permission = "incident.override_priority"
+	PermissionReply            itsm.Permission = "incident.reply"
+	PermissionResume           itsm.Permission = "incident.resume"
+	PermissionFollowUp         itsm.Permission = "incident.follow_up"
+	// PermissionDo is what the standard roles have for a host's own actions: name it in their
+	// rules, or leave it and grant "incident.<action>".
+	PermissionDo itsm.Permission = "incident.do"
+)
+
+// subject is what an authorizer needs to know of an incident.
+func subject(i *Incident) *itsm.Subject {
+	s := &itsm.Subject{Kind: Kind, ID: i.ID, Assignee: i.Assignee, Restricted: i.Restricted, Members: i.Members}
+	for _, person := range [...]itsm.ID{i.Requester, i.Affected} {
+		if person != "" {
+			s.Requesters = append(s.Requesters, person)
+		}
+	}
+	if i.Group != "" {
+		s.Groups = []itsm.ID{i.Group}
+	}
+	return s
+}
+
+// allows asks for a permission on an incident. A refusal is false; another error of the
+// authorizer is that error.
+func (p *Practice) allows(ctx context.Context, actor itsm.Actor, permission itsm.Permission, i *Incident) (bool, error) {
+	err := p.e.Authorizer().Authorize(ctx, actor, permission, subject(i))
+	if isForbidden(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// find reads an incident that the actor may read. One that the actor may not read is not found,
+// with the very error of one that is not there.
+func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) (Incident, error) {
+	i, err := p.table.Get(ctx, r, id)
+	if err != nil {
+		return Incident{}, err
+	}
+	may, err := p.allows(ctx, actor, PermissionRead, &i)
+	if err != nil {
+		return Incident{}, err
+	}
+	if !may {
+		return Incident{}, &storage.Error{Op: "get", Table: Kind, ID: id, Err: storage.ErrNotFound}
+	}
+	return i, nil
+}
+
+// mayKnow says whether the actor, reading an incident, may know of the record that it is linked to.
+// internal says whether the actor may read what is internal to the incident.
+func (p *Practice) mayKnow(ctx context.Context, r storage.Reader, actor itsm.Actor, internal bool, ref itsm.Ref) (bool, error) {
+	var err error
+	switch {
+	case ref.Kind == Kind:
+		_, err = p.find(ctx, r, actor, ref.ID)
+	case p.o.MayRead != nil:
+		err = p.o.MayRead(ctx, r, actor, ref)
+	default:
+		return internal, nil
+	}
+	if errors.Is(err, itsm.ErrNotFound) || isForbidden(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// shown is an incident as the actor may see it.
+func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor, internal bool, i Incident) (Incident, error) {
+	if i.HoldLink != nil {
+		may := internal
+		if may {
+			var err error
+			if may, err = p.mayKnow(ctx, r, actor, internal, *i.HoldLink); err != nil {
+				return Incident{}, err
+			}
+		}
+		if !may {
+			i.HoldLink = nil
+		}
+	}
+	if internal {
+		return i, nil
+	}
+	i.HoldNote, i.PriorityOverride, i.Members, i.Watchers, i.Imported = "", nil, nil, nil, nil
+	i.Fields = p.o.Fields.Public(i.Fields)
+	p.hideColumns(&i.Head)
+	return i, nil
+}
+
+// hideColumns takes the host's internal columns out of a head.
+func (p *Practice) hideColumns(h *Head) {
+	if len(p.internalColumns) == 0 || len(h.Custom) == 0 {
+		return
+	}
+	h.Custom = maps.Clone(h.Custom)
+	for name := range p.internalColumns {
+		delete(h.Custom, name)
+	}
+}
+
+// scope gives the filter of the records on which the actor may use the permission: the answer
+// of the authorizer's Authorize, record by record. Where it may on none, it is the refusal.
+func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor, permission itsm.Permission) (storage.Filter[Head], error) {
+	scopes, err := p.e.Authorizer().Scopes(ctx, actor, permission)
+	if err != nil {
+		return storage.Filter[Head]{}, err
+	}
+	var any []storage.Filter[Head]
+	for _, s := range scopes {
+		switch s {
+		case itsm.ScopeRestricted:
+			return storage.Filter[Head]{}, nil
+		case itsm.ScopeAll:
+			any = append(any, ByRestricted.Is(false))
+		case itsm.ScopeGroup:
+			if groups := groupsOf(actor); len(groups) > 0 {
+				any = append(any, ByGroup.In(groups...))
+			}
+		case itsm.ScopeAssignee:
+			any = append(any, ByAssignee.Is(actor.ID))
+		case itsm.ScopeRequester:
+			any = append(any, ByRequester.Is(actor.ID), ByAffected.Is(actor.ID))
+		case itsm.ScopeMember:
+			ids, err := membershipsOf(ctx, r, actor)
+			if err != nil {
+				return storage.Filter[Head]{}, err
+			}
+			if len(ids) > 0 {
+				any = append(any, p.table.ByID().In(ids...))
+			}
+		}
+	}
+	if len(scopes) == 0 {
+		return storage.Filter[Head]{}, &itsm.ForbiddenError{Actor: actor.ID, Permission: permission, Reason: "no role of the actor grants it"}
+	}
+	return storage.AnyOf(any...), nil
+}
+
+// groupsOf gives the groups in which the actor works. No one is in the group without an id,
+// which unassigned incidents have.
+func groupsOf(actor itsm.Actor) []itsm.ID {
+	return slices.DeleteFunc(slices.Clone(actor.Groups), func(id itsm.ID) bool { return id == "" })
+}
+
+// nowhere is the filter that holds for no record.
+func nowhere() storage.Filter[Head] { return storage.AnyOf[Head]() }

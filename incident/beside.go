@@ -1,0 +1,115 @@
+// This file holds the actions beside the lifecycle: they move nothing, and are permitted by the
+// category of the state and a guard.
+
+package incident
+
+import (
+	"errors"
+
+	"github.com/itsmkit/itsmkit/itsm"
+)
+
+// beside is one row of the table of these actions.
+type beside struct {
+	action     Action
+	title      string
+	permission itsm.Permission
+	in         func(itsm.Category) bool
+	guard      func(*Case) string
+}
+
+func anyCategory(itsm.Category) bool    { return true }
+func notFinal(c itsm.Category) bool     { return !c.Final() }
+func onlyClosed(c itsm.Category) bool   { return c == itsm.CategoryClosed }
+func unguarded(*Case) (reason string)   { return "" }
+func ofAction(a Action) itsm.Permission { return itsm.Permission(Kind + "." + string(a)) }
+
+var besideRules = []beside{
+	{ActionReply, "Reply", PermissionReply, notFinal, unguarded},
+	{ActionNote, "Note", ofAction(ActionNote), anyCategory, unguarded},
+	{ActionClassify, "Classify", ofAction(ActionClassify), notFinal, unguarded},
+	{ActionOverridePriority, "Override priority", PermissionOverridePriority, notFinal, unguarded},
+	{ActionClearOverride, "Clear override", PermissionOverridePriority, notFinal, func(c *Case) string {
+		if c.Was.PriorityOverride == nil {
+			return "its priority is not overridden"
+		}
+		return ""
+	}},
+	{ActionAcknowledge, "Acknowledge", ofAction(ActionAcknowledge), notFinal, func(c *Case) string {
+		if !c.Was.Acknowledged.IsZero() {
+			return "it is acknowledged already"
+		}
+		return ""
+	}},
+	{ActionRestore, "Restore", ofAction(ActionRestore), notFinal, func(c *Case) string {
+		if !c.Was.Restored.IsZero() {
+			return "its service is restored already"
+		}
+		return ""
+	}},
+	{ActionSetTimes, "Set times", PermissionEdit, notFinal, unguarded},
+	{ActionEdit, "Edit", PermissionEdit, notFinal, unguarded},
+	{ActionRestrict, "Restrict", PermissionRestrict, anyCategory, unguarded},
+	{ActionUnrestrict, "Unrestrict", PermissionRestrict, anyCategory, func(c *Case) string {
+		if !c.Was.Restricted {
+			return "it is not restricted"
+		}
+		return ""
+	}},
+	{ActionLink, "Link", PermissionEdit, anyCategory, unguarded},
+	{ActionUnlink, "Unlink", PermissionEdit, anyCategory, unguarded},
+	{ActionFollowUp, "Follow up", PermissionFollowUp, onlyClosed, unguarded},
+}
+
+func besideRule(a Action) (beside, bool) {
+	for _, b := range besideRules {
+		if b.action == a {
+			return b, true
+		}
+	}
+	return beside{}, false
+}
+
+// besides names those that are permitted now, but for one that was tried.
+func (w *work) besides(tried Action) []string {
+	var names []string
+	for _, b := range besideRules {
+		if b.action != tried && !w.p.o.Lifecycle.Has(w.State, b.action) && b.in(w.category(w.State)) && b.guard(w.Case) == "" {
+			names = append(names, string(b.action))
+		}
+	}
+	return names
+}
+
+// checkBeside refuses in the order in which a lifecycle does.
+func (w *work) checkBeside(b beside) error {
+	category, ok := w.p.o.Lifecycle.Category(w.State)
+	if !ok {
+		return &itsm.UnknownStateError{Kind: Kind, State: string(w.State)}
+	}
+	if !b.in(category) {
+		return w.refusal(b.action, "")
+	}
+	if err := w.faults.Err(Kind); err != nil {
+		return err
+	}
+	if reason := b.guard(w.Case); reason != "" {
+		return w.refusal(b.action, reason)
+	}
+	return nil
+}
+
+// refusal names what is permitted instead, as that of the lifecycle does.
+func (w *work) refusal(a Action, reason string) error {
+	e := &itsm.TransitionError{Kind: Kind, ID: w.ID, State: string(w.State), Action: string(a), Reason: reason}
+	for _, p := range w.p.o.Lifecycle.Actions(w.State, w.attempt()) {
+		if !p.System && p.Permitted {
+			e.Permitted = append(e.Permitted, p.Action)
+		}
+	}
+	e.Permitted = append(e.Permitted, w.besides(a)...)
+	return e
+}
+
+// refusedByState says whether an action failed for the state of the record or a guard.
+func refusedByState(err error) bool { return errors.Is(err, itsm.ErrTransition) }

@@ -1,0 +1,181 @@
+// This file holds a host's own actions, and which actions an actor can take.
+
+package incident
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// MaxData is the greatest length in bytes of the data of a host's own action.
+const MaxData = 64 << 10
+
+// Input is what a host's own action may bring. All of it is optional here: what an action
+// needs is in its rule.
+type Input struct {
+	itsm.Command
+	// Note is written on the incident; its visibility is internal where empty.
+	Note       string          `json:"note,omitempty"`
+	Visibility itsm.Visibility `json:"visibility,omitempty"`
+	// Group and Assignee assign it; where both are empty the assignment stays.
+	Group    itsm.ID `json:"group,omitempty"`
+	Assignee itsm.ID `json:"assignee,omitempty"`
+	// HoldReason, Until and Link are for an action that leads to a waiting state.
+	HoldReason HoldReason `json:"hold_reason,omitempty"`
+	Until      time.Time  `json:"until,omitzero"`
+	Link       *itsm.Ref  `json:"link,omitempty"`
+	// Code and Notes are the resolution, for an action that leads to a resolved state.
+	Code  Code   `json:"code,omitempty"`
+	Notes string `json:"notes,omitempty"`
+	// Fields and Columns are set as [Practice.Edit] does.
+	Fields  itsm.Fields           `json:"fields,omitempty"`
+	Columns []storage.Value[Head] `json:"-"`
+	// Data is kept in the event [Acted].
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// Do takes an action of the host's own, with the permission that its rule names. The effects of
+// the categories between which it moves are those of the library's own actions: a wait begins
+// or ends, timestamps are set, closing is scheduled. An action of the library has a command of
+// its own and is ErrInvalid here; one that the system takes is not for people.
+func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action Action, in Input) (Incident, error) {
+	if slices.Contains(ownActions, action) {
+		return Incident{}, itsm.Invalid(Kind, "action", "is the library's own and has a command of its own")
+	}
+	if problem := storage.CheckKey(string(action)); problem != "" {
+		return Incident{}, itsm.Invalid(Kind, "action", problem)
+	}
+	return p.command(ctx, actor, id, action, in.Command, withColumns(in, in.Columns), func(ctx context.Context, w *work) error {
+		if p.isSystem(w.State, action) && !actor.System {
+			return &itsm.ForbiddenError{Actor: actor.ID, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
+		}
+		if err := w.apply(ctx, in); err != nil {
+			return err
+		}
+		if err := w.check(ctx, action); err != nil {
+			return err
+		}
+		note, err := w.say(ctx)
+		if err != nil {
+			return err
+		}
+		if w.category(w.to) == itsm.CategoryWaiting && note != "" {
+			w.HoldNote = note
+		}
+		if w.Was.Group != "" || w.Was.Assignee != "" {
+			if w.Group != w.Was.Group || w.Assignee != w.Was.Assignee {
+				w.Reassignments++
+			}
+		}
+		return w.move(Acted{Note: note, Data: in.Data})
+	})
+}
+
+// apply applies the input of a host's own action.
+func (w *work) apply(ctx context.Context, in Input) error {
+	w.write(in.Note, in.Visibility)
+	if in.Group != "" || in.Assignee != "" {
+		w.assign(in.Group, in.Assignee)
+	}
+	if in.HoldReason != "" || !in.Until.IsZero() || in.Link != nil {
+		if _, known := w.p.holdRule(in.HoldReason); in.HoldReason != "" && !known {
+			w.faults.Addf("hold_reason", "must be one of: %s", list(w.p.holdReasons()))
+		}
+		if err := w.waitFor(ctx, in.HoldReason, in.Until, in.Link); err != nil {
+			return err
+		}
+	}
+	if in.Code != "" || in.Notes != "" {
+		if in.Code != "" && !slices.Contains(w.p.o.Codes, in.Code) {
+			w.faults.Addf("code", "must be one of: %s", list(w.p.o.Codes))
+		}
+		w.faults.Text("notes", in.Notes, MaxNotes, false)
+		w.Resolution = Outcome{Code: in.Code, Notes: in.Notes, By: w.actor.ID}
+	}
+	w.setFields(in.Fields)
+	w.setColumns(in.Columns)
+	switch {
+	case len(in.Data) > MaxData:
+		w.faults.Addf("data", "has %d bytes; at most %d are allowed", len(in.Data), MaxData)
+	case len(in.Data) > 0 && !json.Valid(in.Data):
+		w.faults.Add("data", "is not JSON")
+	}
+	return nil
+}
+
+// ownActions have commands of their own.
+var ownActions = []Action{
+	ActionLog, ActionAssign, ActionAccept, ActionStart, ActionReassign, ActionHold, ActionChangeHoldReason,
+	ActionResume, ActionResolve, ActionReopen, ActionConfirm, ActionAutoClose, ActionCancel, ActionReply,
+	ActionNote, ActionClassify, ActionOverridePriority, ActionClearOverride, ActionAcknowledge, ActionRestore,
+	ActionSetTimes, ActionEdit, ActionRestrict, ActionUnrestrict, ActionLink, ActionUnlink, ActionFollowUp,
+}
+
+func (p *Practice) isSystem(s State, a Action) bool {
+	for _, r := range p.o.Lifecycle.Rules() {
+		if r.System && r.On == a && slices.Contains(r.From, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// PermittedActions gives every action of the state that the incident is in: whether the actor
+// can take it now and, where not, why. A refused permission is a reason too. What the input
+// must bring stands in Missing.
+func (p *Practice) PermittedActions(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]itsm.PermittedAction, error) {
+	var out []itsm.PermittedAction
+	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		i, err := p.find(ctx, r, actor, id)
+		if err != nil {
+			return err
+		}
+		w := &work{Case: &Case{Incident: i, Was: i}, p: p, r: r, actor: actor, now: p.e.Now()}
+		if out, err = w.actions(ctx); err != nil {
+			return err
+		}
+		for n := range out {
+			a := &out[n]
+			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, subject(&i))
+			switch {
+			case isForbidden(err):
+				if a.Permitted {
+					a.Permitted, a.Reason = false, err.Error()
+				}
+			case err != nil:
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// actions gives the actions of the lifecycle and those beside it, without those of the system.
+func (w *work) actions(ctx context.Context) ([]itsm.PermittedAction, error) {
+	l := w.p.o.Lifecycle
+	category, ok := l.Category(w.State)
+	if !ok {
+		return nil, &itsm.UnknownStateError{Kind: Kind, State: string(w.State)}
+	}
+	if err := w.facts(ctx, ""); err != nil {
+		return nil, err
+	}
+	out := slices.DeleteFunc(l.Actions(w.State, w.attempt()), func(a itsm.PermittedAction) bool { return a.System })
+	for _, b := range besideRules {
+		if l.Has(w.State, b.action) || !b.in(category) {
+			continue
+		}
+		reason := b.guard(w.Case)
+		out = append(out, itsm.PermittedAction{
+			Action: string(b.action), Title: b.title, To: string(w.State),
+			Permitted: reason == "", Reason: reason, Permission: b.permission,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,309 @@
+// This file holds the events of incidents: what stands in the log, and what others react to.
+// Every event has its action, and the states before and after with their categories.
+
+package incident
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+)
+
+// Logged: an incident was reported.
+type Logged struct {
+	Number   string        `json:"number"`
+	Priority itsm.Priority `json:"priority"`
+	// FollowUpOf is the closed incident that it continues.
+	FollowUpOf itsm.ID `json:"follow_up_of,omitempty"`
+}
+
+// Assigned: it was given to a group or a person for the first time.
+type Assigned struct {
+	Group    itsm.ID `json:"group,omitempty"`
+	Assignee itsm.ID `json:"assignee,omitempty"`
+}
+
+// Accepted: a person took it.
+type Accepted struct {
+	Assignee itsm.ID `json:"assignee"`
+}
+
+// Started: its assignee began to work.
+type Started struct{}
+
+// Reassigned: it was given to another group or person.
+type Reassigned struct {
+	FromGroup    itsm.ID `json:"from_group,omitempty"`
+	FromAssignee itsm.ID `json:"from_assignee,omitempty"`
+	Group        itsm.ID `json:"group,omitempty"`
+	Assignee     itsm.ID `json:"assignee,omitempty"`
+	// Count is the number of reassignments, this one included.
+	Count int `json:"count"`
+}
+
+// Held: it waits.
+type Held struct {
+	Reason HoldReason `json:"hold_reason"`
+	Until  time.Time  `json:"until,omitzero"`
+	Link   *itsm.Ref  `json:"link,omitempty"`
+	Note   itsm.ID    `json:"note,omitempty"`
+}
+
+// HoldReasonChanged: it waits on, for another reason: a segment of the wait ended and the next
+// began.
+type HoldReasonChanged struct {
+	From   HoldReason `json:"from"`
+	Reason HoldReason `json:"hold_reason"`
+	Until  time.Time  `json:"until,omitzero"`
+	Link   *itsm.Ref  `json:"link,omitempty"`
+	Note   itsm.ID    `json:"note,omitempty"`
+}
+
+// ResumedBy says what ended a wait.
+type ResumedBy string
+
+// What can end a wait.
+const (
+	ResumedByPerson ResumedBy = "person"
+	ResumedByReply  ResumedBy = "reply"
+	ResumedByLink   ResumedBy = "link"
+	ResumedByUntil  ResumedBy = "until"
+)
+
+// Resumed: it no longer waits and is back in the state before.
+type Resumed struct {
+	// Reason is why it waited.
+	Reason HoldReason `json:"hold_reason,omitempty"`
+	By     ResumedBy  `json:"by"`
+}
+
+// ReplyReceived: its requester wrote. Where the category is resolved this is the alert to its
+// assignee that the requester may not be content.
+type ReplyReceived struct {
+	Note itsm.ID `json:"note"`
+}
+
+// Resolved: its resolution was found and told.
+type Resolved struct {
+	Code Code `json:"code"`
+	// Parent is the incident with which it was resolved.
+	Parent itsm.ID `json:"parent,omitempty"`
+}
+
+// Reopened: it was not resolved after all.
+type Reopened struct {
+	// Count is the number of times it was reopened, this one included.
+	Count int     `json:"count"`
+	Note  itsm.ID `json:"note,omitempty"`
+}
+
+// Closed: it is at its end.
+type Closed struct {
+	// Auto says that it was closed by itself, not confirmed.
+	Auto bool `json:"auto"`
+}
+
+// Cancelled: it ended without being resolved.
+type Cancelled struct {
+	// DuplicateOf is the incident that describes the same.
+	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
+}
+
+// Duplicated: another incident was cancelled as a duplicate of this one, which took over its
+// watchers.
+type Duplicated struct {
+	Duplicate itsm.ID `json:"duplicate"`
+}
+
+// FollowedUp: another incident continues this closed one.
+type FollowedUp struct {
+	By itsm.ID `json:"by"`
+}
+
+// Classified: impact, urgency, category or service were set.
+type Classified struct {
+	Priority itsm.Priority `json:"priority"`
+}
+
+// PriorityOverridden: a person set the priority against the matrix.
+type PriorityOverridden struct {
+	Priority itsm.Priority `json:"priority"`
+}
+
+// OverrideCleared: the priority follows from the matrix again.
+type OverrideCleared struct {
+	Priority itsm.Priority `json:"priority"`
+}
+
+// Acknowledged: a person took notice.
+type Acknowledged struct {
+	Acknowledged time.Time `json:"acknowledged"`
+}
+
+// Restored: the service works again.
+type Restored struct {
+	Restored time.Time `json:"restored"`
+}
+
+// TimesCorrected: timestamps were corrected; the changes say which.
+type TimesCorrected struct{}
+
+// Edited: fields were changed; the changes say which.
+type Edited struct{}
+
+// Noted: a note was written.
+type Noted struct {
+	Note       itsm.ID         `json:"note"`
+	Visibility itsm.Visibility `json:"visibility"`
+}
+
+// Restricted: it is for its members alone, or has other members now.
+type Restricted struct {
+	Members []itsm.ID `json:"members,omitempty"`
+}
+
+// Unrestricted: it is no longer restricted.
+type Unrestricted struct{}
+
+// Linked: it was linked to another record.
+type Linked struct {
+	Type itsm.LinkType `json:"type"`
+	To   itsm.Ref      `json:"to"`
+}
+
+// Unlinked: a link was taken away.
+type Unlinked struct {
+	Type itsm.LinkType `json:"type"`
+	To   itsm.Ref      `json:"to"`
+}
+
+// Acted: an action of the host's own lifecycle was taken; the event's action names it.
+type Acted struct {
+	Note itsm.ID `json:"note,omitempty"`
+	// Data is what the host gave.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// EventType gives the type's name in the log.
+func (Logged) EventType() string             { return "incident.logged.v1" }
+func (Assigned) EventType() string           { return "incident.assigned.v1" }
+func (Accepted) EventType() string           { return "incident.accepted.v1" }
+func (Started) EventType() string            { return "incident.started.v1" }
+func (Reassigned) EventType() string         { return "incident.reassigned.v1" }
+func (Held) EventType() string               { return "incident.held.v1" }
+func (HoldReasonChanged) EventType() string  { return "incident.hold_reason_changed.v1" }
+func (Resumed) EventType() string            { return "incident.resumed.v1" }
+func (ReplyReceived) EventType() string      { return "incident.reply_received.v1" }
+func (Resolved) EventType() string           { return "incident.resolved.v1" }
+func (Reopened) EventType() string           { return "incident.reopened.v1" }
+func (Closed) EventType() string             { return "incident.closed.v1" }
+func (Cancelled) EventType() string          { return "incident.cancelled.v1" }
+func (Duplicated) EventType() string         { return "incident.duplicated.v1" }
+func (FollowedUp) EventType() string         { return "incident.followed_up.v1" }
+func (Classified) EventType() string         { return "incident.classified.v1" }
+func (PriorityOverridden) EventType() string { return "incident.priority_overridden.v1" }
+func (OverrideCleared) EventType() string    { return "incident.override_cleared.v1" }
+func (Acknowledged) EventType() string       { return "incident.acknowledged.v1" }
+func (Restored) EventType() string           { return "incident.restored.v1" }
+func (TimesCorrected) EventType() string     { return "incident.times_corrected.v1" }
+func (Edited) EventType() string             { return "incident.edited.v1" }
+func (Noted) EventType() string              { return "incident.noted.v1" }
+func (Restricted) EventType() string         { return "incident.restricted.v1" }
+func (Unrestricted) EventType() string       { return "incident.unrestricted.v1" }
+func (Linked) EventType() string             { return "incident.linked.v1" }
+func (Unlinked) EventType() string           { return "incident.unlinked.v1" }
+func (Acted) EventType() string              { return "incident.acted.v1" }
+
+// eventTypes are those that the practice registers.
+func eventTypes() []itsm.EventType {
+	return []itsm.EventType{
+		itsm.EventOf[Logged](), itsm.EventOf[Assigned](), itsm.EventOf[Accepted](), itsm.EventOf[Started](),
+		itsm.EventOf[Reassigned](), itsm.EventOf[Held](), itsm.EventOf[HoldReasonChanged](), itsm.EventOf[Resumed](),
+		itsm.EventOf[ReplyReceived](), itsm.EventOf[Resolved](), itsm.EventOf[Reopened](), itsm.EventOf[Closed](),
+		itsm.EventOf[Cancelled](), itsm.EventOf[Duplicated](), itsm.EventOf[FollowedUp](), itsm.EventOf[Classified](),
+		itsm.EventOf[PriorityOverridden](), itsm.EventOf[OverrideCleared](), itsm.EventOf[Acknowledged](),
+		itsm.EventOf[Restored](), itsm.EventOf[TimesCorrected](), itsm.EventOf[Edited](), itsm.EventOf[Noted](),
+		itsm.EventOf[Restricted](), itsm.EventOf[Unrestricted](), itsm.EventOf[Linked](), itsm.EventOf[Unlinked](),
+		itsm.EventOf[Acted](),
+	}
+}
+
+// isInternal says whether an event is for those alone who may read what is internal.
+func isInternal(p itsm.Payload) bool {
+	switch p := p.(type) {
+	case Noted:
+		return p.Visibility != itsm.VisibilityPublic
+	case PriorityOverridden, OverrideCleared, Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
+		return true
+	}
+	return false
+}
+
+// noteOf is the id of the note that was written with the event.
+func noteOf(p itsm.Payload) itsm.ID {
+	switch p := p.(type) {
+	case Held:
+		return p.Note
+	case HoldReasonChanged:
+		return p.Note
+	case ReplyReceived:
+		return p.Note
+	case Reopened:
+		return p.Note
+	case Noted:
+		return p.Note
+	case Acted:
+		return p.Note
+	}
+	return ""
+}
+
+// hide takes out of a payload the records of which the reader may not know. It gives nil for
+// one that says nothing without them.
+func hide(p itsm.Payload, may func(itsm.Ref) bool) itsm.Payload {
+	incident := func(id itsm.ID) itsm.ID {
+		if id != "" && !may(itsm.Ref{Kind: Kind, ID: id}) {
+			return ""
+		}
+		return id
+	}
+	switch p := p.(type) {
+	case Logged:
+		p.FollowUpOf = incident(p.FollowUpOf)
+		return p
+	case Held:
+		if p.Link != nil && !may(*p.Link) {
+			p.Link = nil
+		}
+		return p
+	case HoldReasonChanged:
+		if p.Link != nil && !may(*p.Link) {
+			p.Link = nil
+		}
+		return p
+	case Resolved:
+		p.Parent = incident(p.Parent)
+		return p
+	case Cancelled:
+		p.DuplicateOf = incident(p.DuplicateOf)
+		return p
+	case Duplicated:
+		if incident(p.Duplicate) == "" {
+			return nil
+		}
+	case FollowedUp:
+		if incident(p.By) == "" {
+			return nil
+		}
+	case Linked:
+		if !may(p.To) {
+			return nil
+		}
+	case Unlinked:
+		if !may(p.To) {
+			return nil
+		}
+	}
+	return p
+}

@@ -1,0 +1,535 @@
+// This file holds how an import runs: rows are gathered, and written some incidents at a time.
+
+package incident
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/itsmkit/itsmkit/incident/auditlog"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// What bounds a unit beside the number of incidents: a run of rows of one incident is cut at
+// maxRun rows, and a unit is written when it has maxUnitRows.
+const (
+	maxRun      = 500
+	maxUnitRows = 1000
+)
+
+// Import brings in the history of incidents from another system, which the host names. It asks
+// for "incident.import".
+//
+// Every row becomes an event of the type [Imported] with the row's own time and author, so that
+// the whole history can be read back ([ImportedRows]). The record follows: where the lifecycle
+// has an action that leads from its state to the row's, whatever that action needs and guards
+// here, it takes the row's state and values. Where there is none the row is flagged, and the
+// record stays for good as it was before that row, which its provenance and the report say; its
+// history goes on. A history may begin in any state. Rows whose state stands for none of the
+// lifecycle's are flagged and do not move the record; rows whose time goes back are flagged.
+//
+// The id of an incident follows from the system and the name it has there ([ImportedID]), and its
+// provenance knows how many rows it has. So an import may be stopped at any time, or die, and
+// be started again: it goes on where it ended and comes to the same records and events. Importing
+// the same log again changes nothing; a log that has grown is continued. Where the rows of an
+// incident are not those that were imported before, this is told as a conflict and nothing of
+// that incident is changed. A record that was worked on here after the import is not changed by
+// further rows, which are flagged and kept as its history.
+//
+// An incident keeps the number that it had (its name in the other system), unless another
+// incident of the tenant has that number: then it gets a number of its own. Requester, group,
+// assignee and service are kept as the rows name them: a host with other ids for them translates
+// the rows. Closed incidents are due for nothing; resolved ones are closed by the options of the
+// practice, counted from when they were resolved.
+//
+// A row that cannot be read, which the entries yield as an [auditlog.RowError], or that says what
+// cannot be, is told with its line and what is wrong with it, and left out. Any other error that
+// the entries yield ends the import, without the incident whose rows were being read. Rows of
+// several incidents are written in one unit. The memory that an import takes does not grow with
+// the number of rows; for each incident it remembers some forty bytes to know it again.
+//
+// The report stands, also next to an error, for what was committed.
+func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, entries iter.Seq2[HistoryEntry, error], o ImportOptions) (ImportReport, error) {
+	r := &importRun{p: p, actor: actor, system: system, seen: map[sourceKey]seenSource{}}
+	r.report.System = system
+	var err error
+	if r.o, err = o.check(system); err != nil {
+		return r.report, err
+	}
+	if entries == nil {
+		return r.report, itsm.Invalid("import", "entries", "are nil")
+	}
+	if err := actor.Validate(); err != nil {
+		return r.report, err
+	}
+	if err := p.e.Authorizer().Authorize(ctx, actor, PermissionImport, nil); err != nil {
+		return r.report, err
+	}
+	r.moves = movesOf(p.o.Lifecycle)
+	for e, err := range entries {
+		if ctx.Err() != nil {
+			return r.report, ctx.Err()
+		}
+		var faulty *auditlog.RowError
+		switch {
+		case errors.As(err, &faulty):
+			r.faulty(RowFault{Line: faulty.Line, Source: faulty.Source, Faults: faulty.Faults})
+			continue
+		case err != nil:
+			// The last incident may be cut in two: what is whole is written, and it is not.
+			r.run.rows = nil
+			return r.report, errors.Join(err, r.flush(ctx))
+		}
+		e.At, e.Opened, e.Resolved, e.Closed = storage.Instant(e.At), storage.Instant(e.Opened), storage.Instant(e.Resolved), storage.Instant(e.Closed)
+		if faults := checkEntry(&e); len(faults) > 0 {
+			r.faulty(RowFault{Line: e.Line, Source: e.Source, Faults: faults})
+			continue
+		}
+		if err := r.add(ctx, e); err != nil {
+			return r.report, err
+		}
+	}
+	r.endRun()
+	return r.report, r.flush(ctx)
+}
+
+// importRun is one import under way.
+type importRun struct {
+	p      *Practice
+	actor  itsm.Actor
+	system string
+	o      ImportOptions
+	moves  map[State]map[State]bool
+
+	run     sourceRun   // rows of one incident, one after the other
+	pending []sourceRun // to be written in the next unit
+	rows    int         // of pending
+	line    int
+
+	seen   map[sourceKey]seenSource
+	report ImportReport
+}
+
+// sourceRun is a run of rows of one incident.
+type sourceRun struct {
+	source string
+	rows   []HistoryEntry
+}
+
+// sourceKey stands for an incident's name.
+type sourceKey [16]byte
+
+func keyOf(source string) sourceKey {
+	sum := sha256.Sum256([]byte(source))
+	return sourceKey(sum[:16])
+}
+
+// seenSource is what an import knows of an incident that it has met.
+type seenSource struct {
+	outcome importOutcome
+	// at is how far its rows were seen; nil where they are all that the record has, which is so
+	// for nearly all incidents.
+	at *importPlace
+}
+
+type importOutcome uint8
+
+const (
+	outcomeUnchanged importOutcome = iota
+	outcomeContinued
+	outcomeCreated
+	outcomeConflict
+)
+
+// importPlace is a number of rows from the first, and their digest.
+type importPlace struct {
+	rows   int
+	digest rowDigest
+}
+
+func (r *importRun) faulty(f RowFault) {
+	r.report.Faulty++
+	if len(r.report.Faults) < r.o.Listed {
+		r.report.Faults = append(r.report.Faults, f)
+	}
+}
+
+func (r *importRun) add(ctx context.Context, e HistoryEntry) error {
+	if len(r.run.rows) > 0 && (r.run.source != e.Source || len(r.run.rows) == maxRun) {
+		r.endRun()
+		if len(r.pending) >= r.o.Batch || r.rows >= maxUnitRows {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	r.run.source = e.Source
+	r.run.rows = append(r.run.rows, e)
+	return nil
+}
+
+func (r *importRun) endRun() {
+	if len(r.run.rows) > 0 {
+		r.pending = append(r.pending, r.run)
+		r.rows += len(r.run.rows)
+		r.line = r.run.rows[len(r.run.rows)-1].Line
+		r.run = sourceRun{}
+	}
+}
+
+// flush writes what is pending as one unit.
+func (r *importRun) flush(ctx context.Context) error {
+	if len(r.pending) == 0 {
+		return nil
+	}
+	var done *importUnit
+	err := r.p.e.Update(ctx, r.actor, func(ctx context.Context, u *engine.Unit) error {
+		done = &importUnit{importRun: r, u: u, seen: map[sourceKey]seenSource{}, report: ImportReport{Flagged: map[ImportFlag]int{}}}
+		return done.write(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	for key, s := range done.seen {
+		r.seen[key] = s
+	}
+	r.merge(&done.report)
+	r.pending, r.rows = r.pending[:0], 0
+	if r.o.Progress != nil {
+		r.o.Progress(ImportProgress{Line: r.line, Rows: r.report.Rows, Faulty: r.report.Faulty, Incidents: r.report.Incidents})
+	}
+	return nil
+}
+
+// merge adds what a unit did to the report.
+func (r *importRun) merge(d *ImportReport) {
+	t := &r.report
+	t.Incidents = len(r.seen)
+	t.Created += d.Created
+	t.Continued += d.Continued
+	t.Rows += d.Rows
+	t.Imported += d.Imported
+	t.Known += d.Known
+	t.Conflicting += d.Conflicting
+	t.FlaggedRows += d.FlaggedRows
+	t.MidLife += d.MidLife
+	t.Stopped += d.Stopped
+	t.Conflicted += d.Conflicted
+	t.Unchanged = t.Incidents - t.Created - t.Continued - t.Conflicted
+	for flag, n := range d.Flagged {
+		if t.Flagged == nil {
+			t.Flagged = map[ImportFlag]int{}
+		}
+		t.Flagged[flag] += n
+	}
+	t.Stops = append(t.Stops, d.Stops[:min(len(d.Stops), r.o.Listed-len(t.Stops))]...)
+	t.Conflicts = append(t.Conflicts, d.Conflicts[:min(len(d.Conflicts), r.o.Listed-len(t.Conflicts))]...)
+}
+
+// importUnit is one attempt to write what is pending. All that it learns is its own until the
+// unit is committed.
+type importUnit struct {
+	*importRun
+	u     *engine.Unit
+	seen  map[sourceKey]seenSource
+	found map[itsm.ID]*Incident // the records of this unit, as they are now
+	taken map[string]bool       // numbers
+	// last has the last rows that were written in this unit: they cannot be read back yet.
+	last   map[itsm.ID]*HistoryEntry
+	report ImportReport
+}
+
+func (w *importUnit) write(ctx context.Context) error {
+	if err := w.u.Authorize(ctx, PermissionImport, nil); err != nil {
+		return err
+	}
+	// One import at a time in a tenant, so that two do not take the same number.
+	if err := w.u.Lock(ctx, string(PermissionImport)); err != nil {
+		return err
+	}
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	for i := range w.pending {
+		if err := w.writeRun(ctx, &w.pending[i]); err != nil {
+			return fmt.Errorf("import %s: %w", w.pending[i].source, err)
+		}
+	}
+	return nil
+}
+
+// load reads the records of the unit, and which of the numbers are taken, in two queries.
+func (w *importUnit) load(ctx context.Context) error {
+	w.found, w.taken, w.last = map[itsm.ID]*Incident{}, map[string]bool{}, map[itsm.ID]*HistoryEntry{}
+	var ids []itsm.ID
+	var numbers []string
+	for _, run := range w.pending {
+		if id := ImportedID(w.system, run.source); !slices.Contains(ids, id) {
+			ids, numbers = append(ids, id), append(numbers, run.source)
+		}
+	}
+	records, err := w.p.table.Records(ctx, w.u, storage.Query[Head]{Where: w.p.table.ByID().In(ids...), Limit: storage.MaxPage})
+	if err != nil {
+		return err
+	}
+	for _, i := range records.Items {
+		w.found[i.ID] = &i
+	}
+	if len(w.found) == len(ids) {
+		return nil
+	}
+	q := storage.Query[Head]{Where: ByNumber.In(numbers...), Limit: storage.MaxPage}
+	for h, err := range storage.Pages(q, func(q storage.Query[Head]) (storage.Page[Head], error) { return w.p.table.List(ctx, w.u, q) }) {
+		if err != nil {
+			return err
+		}
+		w.taken[h.Number] = true
+	}
+	return nil
+}
+
+// writeRun deals with one run of rows: those that are known are compared, the others appended.
+func (w *importUnit) writeRun(ctx context.Context, run *sourceRun) error {
+	w.report.Rows += len(run.rows)
+	id, key := ImportedID(w.system, run.source), keyOf(run.source)
+	i, stored := w.found[id], Provenance{}
+	if i != nil {
+		if i.Imported == nil || i.Imported.System != w.system || i.Imported.Source != run.source {
+			return itsm.Invalid(Kind, "id", fmt.Sprintf("%s is of another record", id))
+		}
+		stored = *i.Imported
+	}
+	s := w.progress(key, &stored)
+	if s.outcome == outcomeConflict {
+		w.report.Conflicting += len(run.rows)
+		return nil
+	}
+	before := s.at.rows // of this import, before this run
+	known := min(len(run.rows), stored.Rows-before)
+	for k := range run.rows[:known] {
+		e := &run.rows[k]
+		s.at.digest = s.at.digest.next(e, flatten(e))
+	}
+	s.at.rows += known
+	if known > 0 && (s.at.rows < stored.Rows || s.at.digest.String() != stored.Digest) {
+		// The digest is of all rows: less of them, or others, are compared one by one.
+		differs, err := w.compare(ctx, id, run.rows[:known], before)
+		if err != nil {
+			return err
+		}
+		if differs >= 0 {
+			s.outcome = outcomeConflict
+			w.seen[key] = s
+			w.report.Conflicting += len(run.rows)
+			w.report.Conflicted++
+			w.report.Conflicts = append(w.report.Conflicts, ImportConflict{Source: run.source, Row: before + differs + 1, Line: run.rows[differs].Line})
+			return nil
+		}
+	}
+	w.report.Known += known
+	if rows := run.rows[known:]; len(rows) > 0 {
+		if i == nil {
+			i = &Incident{}
+			i.ID, i.Imported = id, &Provenance{System: w.system, Source: run.source}
+			w.found[id] = i
+			w.report.Created++
+			s.outcome = outcomeCreated
+		} else if s.outcome == outcomeUnchanged {
+			w.report.Continued++
+			s.outcome = outcomeContinued
+		}
+		if err := w.append(ctx, i, rows, s.at); err != nil {
+			return err
+		}
+		s.at.rows, s.at = 0, nil
+	} else if s.at.rows == stored.Rows {
+		s.at = nil
+	}
+	w.seen[key] = s
+	return nil
+}
+
+// progress gives what the import knows of an incident, in a copy of its own.
+func (w *importUnit) progress(key sourceKey, stored *Provenance) seenSource {
+	s, ok := w.seen[key]
+	if !ok {
+		s, ok = w.importRun.seen[key]
+	}
+	switch {
+	case !ok: // its first rows in this import are its first rows of all
+		s.at = &importPlace{}
+	case s.at == nil:
+		s.at = &importPlace{rows: stored.Rows, digest: parseDigest(stored.Digest)}
+	default:
+		at := *s.at
+		s.at = &at
+	}
+	return s
+}
+
+// compare gives the first of the rows that differs from the row that was imported in its place,
+// or -1. before is the number of the history's rows that come before these.
+func (w *importUnit) compare(ctx context.Context, id itsm.ID, rows []HistoryEntry, before int) (int, error) {
+	k := 0
+	for old, err := range ImportedRows(w.events(ctx, id)) {
+		if err != nil {
+			return 0, err
+		}
+		if old.Row <= before {
+			continue
+		}
+		if k == len(rows) {
+			break
+		}
+		if (rowDigest{}).next(&rows[k], flatten(&rows[k])) != (rowDigest{}).next(&old.Entry, flatten(&old.Entry)) {
+			return k, nil
+		}
+		k++
+	}
+	if k < len(rows) {
+		return 0, itsm.Invalid("imported history of "+string(id), "rows", "are fewer than the record says")
+	}
+	return -1, nil
+}
+
+// events reads the log of one incident page by page.
+func (w *importUnit) events(ctx context.Context, id itsm.ID) iter.Seq2[itsm.Event, error] {
+	return func(yield func(itsm.Event, error) bool) {
+		q := storage.EventQuery{Kind: Kind, Record: id, Types: []string{Imported{}.EventType()}, Limit: maxRun}
+		for {
+			page, err := w.p.e.History(ctx, w.u, q)
+			if err != nil {
+				yield(itsm.Event{}, err)
+				return
+			}
+			for _, ev := range page {
+				if !yield(ev, nil) {
+					return
+				}
+			}
+			if len(page) < q.Limit {
+				return
+			}
+			last := page[len(page)-1]
+			q.After = storage.EventPosition{Tenant: last.Tenant, Kind: last.Kind, Record: last.Record, Version: last.Version, N: last.N}
+		}
+	}
+}
+
+// append adds rows to the history of an incident, lets the record follow them, and writes both.
+func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntry, at *importPlace) error {
+	was := *i
+	own := *i.Imported
+	i.Imported = &own
+	last, err := w.lastRow(ctx, i)
+	if err != nil {
+		return err
+	}
+	f := &follower{p: w.p, moves: w.moves, i: i, takenOver: i.Version != own.Version}
+	if i.Version == 0 {
+		if i.Number, err = w.number(ctx, own.Source); err != nil {
+			return err
+		}
+	}
+	events := make([]itsm.Event, 0, 1+len(rows))
+	events = append(events, itsm.Event{
+		Kind: Kind, Record: i.ID, Action: "import", Internal: true,
+		From: string(i.State), To: string(i.State), FromCategory: f.category(i.State), ToCategory: f.category(i.State),
+		Data: HistoryImported{System: own.System, Source: own.Source, First: own.Rows + 1, Last: own.Rows + len(rows)},
+	})
+	var before map[string]string
+	if last != nil {
+		before = flatten(last)
+	}
+	for k := range rows {
+		e := &rows[k]
+		from := i.State
+		flags := f.follow(e, last)
+		flat := flatten(e)
+		data := Imported{
+			System: own.System, Source: own.Source, Row: i.Imported.Rows, Line: e.Line,
+			SourceState: e.SourceState, State: State(e.State), Flags: flags, Anonymous: e.Author == "",
+		}
+		data.Set, data.Unset = difference(before, flat)
+		events = append(events, itsm.Event{
+			Kind: Kind, Record: i.ID, Action: "import", Internal: true, At: e.At, Actor: itsm.ID(e.Author), ActorName: e.Author,
+			From: string(from), To: string(i.State), FromCategory: f.category(from), ToCategory: f.category(i.State), Data: data,
+		})
+		at.digest = at.digest.next(e, flat)
+		last, before = e, flat
+		w.report.Imported++
+		if len(flags) > 0 {
+			i.Imported.Flagged++
+			w.report.FlaggedRows++
+		}
+		for _, flag := range flags {
+			w.report.Flagged[flag]++
+		}
+	}
+	i.Imported.Digest = at.digest.String()
+	if !f.takenOver {
+		i.Imported.Version = i.Version + 1
+	}
+	if was.Version == 0 && i.Imported.MidLife {
+		w.report.MidLife++
+	}
+	if i.Imported.Stopped != nil && was.Imported.Stopped == nil {
+		w.report.Stopped++
+		w.report.Stops = append(w.report.Stops, *i.Imported.Stopped)
+	}
+	if err := w.p.table.Put(ctx, w.u, i); err != nil {
+		return err
+	}
+	for _, e := range events {
+		w.u.Emit(e)
+	}
+	w.last[i.ID] = last
+	return w.p.putJobs(ctx, w.u, &was, i)
+}
+
+// lastRow gives the last row that an incident has, nil for a new one.
+func (w *importUnit) lastRow(ctx context.Context, i *Incident) (*HistoryEntry, error) {
+	if i.Imported.Rows == 0 {
+		return nil, nil
+	}
+	if last, ok := w.last[i.ID]; ok {
+		return last, nil
+	}
+	var last *HistoryEntry
+	for row, err := range ImportedRows(w.events(ctx, i.ID)) {
+		if err != nil {
+			return nil, err
+		}
+		last = &row.Entry
+	}
+	if last == nil {
+		return nil, itsm.Invalid("imported history of "+string(i.ID), "rows", "are fewer than the record says")
+	}
+	return last, nil
+}
+
+// number gives a new incident the number that it had, where that is free and fits.
+func (w *importUnit) number(ctx context.Context, source string) (string, error) {
+	number := source
+	for w.taken[number] || utf8.RuneCountInString(number) > storage.MaxText {
+		n, err := w.u.Next(ctx, Kind)
+		if err != nil {
+			return "", err
+		}
+		number = fmt.Sprintf("%s%07d", w.p.o.NumberPrefix, n)
+		count, err := w.p.table.Count(ctx, w.u, ByNumber.Is(number))
+		if err != nil {
+			return "", err
+		}
+		w.taken[number] = w.taken[number] || count > 0
+	}
+	w.taken[number] = true
+	return number, nil
+}

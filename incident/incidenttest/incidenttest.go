@@ -1,0 +1,157 @@
+// This file holds the entry and what all cases use: a desk over a store, a clock, people.
+
+package incidenttest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Run runs every case, each as a subtest with a store of its own, and then the model test.
+//
+// newStore gives an empty store whose own tables are ready; the suite migrates it with the
+// tables of the practice where it is a storage.Migrator. What it opened it closes itself, with
+// t.Cleanup. Each store must be apart from all others.
+func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newStore) })
+	}
+	t.Run("Model", func(t *testing.T) { runModel(t, newStore) })
+}
+
+var cases = []struct {
+	name string
+	run  func(t *testing.T, newStore func(*testing.T) storage.Store)
+}{
+	{"ConcurrentCommandsLoseNoUpdate", concurrentCommands},
+	{"OfManyWithOneVersionOneWins", oneVersionWins},
+	{"NumbersAreUniqueUnderConcurrency", concurrentLogs},
+	{"TheSameKeyGivesTheFirstResult", sameKey},
+	{"AKeyConcurrentlyGivesOneIncident", sameKeyConcurrently},
+	{"ANestedCommandIsPartOfItsUnit", nested},
+	{"RestrictedIncidentsAreForThoseNamed", restricted},
+	{"AHostsStateAndAction", hostsLifecycle},
+	{"AHostsColumnFromReportToQueue", hostsColumn},
+	{"AutoCloseAndHoldUntilComeDue", timers},
+	{"ChildrenAreResolvedWithTheirParent", children},
+	{"PagesShowEachIncidentOnce", pages},
+	{"AReadSpansTheTenantsGranted", spanningTenants},
+}
+
+// clock is a clock that stands until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
+}
+
+// desk is the practice over a store.
+type desk struct {
+	e     *engine.Engine
+	p     *incident.Practice
+	clock *clock
+}
+
+func open(t *testing.T, store storage.Store, o incident.Options, modules ...engine.Module) *desk {
+	t.Helper()
+	c := newClock()
+	e, err := engine.New(store, engine.Options{Clock: c.Now})
+	require.NoError(t, err)
+	p, err := incident.New(e, o)
+	require.NoError(t, err)
+	for _, m := range modules {
+		require.NoError(t, e.Use(m))
+	}
+	require.NoError(t, e.Migrate(t.Context()))
+	return &desk{e: e, p: p, clock: c}
+}
+
+const acme, globex = storage.Tenant("acme"), storage.Tenant("globex")
+
+// The people of a tenant.
+func manager(t storage.Tenant) itsm.Actor {
+	return itsm.Actor{Tenant: t, ID: "mona", Name: "Mona", Roles: []itsm.RoleName{itsm.RoleIncidentManager}}
+}
+
+func analyst(t storage.Tenant) itsm.Actor {
+	return itsm.Actor{Tenant: t, ID: "ana", Name: "Ana", Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}, Groups: []itsm.ID{"desk"}}
+}
+
+func specialist(t storage.Tenant) itsm.Actor {
+	return itsm.Actor{Tenant: t, ID: "sam", Name: "Sam", Roles: []itsm.RoleName{itsm.RoleSupportSpecialist}, Groups: []itsm.ID{"network"}}
+}
+
+func requester(t storage.Tenant, id itsm.ID) itsm.Actor {
+	return itsm.Actor{Tenant: t, ID: id, Roles: []itsm.RoleName{itsm.RoleRequester}}
+}
+
+// report logs an incident of rita's.
+func (d *desk) report(t require.TestingT, ctx context.Context, change ...func(*incident.Report)) incident.Incident {
+	r := incident.Report{Title: "Mail does not arrive", Requester: "rita", Impact: itsm.ImpactMedium, Urgency: itsm.UrgencyHigh}
+	for _, fn := range change {
+		fn(&r)
+	}
+	i, err := d.p.Log(ctx, manager(acme), r)
+	require.NoError(t, err)
+	return i
+}
+
+// actions gives the actions of the events of an incident, in order.
+func (d *desk) actions(t require.TestingT, ctx context.Context, actor itsm.Actor, id itsm.ID) []string {
+	entries, err := d.p.Timeline(ctx, actor, id)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		if e.Event != nil {
+			names = append(names, e.Event.Action)
+		}
+	}
+	return names
+}
+
+// together runs fn n times at once and gives the errors.
+func together(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		ready.Add(1)
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			ready.Done()
+			<-start
+			errs[i] = fn(i)
+		}()
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return errs
+}
+
+func numbered(format string, n int) string { return fmt.Sprintf(format, n) }

@@ -1,0 +1,224 @@
+// This file holds how an incident comes into being: reported anew, or following up a closed one.
+
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Report is what [Practice.Log] records.
+type Report struct {
+	itsm.Command
+	// Title and Requester are required.
+	Title       string  `json:"title"`
+	Description string  `json:"description,omitempty"`
+	Requester   itsm.ID `json:"requester"`
+	// Affected is who suffers from it where that is not the requester.
+	Affected itsm.ID `json:"affected,omitempty"`
+	Channel  Channel `json:"channel,omitempty"`
+	// Impact and Urgency give the priority; 0 is the default of the [Options].
+	Impact      itsm.Impact  `json:"impact,omitempty"`
+	Urgency     itsm.Urgency `json:"urgency,omitempty"`
+	Category    string       `json:"category,omitempty"`
+	Subcategory string       `json:"subcategory,omitempty"`
+	Service     itsm.ID      `json:"service,omitempty"`
+	// Group and Assignee assign it at once, which takes the permission "incident.assign".
+	Group    itsm.ID `json:"group,omitempty"`
+	Assignee itsm.ID `json:"assignee,omitempty"`
+	// Occurred and Detected may be unknown; Reported is now where it is zero.
+	Occurred time.Time `json:"occurred,omitzero"`
+	Detected time.Time `json:"detected,omitzero"`
+	Reported time.Time `json:"reported,omitzero"`
+	// Restricted and Members take the permission "incident.restrict". Members are for
+	// restricted incidents only.
+	Restricted bool      `json:"restricted,omitempty"`
+	Members    []itsm.ID `json:"members,omitempty"`
+	Watchers   []itsm.ID `json:"watchers,omitempty"`
+	// Fields are the host's own fields, Columns values of the host's own columns.
+	Fields  itsm.Fields           `json:"fields,omitempty"`
+	Columns []storage.Value[Head] `json:"-"`
+}
+
+// Log records a report as a new incident in the first initial state of the lifecycle. It asks
+// for "incident.log" on the incident as its requester's.
+func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Incident, error) {
+	call := engine.Call{Name: Kind + ".log", Actor: actor, Command: r.Command, Request: withColumns(r, r.Columns)}
+	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Incident, error) {
+		if err := u.Authorize(ctx, PermissionLog, nil); err != nil {
+			return Incident{}, err
+		}
+		w := p.workOn(u, r.incident(u))
+		var err error
+		if w.internal, err = p.allows(ctx, actor, PermissionReadInternal, &w.Incident); err != nil {
+			return Incident{}, err
+		}
+		w.setFields(r.Fields)
+		w.setColumns(r.Columns)
+		w.classify()
+		if err := w.checkMembers(ctx); err != nil {
+			return Incident{}, err
+		}
+		if err := w.create(ctx, func() itsm.Payload { return Logged{Number: w.Number, Priority: w.Priority} }, w.mayLog); err != nil {
+			return Incident{}, err
+		}
+		if (r.Group != "" || r.Assignee != "") && p.o.Lifecycle.Has(w.State, ActionAssign) {
+			w.Was = w.Incident
+			if err := w.fire(ctx, ActionAssign, Assigned{Group: w.Group, Assignee: w.Assignee}); err != nil {
+				return Incident{}, err
+			}
+			w.Was = Incident{}
+		}
+		return w.finish(ctx)
+	})
+}
+
+// incident is the report as a record, its fields and columns yet to be set.
+func (r *Report) incident(u *engine.Unit) Incident {
+	return Incident{
+		Head: Head{
+			Title: r.Title, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Subcategory: r.Subcategory,
+			Service: r.Service, Requester: r.Requester, Affected: r.Affected, Group: r.Group, Assignee: r.Assignee,
+			Channel: r.Channel, Restricted: r.Restricted, Reported: storage.Instant(orElse(r.Reported, u.Now())),
+		},
+		Body: Body{
+			Description: r.Description, Occurred: storage.Instant(r.Occurred), Detected: storage.Instant(r.Detected),
+			Members: unique(r.Members), Watchers: unique(r.Watchers),
+		},
+	}
+}
+
+// mayLog asks for what a report needs beside its input being right.
+func (w *work) mayLog(ctx context.Context) error {
+	s := subject(&w.Incident)
+	asks := []itsm.Permission{}
+	if w.Group != "" || w.Assignee != "" {
+		asks = append(asks, PermissionAssign)
+	}
+	if w.Restricted {
+		asks = append(asks, PermissionRestrict)
+	}
+	for _, permission := range asks {
+		if err := w.u.Authorize(ctx, permission, s); err != nil {
+			return err
+		}
+	}
+	// Being affected gives no right to report in another's name.
+	s.Requesters = []itsm.ID{w.Requester}
+	return w.u.Authorize(ctx, PermissionLog, s)
+}
+
+// create makes the work's incident a new one: checked, authorised, numbered, and told of.
+func (w *work) create(ctx context.Context, payload func() itsm.Payload, authorized func(context.Context) error) error {
+	o := &w.p.o
+	w.Was = Incident{}
+	if w.Channel == "" {
+		w.Channel = o.Channels[len(o.Channels)-1]
+	}
+	w.faults.Text("title", w.Title, MaxTitle, true)
+	w.faults.Text("description", w.Description, MaxDescription, false)
+	w.faults.Key("requester", string(w.Requester))
+	w.checkID("affected", w.Affected)
+	w.checkID("group", w.Group)
+	w.checkID("assignee", w.Assignee)
+	w.checkChannel()
+	if len(w.Members) > 0 && !w.Restricted {
+		w.faults.Add("members", "are for restricted incidents only")
+	}
+	w.checkPeople("members", w.Members)
+	w.checkPeople("watchers", w.Watchers)
+	w.checkTimes()
+	w.State, w.Open = o.Lifecycle.Initial()[0], true
+	if err := w.faults.Err(Kind); err != nil {
+		return err
+	}
+	if err := authorized(ctx); err != nil {
+		return err
+	}
+	n, err := w.u.Next(ctx, Kind)
+	if err != nil {
+		return err
+	}
+	w.ID, w.Number = w.u.NewID(), fmt.Sprintf("%s%07d", o.NumberPrefix, n)
+	w.action = ActionLog
+	w.tell("", w.State, payload())
+	return nil
+}
+
+// FollowUp asks for more work on what is closed.
+type FollowUp struct {
+	itsm.Command
+	// Title and Description replace those of the closed incident where they are not empty.
+	Title       string  `json:"title,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Channel     Channel `json:"channel,omitempty"`
+}
+
+// FollowUp logs a new incident that continues a closed one and is linked to it. What describes
+// the matter is copied: title, description, classification, impact and urgency, service,
+// requester, affected person, group, restriction, watchers, and the host's own fields and
+// columns. Its timestamps and counters begin anew. It gives the new incident.
+func (p *Practice) FollowUp(ctx context.Context, actor itsm.Actor, id itsm.ID, r FollowUp) (Incident, error) {
+	call := engine.Call{Name: Kind + "." + string(ActionFollowUp), Actor: actor, Command: r.Command, Target: id, Request: r}
+	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Incident, error) {
+		closed, err := p.begin(ctx, u, id)
+		if err != nil {
+			return Incident{}, err
+		}
+		if err := closed.authorize(ctx, closed.permission(ActionFollowUp)); err != nil {
+			return Incident{}, err
+		}
+		if err := closed.check(ctx, ActionFollowUp); err != nil {
+			return Incident{}, err
+		}
+		next := p.workOn(u, closed.Incident.continued(r, u.Now()))
+		next.internal = closed.internal
+		next.recompute()
+		if err := next.checkMembers(ctx); err != nil {
+			return Incident{}, err
+		}
+		permitted := func(context.Context) error { return nil } // by the follow-up's own permission
+		payload := func() itsm.Payload {
+			return Logged{Number: next.Number, Priority: next.Priority, FollowUpOf: id}
+		}
+		if err := next.create(ctx, payload, permitted); err != nil {
+			return Incident{}, err
+		}
+		next.after = append(next.after, func(ctx context.Context) error {
+			_, err := u.AddLink(ctx, itsm.Link{Type: itsm.LinkFollowUpOf, From: next.Ref(), To: closed.Ref()})
+			return err
+		})
+		out, err := next.finish(ctx)
+		if err != nil {
+			return Incident{}, err
+		}
+		if err := closed.move(FollowedUp{By: next.ID}); err != nil {
+			return Incident{}, err
+		}
+		_, err = closed.finish(ctx)
+		return out, err
+	})
+}
+
+// continued is a new report of what a closed incident was about.
+func (i *Incident) continued(r FollowUp, now time.Time) Incident {
+	n := Incident{
+		Head: Head{
+			Title: orElse(r.Title, i.Title), Impact: i.Impact, Urgency: i.Urgency, Category: i.Category, Subcategory: i.Subcategory,
+			Service: i.Service, Requester: i.Requester, Affected: i.Affected, Group: i.Group, Channel: r.Channel,
+			Restricted: i.Restricted, Reported: now,
+		},
+		Body: Body{
+			Description: orElse(r.Description, i.Description), Fields: i.Fields.Clone(),
+			Members: slices.Clone(i.Members), Watchers: slices.Clone(i.Watchers),
+		},
+	}
+	n.Custom = cloneColumns(i.Custom)
+	return n
+}

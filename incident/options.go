@@ -1,0 +1,223 @@
+// This file holds what a host can set, and its check.
+
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Code says how an incident was resolved.
+type Code string
+
+// The standard codes.
+const (
+	// CodeFixed is a lasting correction.
+	CodeFixed Code = "fixed"
+	// CodeWorkaround restored the service; the cause remains.
+	CodeWorkaround Code = "workaround"
+	// CodeGuidance answered the requester: nothing was broken.
+	CodeGuidance Code = "guidance"
+	// CodeNotReproducible was not seen again.
+	CodeNotReproducible Code = "not_reproducible"
+	// CodeByChange was ended by a change, CodeByProblem by the fix of a problem.
+	CodeByChange  Code = "by_change"
+	CodeByProblem Code = "by_problem"
+	// CodeByVendor was ended by a supplier.
+	CodeByVendor Code = "by_vendor"
+	// CodeByRequester was ended by its requester, or ended by itself.
+	CodeByRequester Code = "by_requester"
+)
+
+// StandardCodes gives the standard codes.
+func StandardCodes() []Code {
+	return []Code{CodeFixed, CodeWorkaround, CodeGuidance, CodeNotReproducible, CodeByChange, CodeByProblem,
+		CodeByVendor, CodeByRequester}
+}
+
+// Channel is how an incident was reported.
+type Channel string
+
+// The standard channels.
+const (
+	ChannelPhone      Channel = "phone"
+	ChannelEmail      Channel = "email"
+	ChannelPortal     Channel = "portal"
+	ChannelChat       Channel = "chat"
+	ChannelWalkIn     Channel = "walk_in"
+	ChannelMonitoring Channel = "monitoring"
+	ChannelOther      Channel = "other"
+)
+
+// StandardChannels gives the standard channels.
+func StandardChannels() []Channel {
+	return []Channel{ChannelPhone, ChannelEmail, ChannelPortal, ChannelChat, ChannelWalkIn, ChannelMonitoring, ChannelOther}
+}
+
+// ChildrenPolicy says what the resolution of an incident means to the incidents that are its
+// children (itsm.LinkChildOf).
+type ChildrenPolicy string
+
+// The policies.
+const (
+	// ChildrenResolve resolves open children with the parent's code and notes, by a job that
+	// is due at once. It is the default.
+	ChildrenResolve ChildrenPolicy = "resolve"
+	// ChildrenKeep leaves them as they are.
+	ChildrenKeep ChildrenPolicy = "keep"
+	// ChildrenBlock refuses to resolve the parent while a child is open.
+	ChildrenBlock ChildrenPolicy = "block"
+)
+
+// Never is for periods that have no end: [Options].
+const Never time.Duration = -1
+
+// DefaultAutoClose is how long an incident stays resolved before it is closed.
+const DefaultAutoClose = 7 * 24 * time.Hour
+
+// Options are what a host can set. The zero value works.
+type Options struct {
+	// Columns are the host's own columns, made by storage.Custom on [Table]; Indexes are
+	// further indexes.
+	Columns []storage.ColumnOf[Head]
+	Indexes []storage.Index
+	// Lifecycle is the table of states and actions; nil is [StandardLifecycle].
+	Lifecycle *Lifecycle
+	// Matrix gives the priority; nil is itsm.StandardPriorityMatrix.
+	Matrix *itsm.PriorityMatrix
+	// Impact and Urgency are what a report has that names none; 0 is low.
+	Impact  itsm.Impact
+	Urgency itsm.Urgency
+	// Fields are the host's own fields, kept in the body. An internal field hides the custom
+	// column of the same name too.
+	Fields *itsm.FieldSet
+	// Codes are those of resolutions; nil is [StandardCodes].
+	Codes []Code
+	// Categories are those that may be used, each with its subcategories; nil allows any text.
+	Categories map[string][]string
+	// Channels are the ways to report; nil is [StandardChannels]. A report that names none
+	// has the last one.
+	Channels []Channel
+	// HoldReasons are why an incident may wait; nil is [StandardHoldReasons].
+	HoldReasons []HoldRule
+	// AutoClose is how long an incident stays resolved before it is closed by itself, counted
+	// from when it was resolved; 0 is [DefaultAutoClose], negative is never.
+	AutoClose time.Duration
+	// ReopenWindow is how long after it was resolved it can be reopened; 0 is AutoClose,
+	// negative has no end.
+	ReopenWindow time.Duration
+	// ReopenOnReply reopens a resolved incident when its requester replies within the window.
+	// By default the reply only alerts: the event [ReplyReceived].
+	ReopenOnReply bool
+	// Children says what resolving does to child incidents; empty is [ChildrenResolve].
+	Children ChildrenPolicy
+	// NumberPrefix begins every number; empty is "INC". It is followed by the number, with
+	// at least 7 digits.
+	NumberPrefix string
+	// Blockers name what must be finished before the incident is resolved, such as open
+	// tasks; none lets it pass. It only reads. Nil blocks nothing.
+	Blockers func(ctx context.Context, r storage.Reader, i Incident) ([]string, error)
+	// MayRead says whether the actor may know of a record of another kind to which an incident
+	// is linked: nil that it may, ErrNotFound or ErrForbidden that it may not. Where it is
+	// nil itself, those with "incident.read_internal" on the incident may.
+	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+}
+
+// withDefaults gives the options with what stands for their zero values, and every fault.
+func (o Options) withDefaults() (Options, error) {
+	var f itsm.Faults
+	if o.Lifecycle == nil {
+		o.Lifecycle = StandardLifecycle()
+	}
+	switch {
+	case len(o.Lifecycle.States()) == 0:
+		f.Add("lifecycle", "has no states; make it by itsm.NewLifecycle or from StandardLifecycle")
+	case o.Lifecycle.Kind() != Kind:
+		f.Addf("lifecycle", "is of the kind %q; it must be of the kind %q", o.Lifecycle.Kind(), Kind)
+	default:
+		for _, s := range o.Lifecycle.Initial() {
+			if c, _ := o.Lifecycle.Category(s); !c.Open() || c == itsm.CategoryWaiting {
+				f.Addf("lifecycle", "begins in %q, which is %s; it must be new or active", s, c)
+			}
+		}
+		for _, s := range o.Lifecycle.States() {
+			f.Text("lifecycle.states", string(s.Name), storage.MaxText, true)
+		}
+	}
+	if o.Matrix == nil {
+		o.Matrix = itsm.StandardPriorityMatrix()
+	}
+	o.Impact = orElse(o.Impact, itsm.ImpactLow)
+	o.Urgency = orElse(o.Urgency, itsm.UrgencyLow)
+	if _, err := o.Matrix.Of(o.Impact, o.Urgency); err != nil {
+		f.Merge("", err)
+	}
+	o.Codes = checkNames(&f, "codes", o.Codes, StandardCodes)
+	o.Channels = checkNames(&f, "channels", o.Channels, StandardChannels)
+	o.HoldReasons = checkHoldReasons(&f, o.HoldReasons)
+	o.Categories = checkCategories(&f, o.Categories)
+	o.AutoClose = orElse(o.AutoClose, DefaultAutoClose)
+	o.ReopenWindow = orElse(o.ReopenWindow, o.AutoClose)
+	o.Children = orElse(o.Children, ChildrenResolve)
+	if !slices.Contains([]ChildrenPolicy{ChildrenResolve, ChildrenKeep, ChildrenBlock}, o.Children) {
+		f.Addf("children", "is %q; allowed are resolve, keep and block", o.Children)
+	}
+	o.NumberPrefix = orElse(o.NumberPrefix, "INC")
+	f.Text("number_prefix", o.NumberPrefix, 32, true)
+	for _, c := range o.Columns {
+		if c == nil {
+			f.Add("columns", "has one that is nil; make it by storage.Custom")
+		} else if !isCustom(c.Spec().Name) {
+			f.Addf("columns", "has %q, which is not a host's own; make it by storage.Custom", c.Spec().Name)
+		}
+	}
+	return o, f.Err("incident options")
+}
+
+func orElse[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// checkNames notes what is wrong with a list of names, and gives a copy, or the standard one.
+func checkNames[T ~string](f *itsm.Faults, field string, names []T, standard func() []T) []T {
+	if names == nil {
+		return standard()
+	}
+	if len(names) == 0 {
+		f.Add(field, "are empty; leave them nil for the standard ones")
+	}
+	for i, n := range names {
+		f.Text(fmt.Sprintf("%s[%d]", field, i), string(n), storage.MaxText, true)
+		if slices.Contains(names[:i], n) {
+			f.Addf(field, "have %q twice", n)
+		}
+	}
+	return slices.Clone(names)
+}
+
+func checkCategories(f *itsm.Faults, categories map[string][]string) map[string][]string {
+	if categories == nil {
+		return nil
+	}
+	out := make(map[string][]string, len(categories))
+	for name, subs := range categories {
+		f.Text("categories", name, storage.MaxText, true)
+		for i, sub := range subs {
+			f.Text("categories."+name, sub, storage.MaxText, true)
+			if slices.Contains(subs[:i], sub) {
+				f.Addf("categories."+name, "has %q twice", sub)
+			}
+		}
+		out[name] = slices.Clone(subs)
+	}
+	return out
+}

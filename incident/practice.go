@@ -1,0 +1,191 @@
+// This file holds the practice: how it is made, what it registers on the engine, and how it is
+// rebound to another store.
+
+package incident
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Practice is the incident practice over an engine. It is safe for any number of goroutines.
+type Practice struct {
+	e *engine.Engine
+	*settings
+}
+
+// settings are what every rebinding of a practice shares. They do not change.
+type settings struct {
+	o     Options
+	table storage.Table[Incident, Head, Body]
+	// resolving are the actions that lead to a resolved state, for which blockers are asked.
+	resolving map[Action]bool
+	// publicFields are the fields of Options without the internal ones.
+	publicFields *itsm.FieldSet
+	// internalColumns are the host's columns that hold an internal field.
+	internalColumns map[string]bool
+}
+
+// New makes the practice and registers it on the engine: its tables, events and jobs. It is
+// ErrInvalid, with every fault, where an option cannot be, and where the engine is in use
+// already or has the practice.
+func New(e *engine.Engine, o Options) (*Practice, error) {
+	var f itsm.Faults
+	if e == nil {
+		f.Add("engine", "is nil")
+	}
+	o, err := o.withDefaults()
+	f.Merge("", err)
+	var table storage.Table[Incident, Head, Body]
+	if err == nil {
+		table, err = Table.With(o.Columns, o.Indexes...)
+		f.Merge("", err)
+	}
+	if err := f.Err("incident options"); err != nil {
+		return nil, err
+	}
+	p := &Practice{e: e, settings: &settings{o: o, table: table, resolving: map[Action]bool{}, internalColumns: map[string]bool{}}}
+	for _, r := range o.Lifecycle.Rules() {
+		if c, _ := o.Lifecycle.Category(r.To); c == itsm.CategoryResolved {
+			p.resolving[r.On] = true
+		}
+	}
+	var public []itsm.FieldDefinition
+	for _, d := range o.Fields.Definitions() {
+		if d.Internal {
+			p.internalColumns[customPrefix+d.Name] = true
+		} else {
+			public = append(public, d)
+		}
+	}
+	if p.publicFields, err = itsm.NewFieldSet(public...); err != nil {
+		return nil, err
+	}
+	if err := e.Use(p.module()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Practice) module() engine.Module {
+	return engine.Module{
+		Name:   Kind,
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema()},
+		Events: append(eventTypes(), importedEvents()...),
+		Jobs: []engine.JobHandler{
+			engine.OnDue(jobAutoClose, p.autoClose),
+			engine.OnDue(jobResume, p.resumeDue),
+			engine.OnDue(jobChildren, p.resolveChildren),
+		},
+	}
+}
+
+// In gives the practice over another store: one joined to the host's own transaction, or that
+// of an open unit. What it does is then part of that transaction.
+func (p *Practice) In(s storage.Store) *Practice {
+	return &Practice{e: p.e.In(s), settings: p.settings}
+}
+
+// Lifecycle is the table of states and actions that the practice follows.
+func (p *Practice) Lifecycle() *Lifecycle { return p.o.Lifecycle }
+
+// Table is the table with the host's own columns.
+func (p *Practice) Table() storage.Table[Incident, Head, Body] { return p.table }
+
+// The host's own columns are told by their names, which storage.Custom makes.
+const customPrefix = "x_"
+
+func isCustom(column string) bool { return strings.HasPrefix(column, customPrefix) }
+
+// execute runs a command as the engine does. A command that was given under its key before is
+// not run again: its result is read as the actor may read it now.
+func (p *Practice) execute(ctx context.Context, c engine.Call, fn func(context.Context, *engine.Unit) (Incident, error)) (Incident, error) {
+	ran := false
+	out, err := engine.Execute(ctx, p.e, p.table, c, func(ctx context.Context, u *engine.Unit) (Incident, error) {
+		ran = true
+		return fn(ctx, u)
+	})
+	if err == nil && !ran {
+		return p.Get(ctx, c.Actor, out.ID)
+	}
+	return out, err
+}
+
+// command runs one command on one incident: it is loaded and the actor's permission for the
+// action is asked; fn applies the input and fires; what came of it is put and told.
+func (p *Practice) command(ctx context.Context, actor itsm.Actor, id itsm.ID, action Action, cmd itsm.Command, request any, fn func(context.Context, *work) error) (Incident, error) {
+	call := engine.Call{Name: Kind + "." + string(action), Actor: actor, Command: cmd, Target: id, Request: request}
+	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Incident, error) {
+		w, err := p.begin(ctx, u, id)
+		if err != nil {
+			return Incident{}, err
+		}
+		if err := w.authorize(ctx, w.permission(action)); err != nil {
+			return Incident{}, err
+		}
+		if err := fn(ctx, w); err != nil {
+			return Incident{}, err
+		}
+		return w.finish(ctx)
+	})
+}
+
+// The kinds of jobs that the practice schedules; the key is the incident's id.
+const (
+	jobAutoClose = "incident.auto_close"
+	jobResume    = "incident.resume"
+	jobChildren  = "incident.children"
+)
+
+// jobSubject groups the jobs of one incident, so that they run one at a time.
+func jobSubject(id itsm.ID) string { return Kind + "/" + string(id) }
+
+// dueOf gives when an incident is due to be closed, and to be resumed; zero is never.
+func (p *Practice) dueOf(i *Incident) (closes, resumes time.Time) {
+	category, _ := p.o.Lifecycle.Category(i.State)
+	if category == itsm.CategoryResolved && p.o.AutoClose >= 0 {
+		closes = i.ResolvedAt.Add(p.o.AutoClose)
+	}
+	if category == itsm.CategoryWaiting {
+		resumes = i.HoldUntil
+	}
+	return closes, resumes
+}
+
+// putJobs makes the jobs of an incident what they must be after a change.
+func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incident) error {
+	return p.putJobsBut(ctx, u, was, now, "")
+}
+
+// putJobsBut is putJobs within a job: running is its kind. The engine ends that job itself, and
+// it must not be cancelled under the engine's hands.
+func (p *Practice) putJobsBut(ctx context.Context, u *engine.Unit, was, now *Incident, running string) error {
+	wasClosed, wasResumed := p.dueOf(was)
+	closes, resumes := p.dueOf(now)
+	for _, j := range []struct {
+		kind     string
+		was, due time.Time
+	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}} {
+		var err error
+		switch {
+		case j.was.Equal(j.due), j.due.IsZero() && j.kind == running:
+		case j.due.IsZero():
+			err = u.Cancel(ctx, j.kind, string(now.ID))
+		default:
+			err = u.Schedule(ctx, engine.Task{Kind: j.kind, Key: string(now.ID), Subject: jobSubject(now.ID), Due: j.due})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isForbidden says whether an authorizer refused.
+func isForbidden(err error) bool { return errors.Is(err, itsm.ErrForbidden) }

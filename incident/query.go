@@ -1,0 +1,220 @@
+// This file holds the reading of incidents: one, lists, counts.
+
+package incident
+
+import (
+	"context"
+	"iter"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Query asks for a list of incidents. What it gives is always narrowed to what the actor may
+// read.
+type Query struct {
+	// Where narrows the list further; the zero Filter does not.
+	Where storage.Filter[Head]
+	// Order is by columns that are never absent; none is by priority, then by when they were
+	// reported.
+	Order []storage.Order
+	// Limit is the number of items of a page: 50 when 0, at most storage.MaxPage.
+	Limit int
+	// After is the Next of the page before. It is good as long as the actor's groups,
+	// memberships and roles are the same.
+	After storage.Cursor
+	// Tenants are those to read, where it is not the actor's own alone. In each the actor has
+	// what it was granted there; one in which it may read nothing is ErrForbidden.
+	Tenants []storage.Tenant
+}
+
+// DefaultOrder is the order of lists that name none.
+func DefaultOrder() []storage.Order { return []storage.Order{ByPriority.Asc(), ByReported.Asc()} }
+
+// Get gives an incident as the actor may see it. One that the actor may not read is ErrNotFound.
+func (p *Practice) Get(ctx context.Context, actor itsm.Actor, id itsm.ID) (Incident, error) {
+	var out Incident
+	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		i, err := p.find(ctx, r, actor, id)
+		if err != nil {
+			return err
+		}
+		internal, err := p.allows(ctx, actor, PermissionReadInternal, &i)
+		if err != nil {
+			return err
+		}
+		out, err = p.shown(ctx, r, actor, internal, i)
+		return err
+	})
+	return out, err
+}
+
+// GetByNumber gives the incident with the number, as Get does.
+func (p *Practice) GetByNumber(ctx context.Context, actor itsm.Actor, number string) (Incident, error) {
+	none := &storage.Error{Op: "get", Table: Kind, Err: storage.ErrNotFound}
+	var f itsm.Faults
+	if f.Text("number", number, storage.MaxText, true); !f.Empty() {
+		return Incident{}, none // no incident has such a number
+	}
+	page, err := p.List(ctx, actor, Query{Where: ByNumber.Is(number), Limit: 1})
+	switch {
+	case isForbidden(err):
+		return Incident{}, none
+	case err != nil:
+		return Incident{}, err
+	case len(page.Items) == 0:
+		return Incident{}, none
+	}
+	return p.Get(ctx, actor, page.Items[0].ID)
+}
+
+// List gives a page of incidents that the actor may read. An actor who may read none at all
+// gets ErrForbidden.
+func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
+	var page storage.Page[Head]
+	err := p.view(ctx, actor, q, nil, func(ctx context.Context, r storage.Reader, where, internal storage.Filter[Head]) error {
+		order := q.Order
+		if len(order) == 0 {
+			order = DefaultOrder()
+		}
+		var err error
+		page, err = p.table.List(ctx, r, storage.Query[Head]{Where: where, Order: order, Limit: q.Limit, After: q.After})
+		if err != nil || len(p.internalColumns) == 0 {
+			return err
+		}
+		for n := range page.Items {
+			if h := &page.Items[n]; !internal.Match(h) {
+				p.hideColumns(h)
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+// All walks a list page by page, of Limit items each. Nothing stays open between the pages, so
+// that the loop may query and command as it likes. An error is the last thing it yields.
+func (p *Practice) All(ctx context.Context, actor itsm.Actor, q Query) iter.Seq2[Head, error] {
+	return storage.Pages(storage.Query[Head]{Limit: q.Limit, After: q.After}, func(page storage.Query[Head]) (storage.Page[Head], error) {
+		q.After = page.After
+		return p.List(ctx, actor, q)
+	})
+}
+
+// Count counts the incidents that the actor may read. Order, Limit and After of the query have
+// no meaning.
+func (p *Practice) Count(ctx context.Context, actor itsm.Actor, q Query) (int64, error) {
+	groups, err := p.CountBy(ctx, actor, q)
+	if err != nil || len(groups) == 0 {
+		return 0, err
+	}
+	return groups[0].Count, nil
+}
+
+// CountBy counts the incidents that the actor may read for each combination of values that they
+// have in the columns, in the order of these values.
+func (p *Practice) CountBy(ctx context.Context, actor itsm.Actor, q Query, by ...storage.ColumnOf[Head]) ([]storage.Group, error) {
+	q.Order = nil
+	var groups []storage.Group
+	err := p.view(ctx, actor, q, by, func(ctx context.Context, r storage.Reader, where, _ storage.Filter[Head]) error {
+		var err error
+		groups, err = p.table.CountBy(ctx, r, where, by...)
+		return err
+	})
+	return groups, err
+}
+
+// Mine lists the open incidents that are assigned to the actor.
+func (p *Practice) Mine(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
+	q.Where = storage.AllOf(ByAssignee.Is(actor.ID), ByOpen.Is(true), q.Where)
+	return p.List(ctx, actor, q)
+}
+
+// MyGroups lists the open incidents of the actor's groups that no person has yet.
+func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
+	q.Where = storage.AllOf(ByGroup.In(groupsOf(actor)...), ByAssignee.Is(""), ByOpen.Is(true), q.Where)
+	return p.List(ctx, actor, q)
+}
+
+// view runs fn on a snapshot with the query's filter narrowed to what the actor may read, and
+// the filter of those incidents of which the actor may read what is internal.
+func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []storage.ColumnOf[Head], fn func(context.Context, storage.Reader, storage.Filter[Head], storage.Filter[Head]) error) error {
+	if err := actor.Validate(); err != nil {
+		return err
+	}
+	read := func(ctx context.Context, r storage.Reader) error {
+		var may, internal []storage.Filter[Head]
+		for _, tenant := range r.Tenants() {
+			there := actor.In(tenant)
+			in := func(f storage.Filter[Head]) storage.Filter[Head] {
+				if len(r.Tenants()) == 1 {
+					return f
+				}
+				return storage.AllOf(byTenant.Is(tenant), f)
+			}
+			f, err := p.scope(ctx, r, there, PermissionRead)
+			if err != nil {
+				return err
+			}
+			may = append(may, in(f))
+			if len(p.internalColumns) == 0 {
+				continue
+			}
+			f, err = p.scope(ctx, r, there, PermissionReadInternal)
+			if isForbidden(err) {
+				f, err = nowhere(), nil
+			}
+			if err != nil {
+				return err
+			}
+			internal = append(internal, in(f))
+		}
+		where := []storage.Filter[Head]{anyOf(may), q.Where}
+		if p.asksInternal(q, by) {
+			// Filters and orders tell of what they look at.
+			where = append(where, anyOf(internal))
+		}
+		return fn(ctx, r, storage.AllOf(where...), anyOf(internal))
+	}
+	if len(q.Tenants) == 0 {
+		return p.e.View(ctx, actor, read)
+	}
+	return p.e.Store().View(ctx, q.Tenants, read)
+}
+
+func anyOf(fs []storage.Filter[Head]) storage.Filter[Head] {
+	if len(fs) == 1 {
+		return fs[0]
+	}
+	return storage.AnyOf(fs...)
+}
+
+// asksInternal says whether a query looks at a column that not everyone may read.
+func (p *Practice) asksInternal(q Query, by []storage.ColumnOf[Head]) bool {
+	if len(p.internalColumns) == 0 {
+		return false
+	}
+	for _, o := range q.Order {
+		if p.internalColumns[o.Column] {
+			return true
+		}
+	}
+	for _, c := range by {
+		if c != nil && p.internalColumns[c.Spec().Name] {
+			return true
+		}
+	}
+	return p.namesInternal(q.Where.Condition())
+}
+
+func (p *Practice) namesInternal(c storage.Condition) bool {
+	if p.internalColumns[c.Column] {
+		return true
+	}
+	for _, sub := range c.Of {
+		if p.namesInternal(sub) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+// This file holds the ends: resolved, reopened, closed, cancelled.
+
+package incident
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+)
+
+// Resolution says how an incident was resolved.
+type Resolution struct {
+	itsm.Command
+	// Code is one of those of the [Options]; Notes are told to the requester.
+	Code  Code   `json:"code"`
+	Notes string `json:"notes"`
+}
+
+// Resolve ends the work on an incident: its service works, if only by a workaround. It is
+// closed by itself after the time that the [Options] say.
+func (p *Practice) Resolve(ctx context.Context, actor itsm.Actor, id itsm.ID, r Resolution) (Incident, error) {
+	return p.command(ctx, actor, id, ActionResolve, r.Command, r, func(ctx context.Context, w *work) error {
+		if r.Code != "" && !slices.Contains(p.o.Codes, r.Code) {
+			w.faults.Addf("code", "must be one of: %s", list(p.o.Codes))
+		}
+		return w.resolve(ctx, r.Code, r.Notes, "")
+	})
+}
+
+func (w *work) resolve(ctx context.Context, code Code, notes string, parent itsm.ID) error {
+	w.faults.Text("notes", notes, MaxNotes, false)
+	w.Resolution = Outcome{Code: code, Notes: notes, By: w.actor.ID}
+	w.ResolvedAt = w.now
+	return w.fire(ctx, ActionResolve, Resolved{Code: code, Parent: parent})
+}
+
+// Reopening says why an incident is not resolved after all.
+type Reopening struct {
+	itsm.Command
+	// Note is written on it, for its requester to read too.
+	Note string `json:"note,omitempty"`
+}
+
+// Reopen takes up a resolved incident again, within the window of the [Options], and counts it.
+func (p *Practice) Reopen(ctx context.Context, actor itsm.Actor, id itsm.ID, r Reopening) (Incident, error) {
+	return p.command(ctx, actor, id, ActionReopen, r.Command, r, func(ctx context.Context, w *work) error {
+		w.write(r.Note, itsm.VisibilityPublic)
+		if err := w.check(ctx, ActionReopen); err != nil {
+			return err
+		}
+		note, err := w.say(ctx)
+		if err != nil {
+			return err
+		}
+		return w.move(Reopened{Count: w.Reopens + 1, Note: note})
+	})
+}
+
+// Confirm closes a resolved incident: its requester agrees.
+func (p *Practice) Confirm(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
+	return p.command(ctx, actor, id, ActionConfirm, r, r, func(ctx context.Context, w *work) error {
+		return w.fire(ctx, ActionConfirm, Closed{})
+	})
+}
+
+// closeAgain is when a closing that a guard refused is tried again.
+const closeAgain = 24 * time.Hour
+
+// autoClose is the job that closes a resolved incident when its time has passed.
+func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
+	id := itsm.ID(due.Key)
+	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionAutoClose, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
+		w.job = jobAutoClose
+		closes, _ := p.dueOf(&w.Incident)
+		if closes.IsZero() || closes.After(u.Now()) || !p.o.Lifecycle.Has(w.State, ActionAutoClose) {
+			return nil // what it was for has passed, or the host closes otherwise
+		}
+		return w.fire(ctx, ActionAutoClose, Closed{Auto: true})
+	})
+	if refusedByState(err) {
+		// A host's guard, such as a review that is due, keeps it open for now.
+		return u.Schedule(ctx, engine.Task{Kind: jobAutoClose, Key: due.Key, Subject: jobSubject(id), Due: u.Now().Add(closeAgain)})
+	}
+	return ifThere(err)
+}
+
+// Cancellation ends an incident that needs no resolution. The Reason of its Command is required.
+type Cancellation struct {
+	itsm.Command
+	// DuplicateOf is the incident that describes the same. The two are linked, and it takes
+	// over the watchers, the requester and the affected person as watchers.
+	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
+}
+
+// Cancel ends an incident that is void, was withdrawn or is a duplicate.
+func (p *Practice) Cancel(ctx context.Context, actor itsm.Actor, id itsm.ID, r Cancellation) (Incident, error) {
+	return p.command(ctx, actor, id, ActionCancel, r.Command, r, func(ctx context.Context, w *work) error {
+		var original *work
+		if r.DuplicateOf != "" {
+			var err error
+			if original, err = w.original(ctx, r.DuplicateOf); err != nil {
+				return err
+			}
+		}
+		w.CancelReason = r.Command.Reason
+		if err := w.fire(ctx, ActionCancel, Cancelled{DuplicateOf: r.DuplicateOf}); err != nil || original == nil {
+			return err
+		}
+		w.after = append(w.after, func(ctx context.Context) error {
+			if _, err := w.u.AddLink(ctx, itsm.Link{Type: itsm.LinkDuplicateOf, From: w.Ref(), To: original.Ref()}); err != nil {
+				return err
+			}
+			return original.takeOver(ctx, w)
+		})
+		return nil
+	})
+}
+
+// original finds the incident of which this one is a duplicate, or notes why it cannot be.
+func (w *work) original(ctx context.Context, id itsm.ID) (*work, error) {
+	const field = "duplicate_of"
+	if id == w.ID {
+		w.faults.Add(field, "is the incident itself")
+		return nil, nil
+	}
+	i, err := w.p.find(ctx, w.u, w.actor, id)
+	if errors.Is(err, itsm.ErrNotFound) {
+		w.faults.Add(field, "is not found")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if w.category(i.State) == itsm.CategoryCancelled {
+		w.faults.Add(field, "is cancelled itself; name the incident that is worked on")
+		return nil, nil
+	}
+	o := w.p.workOn(w.u, i)
+	o.Was = i
+	return o, nil
+}
+
+// takeOver moves the watchers of a duplicate to its original.
+func (w *work) takeOver(ctx context.Context, duplicate *work) error {
+	followers := append([]itsm.ID{}, w.Watchers...)
+	for _, person := range append([]itsm.ID{duplicate.Requester, duplicate.Affected}, duplicate.Watchers...) {
+		if person != "" && person != w.Requester && person != w.Affected && !slices.Contains(followers, person) {
+			followers = append(followers, person)
+		}
+	}
+	if len(followers) > 0 {
+		w.Watchers = followers
+	}
+	w.action, w.to = ActionCancel, w.State
+	w.tell(w.State, w.State, Duplicated{Duplicate: duplicate.ID})
+	_, err := w.finish(ctx)
+	return err
+}

@@ -1,0 +1,39 @@
+// This file holds restriction: incidents for named people alone.
+
+package incident
+
+import (
+	"context"
+
+	"github.com/itsmkit/itsmkit/itsm"
+)
+
+// Restriction says for whom a restricted incident is, beside its group, assignee, requester,
+// affected person and those with "incident.see_restricted".
+type Restriction struct {
+	itsm.Command
+	// Members are all members from now on; those who are not named are none any more.
+	Members []itsm.ID `json:"members,omitempty"`
+}
+
+// Restrict keeps an incident from all who are not named in it, or names other members.
+func (p *Practice) Restrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r Restriction) (Incident, error) {
+	return p.command(ctx, actor, id, ActionRestrict, r.Command, r, func(ctx context.Context, w *work) error {
+		w.Restricted, w.Members = true, unique(r.Members)
+		w.checkPeople("members", w.Members)
+		if w.faults.Empty() {
+			if err := w.checkMembers(ctx); err != nil {
+				return err
+			}
+		}
+		return w.change(ctx, ActionRestrict, Restricted{Members: w.Members})
+	})
+}
+
+// Unrestrict opens an incident to all who may read incidents. It has no members any more.
+func (p *Practice) Unrestrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
+	return p.command(ctx, actor, id, ActionUnrestrict, r, r, func(ctx context.Context, w *work) error {
+		w.Restricted, w.Members = false, nil
+		return w.fire(ctx, ActionUnrestrict, Unrestricted{})
+	})
+}

@@ -1,0 +1,206 @@
+// This file holds the story of an incident as one may read it: events and notes in time order.
+
+package incident
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Entry is one entry of a timeline: an event, a note, or both where the note was written with
+// the event.
+type Entry struct {
+	At    time.Time          `json:"at"`
+	Event *itsm.Event        `json:"event,omitempty"`
+	Note  *engine.NoteRecord `json:"note,omitempty"`
+}
+
+// Timeline gives all events and notes of an incident that the actor may read, in time order.
+// Those who may not read what is internal get no internal event or note, no change of an internal
+// field, and no reasons of the audit trail (why it was cancelled stands on the incident). Events
+// do not name records of which the actor may not know.
+func (p *Practice) Timeline(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]Entry, error) {
+	var out []Entry
+	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		i, err := p.find(ctx, r, actor, id)
+		if err != nil {
+			return err
+		}
+		internal, err := p.allows(ctx, actor, PermissionReadInternal, &i)
+		if err != nil {
+			return err
+		}
+		t := timeline{p: p, actor: actor, internal: internal, known: map[itsm.Ref]bool{}}
+		out, err = t.read(ctx, r, i.Ref())
+		return err
+	})
+	return out, err
+}
+
+// timeline is the reading of one.
+type timeline struct {
+	p        *Practice
+	actor    itsm.Actor
+	internal bool
+	known    map[itsm.Ref]bool // whether the actor may know of a record
+	err      error
+}
+
+func (t *timeline) read(ctx context.Context, r storage.Reader, of itsm.Ref) ([]Entry, error) {
+	notes, order, err := t.notes(ctx, r, of)
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	q := storage.EventQuery{Kind: of.Kind, Record: of.ID, Limit: storage.MaxLimit}
+	for {
+		events, err := t.p.e.History(ctx, r, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			visible := t.event(ctx, r, &e)
+			if t.err != nil {
+				return nil, t.err
+			}
+			if !visible {
+				continue
+			}
+			entry := Entry{At: e.At, Event: &e}
+			if id := noteOf(e.Data); id != "" {
+				entry.Note = notes[id]
+				delete(notes, id)
+			}
+			out = append(out, entry)
+		}
+		if len(events) < q.Limit {
+			break
+		}
+		last := events[len(events)-1]
+		q.After = storage.EventPosition{Tenant: last.Tenant, Kind: last.Kind, Record: last.Record, Version: last.Version, N: last.N}
+	}
+	for _, id := range order { // what no visible event tells of
+		if n := notes[id]; n != nil {
+			out = append(out, Entry{At: n.At, Note: n})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int { return cmp.Compare(a.At.UnixMicro(), b.At.UnixMicro()) })
+	return out, nil
+}
+
+// notes gives those that the actor may read, by id and in their order.
+func (t *timeline) notes(ctx context.Context, r storage.Reader, of itsm.Ref) (map[itsm.ID]*engine.NoteRecord, []itsm.ID, error) {
+	byID := map[itsm.ID]*engine.NoteRecord{}
+	var order []itsm.ID
+	var after storage.Cursor
+	for {
+		page, err := engine.Notes(ctx, r, of, t.internal, after, storage.MaxPage)
+		if err != nil {
+			return nil, nil, err
+		}
+		for n := range page.Items {
+			note := &page.Items[n]
+			byID[note.ID] = note
+			order = append(order, note.ID)
+		}
+		if page.Next == "" {
+			return byID, order, nil
+		}
+		after = page.Next
+	}
+}
+
+// event makes an event what the actor may see of it, and says whether that is anything.
+func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) bool {
+	if !t.internal {
+		if e.Internal || isInternal(e.Data) {
+			return false
+		}
+		e.Reason = ""
+		e.Changes = t.p.publicChanges(e.Changes)
+	}
+	may := func(ref itsm.Ref) bool { return t.mayKnow(ctx, r, ref) }
+	if e.Data != nil {
+		if e.Data = hide(e.Data, may); e.Data == nil {
+			return false
+		}
+	}
+	e.Changes = slices.DeleteFunc(e.Changes, func(c itsm.Change) bool {
+		return c.Field == fieldHoldLink && !(mayRef(c.Old, may) && mayRef(c.New, may))
+	})
+	return true
+}
+
+func (t *timeline) mayKnow(ctx context.Context, r storage.Reader, ref itsm.Ref) bool {
+	if may, asked := t.known[ref]; asked {
+		return may
+	}
+	may, err := t.p.mayKnow(ctx, r, t.actor, t.internal, ref)
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	t.known[ref] = may
+	return may
+}
+
+const (
+	fieldHoldLink = "hold_link"
+	fieldFields   = "fields"
+)
+
+// mayRef says whether the record that the JSON of a reference names may be known; absent is fine.
+func mayRef(raw json.RawMessage, may func(itsm.Ref) bool) bool {
+	if len(raw) == 0 {
+		return true
+	}
+	var ref itsm.Ref
+	return json.Unmarshal(raw, &ref) == nil && may(ref)
+}
+
+// publicBody are the fields of the body whose history everyone may read who may read the
+// incident. All others are internal, those that a later version adds too.
+var publicBody = []string{
+	"description", "before", "hold_until", "resolution", "cancel_reason", "occurred", "detected", "acknowledged",
+	"first_response", "restored", "reassignments", "reopens", "holds",
+}
+
+// publicChanges gives the history without that of internal fields.
+func (p *Practice) publicChanges(changes []itsm.Change) []itsm.Change {
+	var out []itsm.Change
+	for _, c := range changes {
+		_, column := p.table.Schema().Place(c.Field)
+		switch {
+		case c.Field == fieldFields:
+			c.Old, c.New = p.publicFieldsJSON(c.Old), p.publicFieldsJSON(c.New)
+			if !bytes.Equal(c.Old, c.New) {
+				out = append(out, c)
+			}
+		case column && !p.internalColumns[c.Field], slices.Contains(publicBody, c.Field):
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (p *Practice) publicFieldsJSON(raw json.RawMessage) json.RawMessage {
+	var f itsm.Fields
+	if len(raw) == 0 || json.Unmarshal(raw, &f) != nil {
+		return nil
+	}
+	if f = p.o.Fields.Public(f); len(f) == 0 {
+		return nil
+	}
+	out, err := json.Marshal(f)
+	if err != nil {
+		return nil
+	}
+	return out
+}

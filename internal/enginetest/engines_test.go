@@ -1,0 +1,100 @@
+package enginetest_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // "pgx", PostgreSQL
+	_ "github.com/mattn/go-sqlite3"    // "sqlite3", SQLite through cgo
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // "sqlite", SQLite in pure Go
+
+	"github.com/itsmkit/itsmkit/internal/throwaway"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+func TestMain(m *testing.M) { os.Exit(throwaway.Run(m)) }
+
+// engine is a database engine with the driver that it is reached through.
+type engine struct {
+	name    string
+	dialect sqlstore.Dialect
+	// empty gives the address of a new database.
+	empty func(tb testing.TB) string
+	// open opens it.
+	driver string
+}
+
+var (
+	// sqlitePure and sqliteC are SQLite through its two usual drivers. Their settings are what
+	// a host should choose.
+	sqlitePure = engine{name: "SQLite/modernc", dialect: sqlstore.SQLite, driver: "sqlite", empty: func(tb testing.TB) string {
+		return fileURL(tb, url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)"}})
+	}}
+	sqliteC = engine{name: "SQLite/mattn", dialect: sqlstore.SQLite, driver: "sqlite3", empty: func(tb testing.TB) string {
+		return fileURL(tb, url.Values{"_busy_timeout": {"10000"}, "_journal_mode": {"wal"}, "_synchronous": {"normal"}})
+	}}
+	postgreSQL = engine{name: "PostgreSQL/pgx", dialect: sqlstore.PostgreSQL, driver: "pgx", empty: emptySchema}
+)
+
+// schemas counts the schemas that tests have had in the shared server.
+var schemas atomic.Int64
+
+// emptySchema makes a schema of the test's own in the shared server, which is as good as a
+// database and made sooner.
+func emptySchema(tb testing.TB) string {
+	tb.Helper()
+	server := throwaway.SharedPostgreSQL(tb)
+	dsn := server.DSN("postgres")
+	name := fmt.Sprintf("test_%d", schemas.Add(1))
+	admin, err := sql.Open("pgx", dsn)
+	require.NoError(tb, err)
+	defer admin.Close()
+	_, err = admin.Exec("CREATE SCHEMA " + name)
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		admin, err := sql.Open("pgx", dsn)
+		if err == nil {
+			_, err = admin.Exec("DROP SCHEMA " + name + " CASCADE")
+			admin.Close()
+		}
+		if err != nil {
+			tb.Logf("drop schema: %v", err)
+		}
+	})
+	return dsn + "&search_path=" + name
+}
+
+func fileURL(tb testing.TB, q url.Values) string {
+	u := url.URL{Scheme: "file", Opaque: filepath.Join(tb.TempDir(), "test.db"), RawQuery: q.Encode()}
+	return u.String()
+}
+
+// db opens a database.
+func (e engine) db(tb testing.TB, dsn string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open(e.driver, dsn)
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(8)
+	tb.Cleanup(func() { db.Close() })
+	return db
+}
+
+// store gives a store in a new database, and the database.
+func (e engine) store(tb testing.TB, o sqlstore.Options, schemas ...*storage.Schema) (*sqlstore.Store, *sql.DB) {
+	tb.Helper()
+	db := e.db(tb, e.empty(tb))
+	o.Volatile = true // the throwaway server does not flush
+	s, err := sqlstore.New(db, e.dialect, o)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { s.Close() })
+	require.NoError(tb, s.Migrate(context.Background(), schemas...))
+	return s, db
+}

@@ -1,0 +1,202 @@
+package enginetest_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tap stands between database/sql and a driver: it notes every statement that reaches the
+// driver, and has those fail that a test chooses.
+type tap struct {
+	mu   sync.Mutex
+	seen []string
+	// fail gives the error that a statement meets instead of the engine; "COMMIT" stands for
+	// the commit of a transaction.
+	fail func(text string) error
+	// after is like fail, but the engine has done it already.
+	after func(text string) error
+}
+
+// db opens a database through the tap.
+func (p *tap) db(tb testing.TB, e engine, dsn string) *sql.DB {
+	tb.Helper()
+	plain, err := sql.Open(e.driver, dsn)
+	require.NoError(tb, err)
+	d := plain.Driver()
+	require.NoError(tb, plain.Close())
+	db := sql.OpenDB(&tapped{tap: p, driver: d, dsn: dsn})
+	db.SetMaxOpenConns(8)
+	tb.Cleanup(func() { db.Close() })
+	return db
+}
+
+// statements gives what has been seen since the last call, without the beginnings and ends of
+// transactions.
+func (p *tap) statements() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, s := range p.seen {
+		if s != "BEGIN" && s != "COMMIT" && s != "ROLLBACK" && !strings.HasPrefix(s, "PREPARE ") {
+			out = append(out, s)
+		}
+	}
+	p.seen = nil
+	return out
+}
+
+// everything gives what has been seen since the last call.
+func (p *tap) everything() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.seen
+	p.seen = nil
+	return out
+}
+
+func (p *tap) setFail(fail func(text string) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail = fail
+}
+
+func (p *tap) see(text string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, text)
+	if p.fail != nil {
+		return p.fail(text)
+	}
+	return nil
+}
+
+func (p *tap) done(text string, err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && p.after != nil {
+		return p.after(text)
+	}
+	return err
+}
+
+type tapped struct {
+	*tap
+	driver driver.Driver
+	dsn    string
+}
+
+func (c *tapped) Driver() driver.Driver { return c.driver }
+
+func (c *tapped) Connect(context.Context) (driver.Conn, error) {
+	if err := c.see("CONNECT"); err != nil {
+		return nil, err
+	}
+	inner, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &tappedConn{tap: c.tap, Conn: inner}, nil
+}
+
+type tappedConn struct {
+	*tap
+	driver.Conn
+}
+
+func (c *tappedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if err := c.see("BEGIN"); err != nil {
+		return nil, err
+	}
+	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+	return &tappedTx{c.tap, tx}, err
+}
+
+func (c *tappedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.see(text); err != nil {
+		return nil, err
+	}
+	res, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
+	return res, c.done(text, err)
+}
+
+func (c *tappedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.see(text); err != nil {
+		return nil, err
+	}
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
+}
+
+func (c *tappedConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	if err := c.see("PREPARE " + text); err != nil {
+		return nil, err
+	}
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return &tappedStmt{c.tap, st, text}, nil
+}
+
+func (c *tappedConn) ResetSession(ctx context.Context) error {
+	if r, ok := c.Conn.(driver.SessionResetter); ok {
+		return r.ResetSession(ctx)
+	}
+	return nil
+}
+
+func (c *tappedConn) IsValid() bool {
+	v, ok := c.Conn.(driver.Validator)
+	return !ok || v.IsValid()
+}
+
+func (c *tappedConn) CheckNamedValue(v *driver.NamedValue) error {
+	if n, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return n.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+type tappedStmt struct {
+	*tap
+	driver.Stmt
+	text string
+}
+
+func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.see(s.text); err != nil {
+		return nil, err
+	}
+	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return res, s.done(s.text, err)
+}
+
+func (s *tappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.see(s.text); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+type tappedTx struct {
+	*tap
+	tx driver.Tx
+}
+
+func (t *tappedTx) Commit() error {
+	if err := t.see("COMMIT"); err != nil {
+		t.tx.Rollback()
+		return err
+	}
+	return t.done("COMMIT", t.tx.Commit())
+}
+
+func (t *tappedTx) Rollback() error {
+	t.see("ROLLBACK")
+	return t.tx.Rollback()
+}
