@@ -5,6 +5,7 @@ package incident
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,7 +26,8 @@ type Input struct {
 	// Group and Assignee assign it; where both are empty the assignment stays.
 	Group    itsm.ID `json:"group,omitempty"`
 	Assignee itsm.ID `json:"assignee,omitempty"`
-	// HoldReason, Until and Link are for an action that leads to a waiting state.
+	// HoldReason, Until and Link are for an action that leads to a waiting state. Until needs a
+	// rule for [ActionResume] there.
 	HoldReason HoldReason `json:"hold_reason,omitempty"`
 	Until      time.Time  `json:"until,omitzero"`
 	Link       *itsm.Ref  `json:"link,omitempty"`
@@ -60,11 +62,15 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		if err := w.check(ctx, action); err != nil {
 			return err
 		}
+		waits := w.category(w.to) == itsm.CategoryWaiting
+		if waits && !w.HoldUntil.IsZero() && !p.o.Lifecycle.Has(w.to, ActionResume) {
+			return itsm.Invalid(Kind, "until", fmt.Sprintf("has no effect in the state %s, which has no action %s", w.to, ActionResume))
+		}
 		note, err := w.say(ctx)
 		if err != nil {
 			return err
 		}
-		if w.category(w.to) == itsm.CategoryWaiting && note != "" {
+		if waits && note != "" {
 			w.HoldNote = note
 		}
 		if w.Was.Group != "" || w.Was.Assignee != "" {

@@ -152,10 +152,9 @@ func (p *Practice) LinkedDone(ctx context.Context, actor itsm.Actor, id itsm.ID,
 func (p *Practice) resumeDue(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionResume, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-		w.job = jobResume
 		_, resumes := p.dueOf(&w.Incident)
-		if resumes.IsZero() || resumes.After(u.Now()) {
-			return nil // what it was for has passed
+		if resumes.IsZero() || resumes.After(u.Now()) || !p.o.Lifecycle.Has(w.State, ActionResume) {
+			return nil // what it was for has passed, or the host resumes otherwise
 		}
 		return w.resume(ctx, ResumedByUntil)
 	})

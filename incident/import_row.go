@@ -148,21 +148,29 @@ func difference(before, after map[string]string) (set map[string]string, unset [
 type rowDigest [16]byte
 
 // next is the digest of the rows so far and one more. The line is no part of it.
-func (d rowDigest) next(e *HistoryEntry, flat map[string]string) rowDigest {
-	b := make([]byte, 0, 1024)
-	add := func(s string) {
-		b = strconv.AppendInt(b, int64(len(s)), 10)
-		b = append(b, ':')
-		b = append(b, s...)
+func (d rowDigest) next(e *HistoryEntry) rowDigest {
+	b := append(make([]byte, 0, 1024), d[:]...)
+	text := func(values ...string) {
+		for _, s := range values {
+			b = strconv.AppendInt(b, int64(len(s)), 10)
+			b = append(b, ':')
+			b = append(b, s...)
+		}
 	}
-	b = append(b, d[:]...)
-	b = strconv.AppendInt(b, e.At.UnixMicro(), 10)
-	add(e.Author)
-	add(e.SourceState)
-	add(e.State)
-	for _, name := range slices.Sorted(maps.Keys(flat)) {
-		add(name)
-		add(flat[name])
+	number := func(values ...int64) {
+		for _, n := range values {
+			b = strconv.AppendInt(b, n, 10)
+			b = append(b, ';')
+		}
+	}
+	number(e.At.UnixMicro(), e.Opened.UnixMicro(), e.Resolved.UnixMicro(), e.Closed.UnixMicro(),
+		int64(e.Impact), int64(e.Urgency), int64(e.Priority), int64(e.Reassignments), int64(e.Reopens))
+	text(e.Source, e.Author, e.SourceState, e.State, e.HoldReason, e.Title, e.Requester, e.Group, e.Assignee,
+		e.Category, e.Subcategory, e.Service, e.Channel, e.Code, e.Resolver)
+	for _, name := range slices.Sorted(maps.Keys(e.Values)) {
+		if e.Values[name] != "" { // as good as absent
+			text(name, e.Values[name])
+		}
 	}
 	sum := sha256.Sum256(b)
 	return rowDigest(sum[:16])

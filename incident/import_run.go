@@ -85,7 +85,8 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, 
 		case err != nil:
 			// The last incident may be cut in two: what is whole is written, and it is not.
 			r.run.rows = nil
-			return r.report, errors.Join(err, r.flush(ctx))
+			err = errors.Join(err, r.flush(ctx))
+			return r.report, err
 		}
 		e.At, e.Opened, e.Resolved, e.Closed = storage.Instant(e.At), storage.Instant(e.Opened), storage.Instant(e.Resolved), storage.Instant(e.Closed)
 		if faults := checkEntry(&e); len(faults) > 0 {
@@ -97,7 +98,8 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, 
 		}
 	}
 	r.endRun()
-	return r.report, r.flush(ctx)
+	err = r.flush(ctx)
+	return r.report, err
 }
 
 // importRun is one import under way.
@@ -134,9 +136,11 @@ func keyOf(source string) sourceKey {
 // seenSource is what an import knows of an incident that it has met.
 type seenSource struct {
 	outcome importOutcome
-	// at is how far its rows were seen; nil where they are all that the record has, which is so
-	// for nearly all incidents.
-	at *importPlace
+	// rows is how many of its rows were seen.
+	rows int
+	// digest is that of these rows; nil where it is the record's, which is so for nearly all
+	// incidents, or not known.
+	digest *rowDigest
 }
 
 type importOutcome uint8
@@ -147,12 +151,6 @@ const (
 	outcomeCreated
 	outcomeConflict
 )
-
-// importPlace is a number of rows from the first, and their digest.
-type importPlace struct {
-	rows   int
-	digest rowDigest
-}
 
 func (r *importRun) faulty(f RowFault) {
 	r.report.Faulty++
@@ -306,20 +304,28 @@ func (w *importUnit) writeRun(ctx context.Context, run *sourceRun) error {
 		}
 		stored = *i.Imported
 	}
-	s := w.progress(key, &stored)
+	s, ok := w.seen[key]
+	if !ok {
+		if s, ok = w.importRun.seen[key]; !ok { // these are its first rows of all
+			s.digest = &rowDigest{}
+		}
+	}
 	if s.outcome == outcomeConflict {
 		w.report.Conflicting += len(run.rows)
 		return nil
 	}
-	before := s.at.rows // of this import, before this run
+	before := s.rows
 	known := min(len(run.rows), stored.Rows-before)
-	for k := range run.rows[:known] {
-		e := &run.rows[k]
-		s.at.digest = s.at.digest.next(e, flatten(e))
+	if known < 0 {
+		return itsm.Invalid(Kind, "imported", fmt.Sprintf("of %s has fewer rows than it had before", id))
 	}
-	s.at.rows += known
-	if known > 0 && (s.at.rows < stored.Rows || s.at.digest.String() != stored.Digest) {
-		// The digest is of all rows: less of them, or others, are compared one by one.
+	digest, certain := w.digestBefore(s, &stored)
+	for k := range run.rows[:known] {
+		digest = digest.next(&run.rows[k])
+	}
+	s.rows += known
+	if known > 0 && !(certain && s.rows == stored.Rows && digest.String() == stored.Digest) {
+		// The record's digest is of all its rows: less of them, or others, are compared.
 		differs, err := w.compare(ctx, id, run.rows[:known], before)
 		if err != nil {
 			return err
@@ -332,8 +338,15 @@ func (w *importUnit) writeRun(ctx context.Context, run *sourceRun) error {
 			w.report.Conflicts = append(w.report.Conflicts, ImportConflict{Source: run.source, Row: before + differs + 1, Line: run.rows[differs].Line})
 			return nil
 		}
+		if !certain && s.rows == stored.Rows {
+			digest, certain = parseDigest(stored.Digest), true
+		}
 	}
 	w.report.Known += known
+	s.digest = nil
+	if certain && s.rows < stored.Rows {
+		s.digest = &digest
+	}
 	if rows := run.rows[known:]; len(rows) > 0 {
 		if i == nil {
 			i = &Incident{}
@@ -345,33 +358,25 @@ func (w *importUnit) writeRun(ctx context.Context, run *sourceRun) error {
 			w.report.Continued++
 			s.outcome = outcomeContinued
 		}
-		if err := w.append(ctx, i, rows, s.at); err != nil {
+		if err := w.append(ctx, i, rows, digest); err != nil {
 			return err
 		}
-		s.at.rows, s.at = 0, nil
-	} else if s.at.rows == stored.Rows {
-		s.at = nil
+		s.rows += len(rows)
 	}
 	w.seen[key] = s
 	return nil
 }
 
-// progress gives what the import knows of an incident, in a copy of its own.
-func (w *importUnit) progress(key sourceKey, stored *Provenance) seenSource {
-	s, ok := w.seen[key]
-	if !ok {
-		s, ok = w.importRun.seen[key]
-	}
+// digestBefore gives the digest of the rows that were seen before a run, and whether it is known:
+// it is not where another import has added rows meanwhile.
+func (w *importUnit) digestBefore(s seenSource, stored *Provenance) (digest rowDigest, certain bool) {
 	switch {
-	case !ok: // its first rows in this import are its first rows of all
-		s.at = &importPlace{}
-	case s.at == nil:
-		s.at = &importPlace{rows: stored.Rows, digest: parseDigest(stored.Digest)}
-	default:
-		at := *s.at
-		s.at = &at
+	case s.digest != nil:
+		return *s.digest, true
+	case s.rows == stored.Rows:
+		return parseDigest(stored.Digest), true
 	}
-	return s
+	return digest, false
 }
 
 // compare gives the first of the rows that differs from the row that was imported in its place,
@@ -388,7 +393,7 @@ func (w *importUnit) compare(ctx context.Context, id itsm.ID, rows []HistoryEntr
 		if k == len(rows) {
 			break
 		}
-		if (rowDigest{}).next(&rows[k], flatten(&rows[k])) != (rowDigest{}).next(&old.Entry, flatten(&old.Entry)) {
+		if (rowDigest{}).next(&rows[k]) != (rowDigest{}).next(&old.Entry) {
 			return k, nil
 		}
 		k++
@@ -424,7 +429,7 @@ func (w *importUnit) events(ctx context.Context, id itsm.ID) iter.Seq2[itsm.Even
 }
 
 // append adds rows to the history of an incident, lets the record follow them, and writes both.
-func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntry, at *importPlace) error {
+func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntry, digest rowDigest) error {
 	was := *i
 	own := *i.Imported
 	i.Imported = &own
@@ -462,7 +467,7 @@ func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntr
 			Kind: Kind, Record: i.ID, Action: "import", Internal: true, At: e.At, Actor: itsm.ID(e.Author), ActorName: e.Author,
 			From: string(from), To: string(i.State), FromCategory: f.category(from), ToCategory: f.category(i.State), Data: data,
 		})
-		at.digest = at.digest.next(e, flat)
+		digest = digest.next(e)
 		last, before = e, flat
 		w.report.Imported++
 		if len(flags) > 0 {
@@ -473,7 +478,7 @@ func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntr
 			w.report.Flagged[flag]++
 		}
 	}
-	i.Imported.Digest = at.digest.String()
+	i.Imported.Digest = digest.String()
 	if !f.takenOver {
 		i.Imported.Version = i.Version + 1
 	}
@@ -519,17 +524,27 @@ func (w *importUnit) lastRow(ctx context.Context, i *Incident) (*HistoryEntry, e
 func (w *importUnit) number(ctx context.Context, source string) (string, error) {
 	number := source
 	for w.taken[number] || utf8.RuneCountInString(number) > storage.MaxText {
-		n, err := w.u.Next(ctx, Kind)
-		if err != nil {
+		var err error
+		if number, err = w.p.freeNumber(ctx, w.u); err != nil {
 			return "", err
 		}
-		number = fmt.Sprintf("%s%07d", w.p.o.NumberPrefix, n)
-		count, err := w.p.table.Count(ctx, w.u, ByNumber.Is(number))
-		if err != nil {
-			return "", err
-		}
-		w.taken[number] = w.taken[number] || count > 0
 	}
 	w.taken[number] = true
 	return number, nil
+}
+
+// freeNumber draws a number that no incident of the tenant has: those that imported incidents
+// keep may look like the practice's own.
+func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, error) {
+	for {
+		n, err := u.Next(ctx, Kind)
+		if err != nil {
+			return "", err
+		}
+		number := fmt.Sprintf("%s%07d", p.o.NumberPrefix, n)
+		taken, err := p.table.Count(ctx, u, ByNumber.Is(number))
+		if err != nil || taken == 0 {
+			return number, err
+		}
+	}
 }

@@ -163,7 +163,9 @@ type FollowUp struct {
 // FollowUp logs a new incident that continues a closed one and is linked to it. What describes
 // the matter is copied: title, description, classification, impact and urgency, service,
 // requester, affected person, group, restriction, watchers, and the host's own fields and
-// columns. Its timestamps and counters begin anew. It gives the new incident.
+// columns. Its timestamps and counters begin anew. Where it is restricted, who worked on the
+// closed one becomes a member: whoever could read that one can read this one. It gives the new
+// incident.
 func (p *Practice) FollowUp(ctx context.Context, actor itsm.Actor, id itsm.ID, r FollowUp) (Incident, error) {
 	call := engine.Call{Name: Kind + "." + string(ActionFollowUp), Actor: actor, Command: r.Command, Target: id, Request: r}
 	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Incident, error) {
@@ -218,6 +220,9 @@ func (i *Incident) continued(r FollowUp, now time.Time) Incident {
 			Description: orElse(r.Description, i.Description), Fields: i.Fields.Clone(),
 			Members: slices.Clone(i.Members), Watchers: slices.Clone(i.Watchers),
 		},
+	}
+	if i.Restricted && i.Assignee != "" && !slices.Contains(n.Members, i.Assignee) {
+		n.Members = append(n.Members, i.Assignee)
 	}
 	n.Custom = cloneColumns(i.Custom)
 	return n

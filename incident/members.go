@@ -102,14 +102,14 @@ func putMembers(ctx context.Context, u *engine.Unit, was, now *Incident) error {
 		if slices.Contains(now.Members, person) {
 			continue
 		}
-		m, err := memberTable.Get(ctx, u.Tx, memberID(now.ID, person))
+		m, err := memberTable.Get(ctx, u.Quiet(), memberID(now.ID, person))
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := memberTable.Delete(ctx, u.Tx, &m); err != nil {
+		if err := memberTable.Delete(ctx, u.Quiet(), &m); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func putMembers(ctx context.Context, u *engine.Unit, was, now *Incident) error {
 		}
 		m := memberRecord{memberHead: memberHead{Incident: now.ID, Person: person}}
 		m.ID, m.Created, m.Updated = memberID(now.ID, person), u.Now(), u.Now()
-		if err := memberTable.Put(ctx, u.Tx, &m); err != nil {
+		if err := memberTable.Put(ctx, u.Quiet(), &m); err != nil {
 			return err
 		}
 	}

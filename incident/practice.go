@@ -26,6 +26,8 @@ type settings struct {
 	table storage.Table[Incident, Head, Body]
 	// resolving are the actions that lead to a resolved state, for which blockers are asked.
 	resolving map[Action]bool
+	// permissions are those of the actions that the lifecycle has, in whatever state.
+	permissions map[Action]itsm.Permission
 	// publicFields are the fields of Options without the internal ones.
 	publicFields *itsm.FieldSet
 	// internalColumns are the host's columns that hold an internal field.
@@ -50,10 +52,14 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if err := f.Err("incident options"); err != nil {
 		return nil, err
 	}
-	p := &Practice{e: e, settings: &settings{o: o, table: table, resolving: map[Action]bool{}, internalColumns: map[string]bool{}}}
+	p := &Practice{e: e, settings: &settings{o: o, table: table, resolving: map[Action]bool{},
+		permissions: map[Action]itsm.Permission{}, internalColumns: map[string]bool{}}}
 	for _, r := range o.Lifecycle.Rules() {
 		if c, _ := o.Lifecycle.Category(r.To); c == itsm.CategoryResolved {
 			p.resolving[r.On] = true
+		}
+		if _, known := p.permissions[r.On]; !known {
+			p.permissions[r.On] = r.Permission
 		}
 	}
 	var public []itsm.FieldDefinition
@@ -103,18 +109,23 @@ const customPrefix = "x_"
 
 func isCustom(column string) bool { return strings.HasPrefix(column, customPrefix) }
 
-// execute runs a command as the engine does. A command that was given under its key before is
-// not run again: its result is read as the actor may read it now.
+// execute runs a command as the engine does; the actor gets what it may see of the incident. A
+// command that was given under its key before is not run again: its result is read as the actor
+// may read it now.
 func (p *Practice) execute(ctx context.Context, c engine.Call, fn func(context.Context, *engine.Unit) (Incident, error)) (Incident, error) {
-	ran := false
-	out, err := engine.Execute(ctx, p.e, p.table, c, func(ctx context.Context, u *engine.Unit) (Incident, error) {
-		ran = true
-		return fn(ctx, u)
+	return engine.Execute(ctx, p.e, p.table, c, fn, func(ctx context.Context, u *engine.Unit, i Incident, again bool) (Incident, error) {
+		if again {
+			var err error
+			if i, err = p.find(ctx, u, c.Actor, i.ID); err != nil {
+				return Incident{}, err
+			}
+		}
+		internal, err := p.allows(ctx, c.Actor, PermissionReadInternal, &i)
+		if err != nil {
+			return Incident{}, err
+		}
+		return p.shown(ctx, u, c.Actor, internal, i)
 	})
-	if err == nil && !ran {
-		return p.Get(ctx, c.Actor, out.ID)
-	}
-	return out, err
 }
 
 // command runs one command on one incident: it is loaded and the actor's permission for the
@@ -160,12 +171,6 @@ func (p *Practice) dueOf(i *Incident) (closes, resumes time.Time) {
 
 // putJobs makes the jobs of an incident what they must be after a change.
 func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incident) error {
-	return p.putJobsBut(ctx, u, was, now, "")
-}
-
-// putJobsBut is putJobs within a job: running is its kind. The engine ends that job itself, and
-// it must not be cancelled under the engine's hands.
-func (p *Practice) putJobsBut(ctx context.Context, u *engine.Unit, was, now *Incident, running string) error {
 	wasClosed, wasResumed := p.dueOf(was)
 	closes, resumes := p.dueOf(now)
 	for _, j := range []struct {
@@ -174,7 +179,7 @@ func (p *Practice) putJobsBut(ctx context.Context, u *engine.Unit, was, now *Inc
 	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}} {
 		var err error
 		switch {
-		case j.was.Equal(j.due), j.due.IsZero() && j.kind == running:
+		case j.was.Equal(j.due):
 		case j.due.IsZero():
 			err = u.Cancel(ctx, j.kind, string(now.ID))
 		default:

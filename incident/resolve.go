@@ -74,7 +74,6 @@ const closeAgain = 24 * time.Hour
 func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionAutoClose, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-		w.job = jobAutoClose
 		closes, _ := p.dueOf(&w.Incident)
 		if closes.IsZero() || closes.After(u.Now()) || !p.o.Lifecycle.Has(w.State, ActionAutoClose) {
 			return nil // what it was for has passed, or the host closes otherwise

@@ -35,8 +35,6 @@ type work struct {
 	// events are emitted when the record has been put, and after runs then: for side tables.
 	events []itsm.Event
 	after  []func(context.Context) error
-	// job is the kind of the practice's job that is running this, if one is.
-	job string
 }
 
 // begin loads an incident for a command. One that the actor may not read is not found, whatever
@@ -47,7 +45,7 @@ func (p *Practice) begin(ctx context.Context, u *engine.Unit, id itsm.ID) (*work
 		return nil, err
 	}
 	if u.Command().IfVersion != 0 {
-		if i, err = engine.Target(ctx, u, p.table, id); err != nil {
+		if i, err = p.table.Get(ctx, u, id); err != nil {
 			return nil, err
 		}
 	}
@@ -71,14 +69,19 @@ func (w *work) authorize(ctx context.Context, permission itsm.Permission) error 
 	return w.u.Authorize(ctx, permission, subject(&w.Was))
 }
 
-// permission is what the actor needs for the action in the state of the incident.
+// permission is what the actor needs for the action in the state of the incident; where the
+// state has no such action, what it takes elsewhere.
 func (w *work) permission(a Action) itsm.Permission {
-	if !w.p.o.Lifecycle.Has(w.State, a) {
-		if rule, ok := besideRule(a); ok {
-			return rule.permission
-		}
+	if l := w.p.o.Lifecycle; l.Has(w.State, a) {
+		return l.Permission(w.State, a)
 	}
-	return w.p.o.Lifecycle.Permission(w.State, a)
+	if rule, ok := besideRule(a); ok {
+		return rule.permission
+	}
+	if permission, ok := w.p.permissions[a]; ok {
+		return permission
+	}
+	return ofAction(a)
 }
 
 // facts loads what guards look at, for an action or, with none, for all.
@@ -247,7 +250,7 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 		for _, e := range w.events {
 			w.u.Emit(e)
 		}
-		if err := w.p.putJobsBut(ctx, w.u, &w.Was, &w.Incident, w.job); err != nil {
+		if err := w.p.putJobs(ctx, w.u, &w.Was, &w.Incident); err != nil {
 			return Incident{}, err
 		}
 		if err := putMembers(ctx, w.u, &w.Was, &w.Incident); err != nil {
@@ -262,7 +265,7 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 			}
 		}
 	}
-	return w.p.shown(ctx, w.r, w.actor, w.internal, w.Incident)
+	return w.Incident, nil
 }
 
 // The first and last years that RFC 3339 can write.

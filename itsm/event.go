@@ -69,6 +69,17 @@ type Event struct {
 type EventType struct {
 	Name   string
 	Decode func([]byte) (Payload, error)
+
+	holds reflect.Type // nil where it was not made by EventOf
+}
+
+// Holds says whether the payload is a value of this type, and so can be read back as what it is.
+// The zero EventType holds nothing.
+func (t EventType) Holds(p Payload) bool {
+	if t.Name == "" || p == nil || t.holds != nil && reflect.TypeOf(p) != t.holds {
+		return false
+	}
+	return p.EventType() == t.Name
 }
 
 // EventOf gives the type of the payload E, which reads its JSON form. It panics when E is a
@@ -82,7 +93,7 @@ func EventOf[E Payload]() EventType {
 	if name == "" {
 		panic(fmt.Sprintf("itsm: the payload %T has no event type", zero))
 	}
-	return EventType{Name: name, Decode: func(raw []byte) (Payload, error) {
+	return EventType{Name: name, holds: reflect.TypeFor[E](), Decode: func(raw []byte) (Payload, error) {
 		var e E
 		if err := json.Unmarshal(raw, &e); err != nil {
 			return nil, fmt.Errorf("payload of event type %s: %w", name, err)
@@ -157,9 +168,11 @@ func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (Event
 	}
 	if types != nil {
 		if known, ok := types(e.Type); ok {
-			data, err := known.Decode(v.Data)
-			e.Data = data
-			return e, err
+			// One payload that cannot be read hides neither its event nor the history around it.
+			if data, err := known.Decode(v.Data); err == nil {
+				e.Data = data
+				return e, nil
+			}
 		}
 	}
 	e.Data = UnknownPayload{Type: e.Type, JSON: v.Data}

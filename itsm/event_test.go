@@ -101,7 +101,7 @@ func TestAPayloadThatNobodyRegisteredIsKept(t *testing.T) {
 }
 
 func TestAnEnvelopeThatCannotBeReadChangesNothing(t *testing.T) {
-	for _, raw := range []string{``, `[]`, `{"actor":7}`, `{"action":"resolve","data":{"code":7}}`} {
+	for _, raw := range []string{``, `[]`, `{"actor":7}`} {
 		e := columns(anEvent())
 		err := itsm.OpenEnvelope([]byte(raw), &e, types)
 		require.ErrorContains(t, err, "event incident.resolved.v1: ", raw)
@@ -109,7 +109,24 @@ func TestAnEnvelopeThatCannotBeReadChangesNothing(t *testing.T) {
 	}
 	var syntax *json.UnmarshalTypeError
 	e := columns(anEvent())
-	require.True(t, errors.As(itsm.OpenEnvelope([]byte(`{"data":{"code":7}}`), &e, types), &syntax), "the cause is kept")
+	require.True(t, errors.As(itsm.OpenEnvelope([]byte(`{"actor":7}`), &e, types), &syntax), "the cause is kept")
+}
+
+func TestAPayloadThatCannotBeReadHidesNothingElse(t *testing.T) {
+	e := columns(anEvent())
+	require.NoError(t, itsm.OpenEnvelope([]byte(`{"action":"resolve","data":{"code":7}}`), &e, types))
+	require.Equal(t, "resolve", e.Action)
+	require.Equal(t, itsm.UnknownPayload{Type: e.Type, JSON: json.RawMessage(`{"code":7}`)}, e.Data)
+}
+
+func TestATypeHoldsItsOwnValuesOnly(t *testing.T) {
+	known, ok := types("incident.resolved.v1")
+	require.True(t, ok)
+	payload := anEvent().Data
+	require.True(t, known.Holds(payload))
+	require.False(t, known.Holds(nil))
+	require.False(t, known.Holds(itsm.UnknownPayload{Type: known.Name}))
+	require.False(t, itsm.EventType{}.Holds(payload))
 }
 
 func TestANewerLayoutCanBeRead(t *testing.T) {

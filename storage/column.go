@@ -1,8 +1,11 @@
 package storage
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -165,21 +168,26 @@ func Custom[V CustomValue, R, H, B any](t Table[R, H, B], name string) Column[H,
 		write: func(h *H, v any) error {
 			m := meta(h)
 			if v == nil {
-				delete(m.Custom, column)
+				delete(own(m), column)
 				return nil
 			}
 			var typed V
 			if err := assign(column, spec.Kind, v, decode, &typed); err != nil {
 				return err
 			}
-			if m.Custom == nil {
-				m.Custom = map[string]any{}
-			}
-			m.Custom[column] = typed
+			own(m)[column] = typed
 			return nil
 		},
 		encode: encode, decode: decode,
 	}
+}
+
+// own gives the record a map of its own: copies of a head share it until one of them is changed.
+func own(m *Meta) map[string]any {
+	if m.Custom = maps.Clone(m.Custom); m.Custom == nil {
+		m.Custom = map[string]any{}
+	}
+	return m.Custom
 }
 
 func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any) V) {
@@ -268,7 +276,7 @@ func (c Column[H, V]) Of(h *H) (value V, ok bool) {
 
 // Value is a value for this column, to be given to a command that sets columns it does not know.
 func (c Column[H, V]) Value(v V) Value[H] {
-	return Value[H]{Column: c.spec.Name, set: func(h *H) error { return c.write(h, c.encode(v)) }}
+	return Value[H]{Column: c.spec.Name, value: c.encode(v), set: func(h *H) error { return c.write(h, c.encode(v)) }}
 }
 
 // Clear is the Value that makes this column NULL; applying it to one that cannot be is ErrInvalid.
@@ -285,7 +293,14 @@ func (c Column[H, V]) Clear() Value[H] {
 type Value[H any] struct {
 	// Column is the column's name.
 	Column string
+	value  any
 	set    func(*H) error
+}
+
+// MarshalJSON gives the column's name and the value, so that a request with values can be told
+// from another.
+func (v Value[H]) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"column": v.Column, "value": v.value})
 }
 
 // Apply sets the value on a head.
@@ -362,6 +377,7 @@ func AnyOf[H any](fs ...Filter[H]) Filter[H] { return combine(Or, fs) }
 func NotOf[H any](f Filter[H]) Filter[H] { return combine(Not, []Filter[H]{f}) }
 
 func combine[H any](op Op, fs []Filter[H]) Filter[H] {
+	fs = slices.Clone(fs)
 	f := Filter[H]{cond: Condition{Op: op, Of: make([]Condition, len(fs))}, of: fs}
 	for i, sub := range fs {
 		f.cond.Of[i] = sub.cond

@@ -54,12 +54,22 @@ const (
 	MaxConditionDepth = 16
 	// MaxConditionValues is how many values a whole condition may have.
 	MaxConditionValues = 1000
+	// MaxConditionParts is how many conditions a whole condition may be made of.
+	MaxConditionParts = 1000
+	// MaxConditionJSON is how long the JSON form may be, in bytes.
+	MaxConditionJSON = 1 << 20
 )
 
 // UnmarshalJSON reads the JSON form. Numbers must be integers of 64 bits. It does not know the
 // table: use Check before the condition meets a store.
 func (c *Condition) UnmarshalJSON(raw []byte) error {
 	type plain Condition
+	if len(raw) > MaxConditionJSON {
+		return Invalid("condition", "json", fmt.Sprintf("is longer than %d bytes", MaxConditionJSON))
+	}
+	if deeper(raw, 2*MaxConditionDepth+2) { // an object and an array for each level
+		return Invalid("condition", "of", fmt.Sprintf("is nested deeper than %d", MaxConditionDepth))
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	dec.DisallowUnknownFields()
@@ -84,13 +94,37 @@ func (c *Condition) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// deeper says whether JSON is nested deeper than most, before anything reads it by recursion.
+func deeper(raw []byte, most int) bool {
+	depth, text := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch b := raw[i]; {
+		case text && b == '\\':
+			i++
+		case b == '"':
+			text = !text
+		case text:
+		case b == '{' || b == '[':
+			if depth++; depth > most {
+				return true
+			}
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return false
+}
+
 // Check reports every fault of the condition against a schema at once: unknown operators and
 // columns, values of the wrong number or kind, too deep or too large. The error is a
 // *ValidationError.
 func (c Condition) Check(s *Schema) error {
 	var faults []Fault
-	values := 0
-	c.check(s, 1, &values, &faults)
+	values, parts := 0, 0
+	c.check(s, 1, &values, &parts, &faults)
+	if parts > MaxConditionParts {
+		faults = append(faults, Fault{Field: "of", Problem: fmt.Sprintf("has more than %d parts in all", MaxConditionParts)})
+	}
 	if values > MaxConditionValues {
 		faults = append(faults, Fault{Field: "values", Problem: fmt.Sprintf("are %d in all; at most %d are allowed", values, MaxConditionValues)})
 	}
@@ -100,7 +134,10 @@ func (c Condition) Check(s *Schema) error {
 	return nil
 }
 
-func (c Condition) check(s *Schema, depth int, values *int, faults *[]Fault) {
+func (c Condition) check(s *Schema, depth int, values, parts *int, faults *[]Fault) {
+	if *parts++; *parts > MaxConditionParts {
+		return
+	}
 	fault := func(field, problem string) {
 		if len(*faults) < 20 {
 			*faults = append(*faults, Fault{Field: field, Problem: problem})
@@ -125,7 +162,7 @@ func (c Condition) check(s *Schema, depth int, values *int, faults *[]Fault) {
 			fault("of", fmt.Sprintf("of not must be one condition; there are %d", len(c.Of)))
 		}
 		for _, sub := range c.Of {
-			sub.check(s, depth+1, values, faults)
+			sub.check(s, depth+1, values, parts, faults)
 		}
 		return
 	case Equal, Below, AtMost, Above, AtLeast, Prefix:
@@ -301,30 +338,4 @@ func rank(v any) int {
 		return 3
 	}
 	return 4
-}
-
-// canonical appends an unambiguous form of the condition, for a cursor to be bound to.
-func (c Condition) canonical(b []byte) []byte {
-	b = append(b, '(')
-	b = strconv.AppendQuote(b, string(c.Op))
-	b = strconv.AppendQuote(b, c.Column)
-	for _, v := range c.Values {
-		b = appendValue(b, v)
-	}
-	for _, sub := range c.Of {
-		b = sub.canonical(b)
-	}
-	return append(b, ')')
-}
-
-func appendValue(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case string:
-		return strconv.AppendQuote(b, v)
-	case int64:
-		return append(strconv.AppendInt(b, v, 10), ',')
-	case bool:
-		return append(strconv.AppendBool(b, v), ',')
-	}
-	return append(b, "null,"...)
 }

@@ -7,12 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
 // Cursor is a place in a list, to be given back for the page that follows. It is opaque, and
-// authenticated: one that was made up, changed, or made for another tenant, table, filter or
-// order is ErrInvalid. It holds values of the row it stands at, readable to who knows how.
+// authenticated: one that was made up, changed, or made for other tenants, another table or another
+// order is ErrInvalid. The filter may change between pages, as one that is relative to now does: it
+// is applied anew. A cursor holds values of the row it stands at, readable to who knows how.
 type Cursor string
 
 const cursorSum = 16 // bytes of the HMAC-SHA-256 that are kept
@@ -38,7 +40,7 @@ func sealCursor(ctx context.Context, r Reader, s *Schema, q RowQuery, last *Row)
 // openCursor reads a cursor back into the place it stands at.
 func openCursor(ctx context.Context, r Reader, s *Schema, q RowQuery, c Cursor) (*Position, error) {
 	bad := Invalid("query on "+s.name, "after", "is not a cursor of this list")
-	if len(c) > 8192 {
+	if len(c) > 1<<16 { // more than the texts of any order need
 		return nil, bad
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(string(c))
@@ -74,14 +76,17 @@ func openCursor(ctx context.Context, r Reader, s *Schema, q RowQuery, c Cursor) 
 	return &Position{Values: place[:len(q.Order)], Tenant: Tenant(tenant), ID: ID(id)}, nil
 }
 
-// cursorMAC binds a place to the tenants, the table, the filter and the order.
+// cursorMAC binds a place to the tenants, in whichever order they were named, the table and the
+// order of the list.
 func cursorMAC(key []byte, r Reader, s *Schema, q RowQuery, place []byte) []byte {
 	b := make([]byte, 0, 256)
 	b = strconv.AppendQuote(b, s.name)
-	for _, t := range r.Tenants() {
+	tenants := slices.Clone(r.Tenants())
+	slices.Sort(tenants)
+	for _, t := range tenants {
 		b = strconv.AppendQuote(b, string(t))
 	}
-	b = q.Where.canonical(append(b, ';'))
+	b = append(b, ';')
 	for _, o := range q.Order {
 		b = strconv.AppendBool(strconv.AppendQuote(b, o.Column), o.Descending)
 	}

@@ -75,6 +75,8 @@ type Schema struct {
 	indexes []Index
 	layout  int
 	place   map[string]int
+	// normalize makes a row of an older layout into one of this; nil for a schema without a table.
+	normalize func(Row) (Row, error)
 }
 
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
@@ -165,6 +167,15 @@ func (s *Schema) Column(name string) (ColumnSpec, bool) {
 func (s *Schema) Place(name string) (int, bool) {
 	i, ok := s.place[name]
 	return i, ok
+}
+
+// Normalize gives a whole row in the layout of this schema: as it would be had it been put by this
+// program, so that two rows can be compared.
+func (s *Schema) Normalize(row Row) (Row, error) {
+	if row.Layout == s.layout || s.normalize == nil {
+		return row, nil
+	}
+	return s.normalize(row)
 }
 
 // Row is a record as an adapter sees it.

@@ -77,7 +77,15 @@ func build[R, H, B any](name string, layout int, parts func(*R) (*H, *B), meta f
 	if err != nil {
 		return Table[R, H, B]{}, err
 	}
-	return Table[R, H, B]{&definition[R, H, B]{schema: s, parts: parts, meta: meta, columns: slices.Clone(columns), upgrade: upgrade}}, nil
+	t := Table[R, H, B]{&definition[R, H, B]{schema: s, parts: parts, meta: meta, columns: slices.Clone(columns), upgrade: upgrade}}
+	s.normalize = func(row Row) (Row, error) {
+		rec, err := t.Decode(row)
+		if err != nil {
+			return Row{}, err
+		}
+		return t.Encode(&rec)
+	}
+	return t, nil
 }
 
 // cover panics where a field of the head has not exactly one column.
@@ -131,6 +139,11 @@ func (t Table[R, H, B]) Schema() *Schema { return t.d.schema }
 func (t Table[R, H, B]) Meta(rec *R) *Meta {
 	h, _ := t.d.parts(rec)
 	return t.d.meta(h)
+}
+
+// ByTenant is the column of tenants, for reads that span several.
+func (t Table[R, H, B]) ByTenant() Column[H, Tenant] {
+	return Col(ColumnTenant, func(h *H) *Tenant { return &t.d.meta(h).Tenant })
 }
 
 // ByID is the column of ids, ByCreated and ByUpdated those of the times that every record has.

@@ -1,7 +1,9 @@
 package storage_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -409,15 +411,31 @@ func TestCursorsOfAnotherListAreRefused(t *testing.T) {
 	}
 	q.After = next
 	refused("bolt", q)
-	otherFilter, otherOrder, changed := q, q, q
-	otherFilter.Where = ByName.AtLeast("1")
-	refused("acme", otherFilter)
+	moved, otherOrder, changed := q, q, q
+	moved.Where = ByName.AtLeast("2")
+	view(t, s, "acme", func(ctx context.Context, r storage.Reader) error {
+		p, err := Parts.List(ctx, r, moved)
+		require.NoError(t, err, "a filter may move from page to page")
+		require.Len(t, p.Items, 2)
+		require.Equal(t, "2", p.Items[0].Name)
+		return nil
+	})
 	otherOrder.Order = []storage.Order{ByName.Desc()}
 	refused("acme", otherOrder)
-	changed.After = next[:len(next)-1] + "A"
-	if changed.After != next {
-		refused("acme", changed)
-	}
+	// One value of the place is changed, and the rest is as it was.
+	raw, err := base64.RawURLEncoding.DecodeString(string(next))
+	require.NoError(t, err)
+	forged := bytes.Replace(raw, []byte(`["1"`), []byte(`["3"`), 1)
+	require.NotEqual(t, raw, forged)
+	changed.After = storage.Cursor(base64.RawURLEncoding.EncodeToString(forged))
+	refused("acme", changed)
+	// A table of the same columns is another list all the same.
+	view(t, s, "acme", func(ctx context.Context, r storage.Reader) error {
+		twin := storage.Define("twin", storage.Def[Part, PartHead, PartBody]{Parts: parts, Columns: columns})
+		_, err := twin.List(ctx, r, q)
+		require.Equal(t, []string{"after"}, faultsOf(t, err))
+		return nil
+	})
 	changed.After = storage.Cursor(strings.Repeat("A", 9000))
 	refused("acme", changed)
 }
@@ -550,6 +568,66 @@ func TestAColumnRefusesWhatItsFieldCannotHold(t *testing.T) {
 		require.ErrorIs(t, err, storage.ErrInvalid)
 		return nil
 	})
+}
+
+func TestCursorsOfSeveralTenants(t *testing.T) {
+	ctx := context.Background()
+	s := memory.New()
+	for _, tenant := range []storage.Tenant{"a", "b"} {
+		update(t, s, tenant, func(ctx context.Context, tx storage.Tx) error {
+			p := Part{PartHead: PartHead{Name: strings.Repeat("\U0001F600", storage.MaxText)}}
+			p.ID = "p"
+			return Parts.Put(ctx, tx, &p)
+		})
+	}
+	q := storage.Query[PartHead]{Order: []storage.Order{ByName.Asc(), ByGrade.Asc()}, Limit: 1}
+	require.NoError(t, s.View(ctx, []storage.Tenant{"a", "b"}, func(ctx context.Context, r storage.Reader) error {
+		p, err := Parts.List(ctx, r, q)
+		q.After = p.Next
+		return err
+	}))
+	require.NoError(t, s.View(ctx, []storage.Tenant{"b", "a"}, func(ctx context.Context, r storage.Reader) error {
+		p, err := Parts.List(ctx, r, q)
+		require.NoError(t, err, "whichever tenant is named first")
+		require.EqualValues(t, "b", p.Items[0].Tenant)
+		return nil
+	}))
+	require.ErrorIs(t, s.View(ctx, []storage.Tenant{"a"}, func(ctx context.Context, r storage.Reader) error {
+		_, err := Parts.List(ctx, r, q)
+		return err
+	}), storage.ErrInvalid, "fewer tenants are another list")
+}
+
+func TestConditionsFromOutsideAreCheap(t *testing.T) {
+	deep := strings.Repeat(`{"op":"not","of":[`, 4000) + "{}" + strings.Repeat("]}", 4000)
+	var c storage.Condition
+	require.ErrorIs(t, json.Unmarshal([]byte(deep), &c), storage.ErrInvalid)
+	wide := storage.Condition{Op: storage.Or, Of: make([]storage.Condition, storage.MaxConditionParts+1)}
+	require.Equal(t, []string{"of"}, faultsOf(t, wide.Check(Parts.Schema())))
+	require.ErrorIs(t, c.UnmarshalJSON(make([]byte, storage.MaxConditionJSON+1)), storage.ErrInvalid)
+	require.NoError(t, json.Unmarshal([]byte(`{"op":"equal","column":"name","values":["[[[[[\"{{{"]}`), &c), "brackets in texts do not nest")
+}
+
+func TestCopiesOfARecordShareNothingThatIsSet(t *testing.T) {
+	var p Part
+	require.NoError(t, CostCentre.Value("1").Apply(&p.PartHead))
+	was := p
+	require.NoError(t, CostCentre.Value("2").Apply(&p.PartHead))
+	before, _ := CostCentre.Of(&was.PartHead)
+	require.Equal(t, "1", before)
+
+	fs := []storage.Filter[PartHead]{ByName.Is("a")}
+	all := storage.AllOf(fs...)
+	fs[0] = ByName.Is("b")
+	require.True(t, all.Match(&PartHead{Name: "a"}), "and the condition says the same: %+v", all.Condition())
+}
+
+func TestValuesTellOneRequestFromAnother(t *testing.T) {
+	one, err := json.Marshal(CostCentre.Value("1"))
+	require.NoError(t, err)
+	two, err := json.Marshal(CostCentre.Value("2"))
+	require.NoError(t, err)
+	require.NotEqual(t, string(one), string(two))
 }
 
 func BenchmarkDecodePage(b *testing.B) {

@@ -19,13 +19,13 @@ type desk struct {
 	actor     itsm.Actor
 }
 
-// newDesk makes the practice and its tables.
-func newDesk(ctx context.Context, store storage.Store, s settings) (*desk, error) {
+// newDesk makes the practice and its tables. The clock is the real one where it is nil.
+func newDesk(ctx context.Context, store storage.Store, tenant string, clock itsm.Clock) (*desk, error) {
 	d := &desk{actor: itsm.Actor{
-		Tenant: itsm.Tenant(s.tenant), ID: "replay", Name: "Replay", Roles: []itsm.RoleName{itsm.RoleIncidentManager},
+		Tenant: itsm.Tenant(tenant), ID: "replay", Name: "Replay", Roles: []itsm.RoleName{itsm.RoleIncidentManager},
 	}}
 	var err error
-	if d.engine, err = engine.New(store, engine.Options{}); err != nil {
+	if d.engine, err = engine.New(store, engine.Options{Clock: clock}); err != nil {
 		return nil, err
 	}
 	if d.incidents, err = incident.New(d.engine, incident.Options{}); err != nil {

@@ -57,6 +57,8 @@ type figures struct {
 	Priorities   []priorityFigures `json:"priorities"`
 	Reassigned   countFigures      `json:"reassigned"`
 	Reopened     countFigures      `json:"reopened"`
+	// LeftResolved is the number of incidents that left a resolved or closed state for work.
+	LeftResolved int               `json:"left_resolved"`
 	FirstContact []proxy           `json:"first_contact"`
 	Matrix       []cell            `json:"priority_matrix"`
 	Conforming   float64           `json:"priority_matrix_conforming"`
@@ -137,16 +139,16 @@ type month struct {
 
 // outcome is what one incident comes to.
 type outcome struct {
-	source, first, last         string
-	events                      int
-	priority                    itsm.Priority
-	reassignments, reopens      int
-	opened, resolved, closed    time.Time
-	resolution, paused, closure time.Duration
-	waited, left, refused       bool
+	source, first, last      string
+	events                   int
+	priority                 itsm.Priority
+	reassignments, reopens   int
+	opened, resolved, closed time.Time
+	resolution, paused       time.Duration
+	waited, left, refused    bool
 }
 
-// resolution is from opened to resolved, where both are known.
+// isResolved says whether it is known when it was opened and resolved, and so how long it took.
 func (o *outcome) isResolved() bool { return !o.opened.IsZero() && !o.resolved.IsZero() }
 
 // counter adds up. It holds a few numbers for each incident, and the rows of one.
@@ -194,10 +196,13 @@ func (c *counter) add(rows []incident.ImportedRow) {
 	f := &c.f
 	f.Incidents++
 	f.Events += len(rows)
-	c.perIncidentent = append(c.perIncident, float64(len(rows)))
+	c.perIncident = append(c.perIncident, float64(len(rows)))
 	o := c.walk(rows)
 	if o.refused {
 		f.Refused++
+	}
+	if o.left {
+		f.LeftResolved++
 	}
 	if first, ok := c.firstState(rows); ok && first != itsm.CategoryNew {
 		f.MidLife++

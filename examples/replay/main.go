@@ -96,20 +96,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if s.generate > 0 && s.file != "" {
 		return writeLog(s)
 	}
-	store, where, err := openStore(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	d, err := newDesk(ctx, store, s)
-	if err != nil {
-		return err
-	}
 	log, err := openLog(s)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
+	store, where, err := openStore(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	d, err := newDesk(ctx, store, s.tenant, nil)
+	if err != nil {
+		return err
+	}
 
 	bar := newBar(stderr, log.size, log.read)
 	began := time.Now()

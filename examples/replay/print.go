@@ -117,7 +117,11 @@ func (r *report) printImport(p *page) {
 		for _, x := range fault.Faults {
 			problems = append(problems, x.Field+" "+x.Problem)
 		}
-		p.line("  faulty: line %d: %s", fault.Line, strings.Join(problems, "; "))
+		where := fmt.Sprintf("line %d", fault.Line)
+		if fault.Source != "" {
+			where += ", " + fault.Source
+		}
+		p.line("  faulty: %s: %s", where, strings.Join(problems, "; "))
 	}
 }
 

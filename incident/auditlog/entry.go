@@ -25,11 +25,13 @@ type Entry struct {
 	State       string `json:"state,omitempty"`
 	HoldReason  string `json:"hold_reason,omitempty"`
 
+	// Title says in one line what it is about.
 	Title string `json:"title,omitempty"`
-	// Requester, Group, Assignee and Resolver are named as the other system names them.
-	Requester   string `json:"requester,omitempty"`
-	Group       string `json:"group,omitempty"`
-	Assignee    string `json:"assignee,omitempty"`
+	// Requester, Group and Assignee are named as the other system names them.
+	Requester string `json:"requester,omitempty"`
+	Group     string `json:"group,omitempty"`
+	Assignee  string `json:"assignee,omitempty"`
+	// Category, Subcategory and Service classify it, Channel is how it was reported.
 	Category    string `json:"category,omitempty"`
 	Subcategory string `json:"subcategory,omitempty"`
 	Service     string `json:"service,omitempty"`

@@ -53,9 +53,8 @@ func ExampleParseMapping() {
 		fmt.Println(err)
 		return
 	}
-	for row := range rows.Rows() {
-		fmt.Println(row.Source, row.State, row.At)
-	}
+	row, err := rows.Next()
+	fmt.Println(row.Source, row.State, row.At, err)
 	// Output:
-	// 4711 on_hold 2026-07-01 10:00:00 +0000 UTC
+	// 4711 on_hold 2026-07-01 10:00:00 +0000 UTC <nil>
 }

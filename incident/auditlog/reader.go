@@ -54,8 +54,8 @@ func Open(path string, m Mapping) (*Reader, error) {
 
 // NewReader reads a log's header, from plain CSV in UTF-8 or from gzip, which it knows by its
 // first bytes. It is itsm.ErrInvalid, with every fault, where the mapping is wrong, or the header
-// lacks a column that the mapping needs or has one twice. What is left in in when the reader is
-// done with is undefined; closing in is the caller's.
+// lacks a column that the mapping needs or has one twice. How much of the input has been read when
+// the reader is done with is undefined; closing it is the caller's.
 func NewReader(in io.Reader, m Mapping) (*Reader, error) {
 	rules, err := m.compile()
 	if err != nil {

@@ -296,6 +296,7 @@ func hostsLifecycle(t *testing.T, newStore func(*testing.T) storage.Store) {
 				return ""
 			}},
 		incident.Rule{From: []incident.State{awaitParts}, On: partsCame, Return: []incident.State{incident.StateInProgress}, Permission: incident.PermissionDo},
+		incident.Rule{From: []incident.State{awaitParts}, On: incident.ActionResume, Return: []incident.State{incident.StateInProgress}},
 		incident.Rule{From: []incident.State{incident.StateInProgress}, On: watch, To: monitored,
 			Needs: []itsm.Field[*incident.Case]{incident.NeedsCode, incident.NeedsNotes}},
 		incident.Rule{From: []incident.State{monitored}, On: incident.ActionAutoClose, To: incident.StateClosed, System: true},

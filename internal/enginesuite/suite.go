@@ -46,6 +46,24 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"a unit stays in its tenant", tenants},
 		{"a panic undoes the unit", panics},
 		{"links are found from both ends", links},
+		{"a job may cancel itself", selfCancel},
+		{"a failure's text never stops a tick", errorTexts},
+		{"a reaction that panics fails its job alone", reactionPanics},
+		{"what never comes back dies", poison},
+		{"a long tick does not deliver twice", longTick},
+		{"a job outside a unit reaches other tenants", outside},
+		{"an old key tells nothing to who may not read", replayRefused},
+		{"IfVersion is about the commanded record alone", ifVersionBound},
+		{"a nested half fails the unit however it was written", nestedHalves},
+		{"history is of one's own changes", ownHistory},
+		{"history crosses layouts", layouts},
+		{"only a missing record is a conflict", readErrors},
+		{"an id that exists is refused at once", createTwice},
+		{"payloads that cannot be read back are refused", payloads},
+		{"dead letters disturb no other record", letterKeys},
+		{"attempts are counted for each event", eventAttempts},
+		{"more than a page is delivered", manyEvents},
+		{"a store's faults do not lose or repeat anything", storeFaults},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, newStore(t))) })
 	}
@@ -126,11 +144,11 @@ func fill(ctx context.Context, e *engine.Engine, actor itsm.Actor, id storage.ID
 	call := engine.Call{Name: "box.fill", Actor: actor, Command: c, Target: id, Request: by}
 	return engine.Execute(ctx, e, boxes, call, func(ctx context.Context, u *engine.Unit) (box, error) {
 		return fillIn(ctx, u, id, by)
-	})
+	}, nil)
 }
 
 func fillIn(ctx context.Context, u *engine.Unit, id storage.ID, by int) (box, error) {
-	b, err := engine.Target(ctx, u, boxes, id)
+	b, err := boxes.Get(ctx, u, id)
 	switch {
 	case isNotFound(err):
 		b.ID = id

@@ -74,7 +74,8 @@ func reactions(t *testing.T, b *bench) {
 	}})
 	got, err := fill(ctx, e, b.actor, "b", 7, itsm.Command{Reason: "monthly"})
 	require.NoError(t, err)
-	require.EqualValues(t, 1, got.Version, "the caller gets the record as its command left it")
+	require.EqualValues(t, 2, got.Version, "the caller gets the record as it is when the reactions are through")
+	require.Equal(t, "emptied by a reaction", got.Text)
 	require.Equal(t, []string{"filled", "any box.filled.v1", "any box.emptied.v1"}, seen)
 	log := events(t, e, b.actor, "b")
 	require.Len(t, log, 2)
@@ -150,7 +151,7 @@ func nestedFailure(t *testing.T, b *bench) {
 			return err
 		}
 		inside := e.In(u.Store())
-		_, err := engine.Execute(ctx, inside, boxes, engine.Call{Name: "box.refuse", Actor: b.actor}, func(context.Context, *engine.Unit) (box, error) { return box{}, errTest })
+		_, err := engine.Execute(ctx, inside, boxes, engine.Call{Name: "box.refuse", Actor: b.actor}, func(context.Context, *engine.Unit) (box, error) { return box{}, errTest }, nil)
 		require.Equal(t, errTest, err)
 		return nil // refused before it wrote: the unit goes on
 	})
@@ -164,7 +165,7 @@ func nestedFailure(t *testing.T, b *bench) {
 				return box{}, err
 			}
 			return box{}, errTest
-		})
+		}, nil)
 		require.Equal(t, errTest, err)
 		return nil // swallowed, after half of it was written
 	})

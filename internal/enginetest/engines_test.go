@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -19,8 +18,6 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
-
-func TestMain(m *testing.M) { os.Exit(throwaway.Run(m)) }
 
 // engine is a database engine with the driver that it is reached through.
 type engine struct {

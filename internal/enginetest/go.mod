@@ -4,9 +4,9 @@ go 1.26.0
 
 require (
 	github.com/itsmkit/itsmkit v0.0.0
-	github.com/itsmkit/itsmkit/storage/sqlite v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/mattn/go-sqlite3 v1.14.53
+	github.com/stretchr/testify v1.12.1
 	modernc.org/sqlite v1.60.0
 )
 
@@ -26,6 +26,7 @@ require (
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
 )
 
 replace (

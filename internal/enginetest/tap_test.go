@@ -16,10 +16,12 @@ import (
 type tap struct {
 	mu   sync.Mutex
 	seen []string
+	// args are those that a statement had the last time.
+	args map[string][]any
 	// fail gives the error that a statement meets instead of the engine; "COMMIT" stands for
 	// the commit of a transaction.
 	fail func(text string) error
-	// after is like fail, but the engine has done it already.
+	// after is like fail, but the engine has done it.
 	after func(text string) error
 }
 
@@ -43,7 +45,7 @@ func (p *tap) statements() []string {
 	defer p.mu.Unlock()
 	var out []string
 	for _, s := range p.seen {
-		if s != "BEGIN" && s != "COMMIT" && s != "ROLLBACK" && !strings.HasPrefix(s, "PREPARE ") {
+		if s != "CONNECT" && s != "BEGIN" && s != "COMMIT" && s != "ROLLBACK" && !strings.HasPrefix(s, "PREPARE ") {
 			out = append(out, s)
 		}
 	}
@@ -51,13 +53,11 @@ func (p *tap) statements() []string {
 	return out
 }
 
-// everything gives what has been seen since the last call.
-func (p *tap) everything() []string {
+// argsOf gives the arguments that a statement had the last time.
+func (p *tap) argsOf(text string) []any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := p.seen
-	p.seen = nil
-	return out
+	return p.args[text]
 }
 
 func (p *tap) setFail(fail func(text string) error) {
@@ -66,10 +66,17 @@ func (p *tap) setFail(fail func(text string) error) {
 	p.fail = fail
 }
 
-func (p *tap) see(text string) error {
+func (p *tap) see(text string, args ...driver.NamedValue) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, text)
+	if p.args == nil {
+		p.args = map[string][]any{}
+	}
+	p.args[text] = nil
+	for _, a := range args {
+		p.args[text] = append(p.args[text], a.Value)
+	}
 	if p.fail != nil {
 		return p.fail(text)
 	}
@@ -118,7 +125,7 @@ func (c *tappedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx
 }
 
 func (c *tappedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.see(text); err != nil {
+	if err := c.see(text, args...); err != nil {
 		return nil, err
 	}
 	res, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
@@ -126,7 +133,7 @@ func (c *tappedConn) ExecContext(ctx context.Context, text string, args []driver
 }
 
 func (c *tappedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.see(text); err != nil {
+	if err := c.see(text, args...); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
@@ -169,7 +176,7 @@ type tappedStmt struct {
 }
 
 func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.see(s.text); err != nil {
+	if err := s.see(s.text, args...); err != nil {
 		return nil, err
 	}
 	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
@@ -177,7 +184,7 @@ func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) 
 }
 
 func (s *tappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.see(s.text); err != nil {
+	if err := s.see(s.text, args...); err != nil {
 		return nil, err
 	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -23,37 +22,76 @@ type Call struct {
 	Command itsm.Command
 	// Target is the record commanded, empty for a new one.
 	Target storage.ID
-	// Request is the request itself: the same key with another request is refused.
+	// Request is the request itself, as its JSON form tells it from another: the same key with
+	// another request is refused.
 	Request any
+
+	kind string
 }
 
-// Execute runs one command on a record of a table as a unit, and gives the record as fn left
-// it. Where the call has a key under which the actor has given this command before, fn is not
-// run: the record that came of it is read and given as it is now. The same key with another
-// request is ErrInvalid.
-func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, B], c Call, fn func(ctx context.Context, u *Unit) (R, error)) (R, error) {
+// target is the record that the command's IfVersion is about.
+func (c Call) target() recordKey { return recordKey{c.kind, c.Target} }
+
+// Execute runs one command on a record of a table as a unit. fn changes the record and gives it;
+// the caller gets it as it is stored when the reactions are through, which may have changed it
+// again.
+//
+// Where the call has a key under which the actor has given this command before, fn is not run: the
+// record that came of it is given as it is now. The same key with another request is ErrInvalid.
+//
+// show, where it is not nil, makes of the stored record what the actor is given, or refuses it. It
+// is told whether the command was done before: who may no longer read the record may not learn
+// it by giving an old key.
+func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, B], c Call,
+	fn func(ctx context.Context, u *Unit) (R, error),
+	show func(ctx context.Context, u *Unit, r R, again bool) (R, error),
+) (R, error) {
 	var out, zero R
-	if err := c.Command.Validate(); err != nil {
+	c.kind = t.Name()
+	if err := c.check(); err != nil {
 		return zero, err
 	}
-	err := e.update(ctx, c.Actor, e.commandTime(), c.Command, func(ctx context.Context, u *Unit) error {
+	err := e.update(ctx, c, func(ctx context.Context, u *Unit) error {
 		key, err := u.key(ctx, c)
 		if err != nil {
 			return err
 		}
-		if key.Version > 0 { // it has been done
-			out, err = t.Get(ctx, u, key.Result)
+		again := key.Version > 0
+		var m *storage.Meta
+		if again {
+			if out, err = t.Get(ctx, u.Quiet(), key.Result); err != nil {
+				return err
+			}
+			m = t.Meta(&out)
+		} else {
+			if out, err = fn(ctx, u); err != nil {
+				return err
+			}
+			m = t.Meta(&out)
+			if c.Command.Key != "" {
+				key.Kind, key.Result, key.ResultVersion = t.Name(), m.ID, m.Version
+				if err := commandTable.Put(ctx, u.Quiet(), &key); err != nil {
+					if errors.Is(err, storage.ErrConflict) {
+						return &createConflict{recordKey{commandTable.Name(), key.ID}, err}
+					}
+					return err
+				}
+			}
+		}
+		return u.atEnd(ctx, func(ctx context.Context) error {
+			if r, ok := u.s.records[recordKey{t.Name(), m.ID}]; ok && r.known && r.version > m.Version {
+				var err error
+				if out, err = t.Decode(r.before); err != nil {
+					return err
+				}
+			}
+			if show == nil {
+				return nil
+			}
+			var err error
+			out, err = show(ctx, u, out, again)
 			return err
-		}
-		if out, err = fn(ctx, u); err != nil {
-			return err
-		}
-		if c.Command.Key == "" {
-			return nil
-		}
-		m := t.Meta(&out)
-		key.Kind, key.Result, key.ResultVersion = t.Name(), m.ID, m.Version
-		return commandTable.Put(ctx, silent{u}, &key)
+		})
 	})
 	if err != nil {
 		return zero, err
@@ -61,27 +99,23 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 	return out, nil
 }
 
-// commandTime is the instant of a command: that of the open unit where it is nested in one.
-func (e *Engine) commandTime() time.Time {
-	if b, ok := e.store.(boundStore); ok {
-		return b.u.s.now
+func (c Call) check() error {
+	var f itsm.Faults
+	f.Merge("", c.Command.Validate())
+	if c.Command.IfVersion != 0 && c.Target == "" {
+		f.Add("if_version", "is for commands on a record that exists")
 	}
-	return e.r.clock.Now()
+	return f.Err("command")
 }
 
-// Target reads the record that a command is about. Where the request names the version that
-// the caller has seen and the record has another, it is ErrConflict, and the unit is not run
-// again.
-func Target[R, H, B any](ctx context.Context, u *Unit, t storage.Table[R, H, B], id storage.ID) (R, error) {
-	r, err := t.Get(ctx, u, id)
-	if err != nil {
-		return r, err
+// atEnd runs fn when the reactions are through. A nested command cannot wait for that: its caller
+// is one of them.
+func (u *Unit) atEnd(ctx context.Context, fn func(context.Context) error) error {
+	if u.nested {
+		return fn(ctx)
 	}
-	if want, has := u.cmd.IfVersion, t.Meta(&r).Version; want != 0 && want != has {
-		var zero R
-		return zero, &finalConflict{&storage.Error{Op: "command", Table: t.Name(), ID: id, Err: storage.ErrConflict}}
-	}
-	return r, nil
+	u.s.after = append(u.s.after, fn)
+	return nil
 }
 
 // keyRecord is the memory of a command that was given under a key.
@@ -99,7 +133,7 @@ type keyBody struct {
 	Request       string     `json:"request"` // its hash
 	Kind          string     `json:"kind"`
 	Result        storage.ID `json:"result"`
-	ResultVersion int64      `json:"result_version"`
+	ResultVersion int64      `json:"result_version"` // as fn left it, for who reads the table
 }
 
 var commandTable = storage.Define("command", storage.Def[keyRecord, keyHead, keyBody]{
@@ -139,12 +173,4 @@ func digest(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:20])
-}
-
-// silent puts without field history and events: for records that are no one's business.
-type silent struct{ *Unit }
-
-func (s silent) Put(ctx context.Context, schema *storage.Schema, row *storage.Row) error {
-	s.s.writes++
-	return s.s.tx.Put(ctx, schema, row)
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,7 @@ import (
 type Options struct {
 	// Clock tells the time: read once a command. Nil is the real clock.
 	Clock itsm.Clock
-	// IDs makes the ids of records and events. Nil makes random UUIDv7.
+	// IDs makes the ids of records and events. Nil makes UUIDs of version 7 by the clock.
 	IDs itsm.IDSource
 	// Authorizer says who may do what. Nil is the book of the standard ITIL roles.
 	Authorizer itsm.Authorizer
@@ -30,7 +29,8 @@ type Options struct {
 	// day. 0 is 10 seconds.
 	Backoff time.Duration
 	// Lease is how long a worker has for a job or a delivery before another may take it; 0 is
-	// one minute. A subscriber's context ends with it.
+	// one minute. A subscriber's context ends with it. Each event is begun with at least half of
+	// it left, so one that takes less than that is not delivered by two workers at once.
 	Lease time.Duration
 	// TickLimit is the greatest number of jobs that one Tick runs; 0 is 10,000.
 	TickLimit int
@@ -59,6 +59,7 @@ type registry struct {
 
 	mu          sync.Mutex
 	sealed      atomic.Bool
+	unfit       error // why it cannot work, found when it was sealed
 	modules     []string
 	tables      []*storage.Schema
 	types       map[string]itsm.EventType
@@ -97,11 +98,15 @@ func New(store storage.Store, o Options) (*Engine, error) {
 	if err := faults.Err("engine options"); err != nil {
 		return nil, err
 	}
+	ids := o.IDs
+	if ids == nil {
+		ids = itsm.NewIDs(o.Clock, nil)
+	}
 	e := &Engine{
 		store:    store,
 		attempts: orDefault(o.Attempts, 20),
 		r: &registry{
-			clock: o.Clock, ids: o.IDs, authorizer: authorizer,
+			clock: o.Clock, ids: ids, authorizer: authorizer,
 			jobAttempts: orDefault(o.JobAttempts, 8),
 			backoff:     orDefault(o.Backoff, 10*time.Second),
 			lease:       orDefault(o.Lease, time.Minute),
@@ -172,12 +177,13 @@ func (e *Engine) Use(m Module) error {
 	}
 	for _, j := range m.Jobs {
 		faults.Key("jobs.kind", j.kind)
-		if _, ok := r.jobs[j.kind]; ok || j.run == nil {
+		if _, ok := r.jobs[j.kind]; ok || (j.run == nil && j.outside == nil) {
 			faults.Addf("jobs", "%q is registered already, or does nothing", j.kind)
 		}
 	}
 	for _, s := range m.Subscribers {
 		faults.Key("subscribers.name", s.Name)
+		faults.Key("subscribers.name", subjectPrefix+s.kind()) // room for what is made of it
 		taken := func(o Subscriber) bool { return o.Name == s.Name }
 		if slices.ContainsFunc(r.subscribers, taken) || s.Deliver == nil {
 			faults.Addf("subscribers", "%q is registered already, or does nothing", s.Name)
@@ -204,18 +210,43 @@ func (e *Engine) Use(m Module) error {
 	}
 	for _, s := range m.Subscribers {
 		r.subscribers = append(r.subscribers, s)
-		r.kinds = append(r.kinds, s.kind())
+		r.kinds = append(r.kinds, s.kind(), s.letter())
 	}
 	return nil
 }
 
-// seal ends registration: from now on the registry is only read, without a lock.
-func (e *Engine) seal() {
-	if !e.r.sealed.Load() {
-		e.r.mu.Lock()
-		e.r.sealed.Store(true)
-		e.r.mu.Unlock()
+// seal ends registration: from now on the registry is only read, without a lock. It is ErrInvalid
+// where what was registered does not fit together.
+func (e *Engine) seal() error {
+	r := e.r
+	if !r.sealed.Load() {
+		r.mu.Lock()
+		if !r.sealed.Load() {
+			r.unfit = r.fit()
+			r.sealed.Store(true)
+		}
+		r.mu.Unlock()
 	}
+	return r.unfit
+}
+
+// fit says which event types are waited for that no module emits.
+func (r *registry) fit() error {
+	var faults itsm.Faults
+	known := func(who, name string) {
+		if _, ok := r.types[name]; !ok {
+			faults.Addf(who, "waits for %q, which no module emits", name)
+		}
+	}
+	for name := range r.reactions {
+		known("reactions", name)
+	}
+	for _, s := range r.subscribers {
+		for _, name := range s.Types {
+			known("subscribers."+s.Name, name)
+		}
+	}
+	return faults.Err("engine")
 }
 
 // In gives the engine over another store: one joined to the host's own transaction, or that of
@@ -234,12 +265,18 @@ func (e *Engine) Now() time.Time { return e.r.clock.Now() }
 func (e *Engine) Authorizer() itsm.Authorizer { return e.r.authorizer }
 
 // Schemas are the tables of all modules.
-func (e *Engine) Schemas() []*storage.Schema { return slices.Clone(e.r.tables) }
+func (e *Engine) Schemas() []*storage.Schema {
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
+	return slices.Clone(e.r.tables)
+}
 
 // Migrate makes the tables of all modules, where the store needs that. It only adds, can be
 // repeated, and is safe from many processes at once.
 func (e *Engine) Migrate(ctx context.Context) error {
-	e.seal()
+	if err := e.seal(); err != nil {
+		return err
+	}
 	if m, ok := e.store.(storage.Migrator); ok {
 		return m.Migrate(ctx, e.r.tables...)
 	}
@@ -249,7 +286,9 @@ func (e *Engine) Migrate(ctx context.Context) error {
 // Check says what Migrate has not made yet, or what in the store's settings would lose or
 // confuse data. It changes nothing.
 func (e *Engine) Check(ctx context.Context) error {
-	e.seal()
+	if err := e.seal(); err != nil {
+		return err
+	}
 	if m, ok := e.store.(storage.Migrator); ok {
 		return m.Check(ctx, e.r.tables...)
 	}
@@ -258,11 +297,19 @@ func (e *Engine) Check(ctx context.Context) error {
 
 // View runs fn on a snapshot of the actor's tenant.
 func (e *Engine) View(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, r storage.Reader) error) error {
+	return e.ViewTenants(ctx, actor, []storage.Tenant{actor.Tenant}, fn)
+}
+
+// ViewTenants runs fn on one snapshot of the named tenants. What the actor may see in each is for
+// the practice to ask, of actor.In(tenant).
+func (e *Engine) ViewTenants(ctx context.Context, actor itsm.Actor, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
 	if err := actor.Validate(); err != nil {
 		return err
 	}
-	e.seal()
-	return e.store.View(ctx, []storage.Tenant{actor.Tenant}, fn)
+	if err := e.seal(); err != nil {
+		return err
+	}
+	return e.store.View(ctx, tenants, fn)
 }
 
 // Update runs fn as one unit: what it puts and emits, and what the reactions to that put and
@@ -270,18 +317,36 @@ func (e *Engine) View(ctx context.Context, actor itsm.Actor, fn func(ctx context
 // a bounded number of times, so it has no effect but through the unit and what it sets anew at
 // each run. An error of fn is returned as it is.
 func (e *Engine) Update(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, u *Unit) error) error {
-	return e.update(ctx, actor, e.r.clock.Now(), itsm.Command{}, fn)
+	return e.update(ctx, Call{Actor: actor}, fn)
 }
 
-func (e *Engine) update(ctx context.Context, actor itsm.Actor, now time.Time, cmd itsm.Command, fn func(context.Context, *Unit) error) error {
+// update runs a command as a unit of its own, or inside the open one that the engine is bound to.
+func (e *Engine) update(ctx context.Context, c Call, fn func(context.Context, *Unit) error) error {
+	if b, ok := e.store.(boundStore); ok {
+		if err := c.Actor.Validate(); err != nil {
+			return err
+		}
+		return b.nested(ctx, e, c.Actor, c, fn)
+	}
+	return e.unit(ctx, c, e.r.clock.Now(), func(ctx context.Context, u *Unit) error {
+		if err := fn(ctx, u); err != nil {
+			return err
+		}
+		return u.finish(ctx)
+	})
+}
+
+// unit runs fn in a transaction, again where the store reports a conflict. fn finishes the unit.
+func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(context.Context, *Unit) error) error {
+	actor := c.Actor
 	if err := actor.Validate(); err != nil {
 		return err
 	}
-	e.seal()
-	if b, ok := e.store.(boundStore); ok {
-		return b.nested(ctx, e, actor, cmd, fn)
+	if err := e.seal(); err != nil {
+		return err
 	}
-	var hot string // the record that the last attempt lost
+	var hot string     // the record that the last attempt lost
+	var made recordKey // the record that the last attempt could not create
 	for attempt := 1; ; attempt++ {
 		err := e.store.Update(ctx, actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
 			if hot != "" {
@@ -290,21 +355,23 @@ func (e *Engine) update(ctx context.Context, actor itsm.Actor, now time.Time, cm
 					return err
 				}
 			}
-			u := newUnit(e, tx, actor, now, cmd)
-			if err := fn(ctx, u); err != nil {
-				return err
-			}
-			return u.finish(ctx)
+			u := newUnit(e, tx, actor, now, c.Command)
+			u.target = c.target()
+			return fn(ctx, u)
 		})
 		if err == nil || attempt >= e.attempts || !again(err) {
 			return err
 		}
 		var at *storage.Error
 		if errors.As(err, &at) && at.Table != "" && errors.Is(at.Err, storage.ErrConflict) {
-			hot = fmt.Sprintf("record/%s/%s", at.Table, at.ID)
-			if len(hot) > storage.MaxKey {
-				hot = hot[:storage.MaxKey]
+			hot = "record/" + digest(at.Table, string(at.ID))
+		}
+		var exists *createConflict
+		if errors.As(err, &exists) {
+			if exists.record == made {
+				return err // it is there to stay
 			}
+			made = exists.record
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err
@@ -321,6 +388,16 @@ func again(err error) bool {
 	}
 	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrRetry)
 }
+
+// createConflict says that a record to be created exists. One more run may find it, as a command
+// does that was given under the same key at the same time; a third is of no use.
+type createConflict struct {
+	record recordKey
+	err    error
+}
+
+func (c *createConflict) Error() string { return c.err.Error() }
+func (c *createConflict) Unwrap() error { return c.err }
 
 // finalConflict is a conflict that another run cannot mend.
 type finalConflict struct{ err error }

@@ -87,6 +87,9 @@ func merge(first, second []itsm.Change) []itsm.Change {
 // Decode reads a stored event. A payload type that no module registered comes as an
 // itsm.UnknownPayload.
 func (e *Engine) Decode(stored storage.Event) (itsm.Event, error) {
+	if err := e.seal(); err != nil {
+		return itsm.Event{}, err
+	}
 	ev := itsm.Event{
 		Tenant: stored.Tenant, ID: stored.ID, Kind: stored.Kind, Record: stored.Record,
 		Version: stored.Version, N: stored.N, Type: stored.Type, At: stored.At,
@@ -101,7 +104,6 @@ func (e *Engine) Decode(stored storage.Event) (itsm.Event, error) {
 // History reads a page of the log of one record, or of all records of a kind, in the order of
 // their places. It asks for no permission: that is for the practice.
 func (e *Engine) History(ctx context.Context, r storage.Reader, q storage.EventQuery) ([]itsm.Event, error) {
-	e.seal()
 	if q.Limit == 0 {
 		q.Limit = storage.MaxLimit
 	}

@@ -75,7 +75,7 @@ func (o *Offboarding) Register(ctx context.Context, actor itsm.Actor, req Leavin
 		}
 		u.Emit(itsm.Event{Kind: "leaver", Record: l.ID, Action: "register", Data: Left{req.Person}})
 		return l, u.Schedule(ctx, engine.Task{Kind: "leaver.revoke", Key: string(l.ID), Due: req.LastDay, Payload: l.ID})
-	})
+	}, nil)
 }
 
 func Example() {

@@ -52,9 +52,13 @@ func (h *LinkHead) Link() itsm.Link {
 	return itsm.Link{Type: h.Type, From: itsm.Ref{Kind: h.FromKind, ID: h.FromID}, To: itsm.Ref{Kind: h.ToKind, ID: h.ToID}}
 }
 
-// linkID makes the same id for the same link, so that it exists once.
+// linkID makes the same id for the same link, from whichever end it is made, so that it exists
+// once.
 func linkID(l itsm.Link) storage.ID {
-	return storage.ID(digest(string(l.Type), l.From.Kind, string(l.From.ID), l.To.Kind, string(l.To.ID)))
+	id := func(l itsm.Link) string {
+		return digest(string(l.Type), l.From.Kind, string(l.From.ID), l.To.Kind, string(l.To.ID))
+	}
+	return storage.ID(min(id(l), id(l.Inverse())))
 }
 
 // AddLink links two records; a link that is there already, made from either end, is left as it
@@ -64,32 +68,26 @@ func (u *Unit) AddLink(ctx context.Context, l itsm.Link) (added bool, err error)
 	if err := l.Validate(); err != nil {
 		return false, err
 	}
-	for _, id := range []storage.ID{linkID(l), linkID(l.Inverse())} {
-		if _, err := u.s.tx.Get(ctx, LinkTable.Schema(), u.Tenant(), id); err == nil {
-			return false, nil
-		} else if !errors.Is(err, storage.ErrNotFound) {
-			return false, err
-		}
+	id := linkID(l)
+	if _, err := u.Quiet().Get(ctx, LinkTable.Schema(), u.Tenant(), id); !errors.Is(err, storage.ErrNotFound) {
+		return false, err
 	}
 	r := LinkRecord{LinkHead: LinkHead{Type: l.Type, FromKind: l.From.Kind, FromID: l.From.ID, ToKind: l.To.Kind, ToID: l.To.ID}}
-	r.ID, r.Created, r.Updated = linkID(l), u.Now(), u.Now()
-	return true, LinkTable.Put(ctx, silent{u}, &r)
+	r.ID, r.Created, r.Updated = id, u.Now(), u.Now()
+	return true, LinkTable.Put(ctx, u.Quiet(), &r)
 }
 
 // RemoveLink removes a link, made from either end, and says whether there was one.
 func (u *Unit) RemoveLink(ctx context.Context, l itsm.Link) (removed bool, err error) {
-	for _, id := range []storage.ID{linkID(l), linkID(l.Inverse())} {
-		row, err := u.s.tx.Get(ctx, LinkTable.Schema(), u.Tenant(), id)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		u.s.writes++
-		return true, u.s.tx.Delete(ctx, LinkTable.Schema(), id, row.Version)
+	quiet := u.Quiet()
+	row, err := quiet.Get(ctx, LinkTable.Schema(), u.Tenant(), linkID(l))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
 	}
-	return false, nil
+	if err != nil {
+		return false, err
+	}
+	return true, quiet.Delete(ctx, LinkTable.Schema(), row.ID, row.Version)
 }
 
 // Links gives the links of a record, each read from this record's side. It asks for no permission: that is for the practice.

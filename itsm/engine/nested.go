@@ -29,7 +29,18 @@ func (b boundStore) Update(ctx context.Context, tenant storage.Tenant, fn func(c
 	if tenant != b.u.Tenant() {
 		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")
 	}
-	return fn(ctx, b.u)
+	return b.whole(func() error { return fn(ctx, b.u) })
+}
+
+// whole fails the unit when fn fails after it wrote or emitted something: half of a command
+// must not be committed with the rest.
+func (b boundStore) whole(fn func() error) error {
+	written := b.u.s.writes
+	err := fn()
+	if err != nil && b.u.s.writes != written {
+		b.u.Fail(err)
+	}
+	return err
 }
 
 func (b boundStore) Claim(context.Context, storage.Claim) ([]storage.Job, error) {
@@ -39,15 +50,16 @@ func (b boundStore) Claim(context.Context, storage.Claim) ([]storage.Job, error)
 func (b boundStore) Close() error { return nil }
 
 // nested runs a command of the same or another practice inside an open unit.
-func (b boundStore) nested(ctx context.Context, e *Engine, actor itsm.Actor, cmd itsm.Command, fn func(context.Context, *Unit) error) error {
-	s := b.u.s
+func (b boundStore) nested(ctx context.Context, e *Engine, actor itsm.Actor, call Call, fn func(context.Context, *Unit) error) error {
 	if actor.Tenant != b.u.Tenant() {
 		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")
 	}
-	written := s.writes
-	err := fn(ctx, &Unit{Tx: b.u.Tx, s: s, e: e, actor: actor, cmd: cmd})
-	if err != nil && s.writes != written {
-		b.u.Fail(err)
-	}
-	return err
+	return b.whole(func() error {
+		u := &Unit{tx: b.u.tx, s: b.u.s, e: e, actor: actor, cmd: call.Command, target: call.target(), nested: true}
+		if err := fn(ctx, u); err != nil {
+			return err
+		}
+		u.changed() // while it is known who put
+		return b.u.s.err
+	})
 }

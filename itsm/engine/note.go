@@ -67,7 +67,7 @@ func (u *Unit) AddNote(ctx context.Context, on itsm.Ref, n itsm.Note) (storage.I
 		NoteBody: NoteBody{AuthorName: n.AuthorName, Text: n.Text},
 	}
 	r.ID, r.Created, r.Updated = u.NewID(), u.Now(), u.Now()
-	return r.ID, NoteTable.Put(ctx, silent{u}, &r)
+	return r.ID, NoteTable.Put(ctx, u.Quiet(), &r)
 }
 
 // Notes gives a page of the notes on a record, oldest first. Without internal it gives the

@@ -32,12 +32,15 @@ func OnAny(fn func(ctx context.Context, u *Unit, e itsm.Event) error) Reaction {
 
 // JobHandler runs the due jobs of one kind.
 type JobHandler struct {
-	kind string
-	run  func(context.Context, *Unit, storage.Job) error
+	kind    string
+	run     func(context.Context, *Unit, storage.Job) error
+	outside func(context.Context, *Engine, storage.Job) error
 }
 
 // Due is a job that runs now.
 type Due struct {
+	// Tenant is the tenant that it was scheduled in.
+	Tenant storage.Tenant
 	// Key names the job within its kind.
 	Key string
 	// At is when it was due, which may be well before the unit's now.
@@ -48,17 +51,41 @@ type Due struct {
 
 // OnDue makes the handler of the jobs of a kind that Unit.Schedule wrote with a payload P. It
 // runs as a system actor of the kind's name, in a unit that commits together with the job's
-// completion: all of what it does, and once, or nothing. An error fails the attempt.
+// completion: what it does through the unit is done once, or not at all. fn itself may be run
+// several times, as every unit may; what reaches further than the tenant's store belongs in
+// [OnDueOutside]. An error fails the attempt.
 func OnDue[P any](kind string, fn func(ctx context.Context, u *Unit, due Due, payload P) error) JobHandler {
 	return JobHandler{kind: kind, run: func(ctx context.Context, u *Unit, j storage.Job) error {
-		var p P
-		if len(j.Payload) > 0 {
-			if err := json.Unmarshal(j.Payload, &p); err != nil {
-				return storage.Invalid("job "+j.Kind, "payload", "cannot be read")
-			}
+		p, due, err := openJob[P](j)
+		if err != nil {
+			return err
 		}
-		return fn(ctx, u, Due{Key: j.Key, At: j.Due, Attempt: j.Attempts}, p)
+		return fn(ctx, u, due, p)
 	}}
+}
+
+// OnDueOutside makes a handler that runs outside any unit, at least once: for what calls another
+// system, or commands in other tenants. Its context ends with its claim. It makes each effect
+// harmless to repeat; a command does so by a key made from the job's:
+//
+//	itsm.Command{Key: due.Key + "/" + string(tenant)}
+func OnDueOutside[P any](kind string, fn func(ctx context.Context, e *Engine, due Due, payload P) error) JobHandler {
+	return JobHandler{kind: kind, outside: func(ctx context.Context, e *Engine, j storage.Job) error {
+		p, due, err := openJob[P](j)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, e, due, p)
+	}}
+}
+
+func openJob[P any](j storage.Job) (p P, due Due, err error) {
+	if len(j.Payload) > 0 {
+		if err := json.Unmarshal(j.Payload, &p); err != nil {
+			return p, due, storage.Invalid("job "+j.Kind, "payload", "cannot be read")
+		}
+	}
+	return p, Due{Tenant: j.Tenant, Key: j.Key, At: j.Due, Attempt: j.Attempts}, nil
 }
 
 // Subscriber is told of events after their commit, at least once each, and those of one record
@@ -71,8 +98,11 @@ type Subscriber struct {
 	Name string
 	// Types are the event types it is told of; empty is all.
 	Types []string
-	// Deliver is given each event. Its context ends with the lease.
+	// Deliver is given each event. Its context ends with the claim.
 	Deliver func(ctx context.Context, e itsm.Event) error
 }
 
 func (s Subscriber) kind() string { return "deliver." + s.Name }
+
+// letter is the kind of the subscriber's dead letters.
+func (s Subscriber) letter() string { return "letter." + s.Name }

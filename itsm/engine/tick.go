@@ -38,43 +38,69 @@ const claimSize = 16
 
 // Tick does what is due by now, in any tenant: jobs, and deliveries to subscribers. Many
 // processes may tick at once; each job runs in one of them. A job that fails is put off and
-// does not fail the Tick: its error is one of the store or of ctx.
+// does not fail the Tick: its errors are those of the store, joined, and that of ctx. Of jobs that
+// the store had errors with, the others are done all the same.
 func (e *Engine) Tick(ctx context.Context, now time.Time) (Ran, error) {
-	e.seal()
-	now = storage.Instant(now)
 	var ran Ran
+	if err := e.seal(); err != nil {
+		return ran, err
+	}
+	now = storage.Instant(now)
 	if len(e.r.kinds) == 0 {
 		return ran, nil
 	}
+	var failed []error
 	for n := 0; n < e.r.tickLimit; {
-		jobs, err := e.store.Claim(ctx, storage.Claim{Now: now, Lease: e.r.lease, Limit: min(claimSize, e.r.tickLimit-n), Kinds: e.r.kinds})
+		// A claim lasts from when it is made, which in a long tick is well after the instant that
+		// the tick is about.
+		late := max(e.r.clock.Now().Sub(now), 0)
+		jobs, err := e.store.Claim(ctx, storage.Claim{Now: now, Lease: late + e.r.lease, Limit: min(claimSize, e.r.tickLimit-n), Kinds: e.r.kinds})
 		if err != nil {
 			if isRetry(err) && pause(ctx, 1) == nil {
 				n++ // a bound for a store that is always busy
 				continue
 			}
-			return ran, err
+			return ran, errors.Join(append(failed, err)...)
 		}
 		if len(jobs) == 0 {
-			return ran, nil
+			return ran, errors.Join(failed...)
 		}
 		n += len(jobs)
 		for _, j := range jobs {
-			did, err := e.runJob(ctx, j, now)
+			var did Ran
+			var err error
+			if left := e.left(j, now); left >= e.r.lease/2 {
+				did, err = e.runJob(ctx, j, now, left)
+			} else {
+				// Those before it took long. It is let go of, and claimed anew with a whole lease.
+				err = e.settle(ctx, j, storage.Outcome{Due: j.Due, Error: j.Error, Reset: true})
+			}
 			ran.add(did)
 			switch {
 			case err == nil:
 			case ctx.Err() != nil:
-				return ran, ctx.Err()
+				return ran, errors.Join(append(failed, ctx.Err())...)
 			case errors.Is(err, storage.ErrConflict):
 				ran.Lost++
 			default:
-				return ran, err
+				failed = append(failed, fmt.Errorf("job %s of tenant %s: %w", j.Kind, j.Tenant, err))
 			}
+		}
+		if len(failed) > 0 {
+			return ran, errors.Join(failed...)
 		}
 	}
 	ran.More = true
 	return ran, nil
+}
+
+// left is how long a claim still lasts: by the clock, or by the tick's instant where that is
+// later.
+func (e *Engine) left(j storage.Job, now time.Time) time.Duration {
+	if clock := e.r.clock.Now(); clock.After(now) {
+		now = clock
+	}
+	return j.Lease.Sub(now)
 }
 
 // Run ticks by the engine's clock until ctx ends, and returns its error. It pauses between
@@ -102,31 +128,27 @@ func (e *Engine) Run(ctx context.Context, report func(Ran, error)) error {
 	}
 }
 
-func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time) (Ran, error) {
+func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time, left time.Duration) (Ran, error) {
 	for _, s := range e.r.subscribers {
-		if s.kind() == j.Kind {
-			return e.runDelivery(ctx, s, j, now)
+		if s.kind() == j.Kind || s.letter() == j.Kind {
+			return e.runDelivery(ctx, s, j, now, left)
 		}
 	}
 	h := e.r.jobs[j.Kind]
-	err := e.update(ctx, itsm.SystemActor(j.Tenant, j.Kind), now, itsm.Command{}, func(ctx context.Context, u *Unit) (err error) {
-		if err := runHandler(ctx, h, u, j); err != nil {
-			return err
+	err := errNotBack
+	if j.Attempts <= e.r.jobAttempts {
+		if h.outside != nil {
+			err = e.runOutside(ctx, h, j, left)
+		} else {
+			err = e.runInside(ctx, h, j, now)
 		}
-		if err := u.s.tx.Finish(ctx, j, storage.Outcome{Done: true}); err != nil {
-			if errors.Is(err, storage.ErrConflict) {
-				return &lostClaim{err}
-			}
-			return err
-		}
-		return nil
-	})
+	}
 	var lost *lostClaim
 	switch {
 	case err == nil:
 		return Ran{Jobs: 1}, nil
 	case errors.As(err, &lost):
-		return Ran{}, lost.Unwrap()
+		return Ran{}, lost.err
 	case ctx.Err() != nil:
 		return Ran{}, ctx.Err()
 	}
@@ -140,14 +162,62 @@ func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time) (Ran,
 	return ran, e.settle(ctx, j, o)
 }
 
-// runHandler runs a handler; its panic is a failure of the job, not of the process.
-func runHandler(ctx context.Context, h JobHandler, u *Unit, j storage.Job) (err error) {
+// runInside runs a handler in a unit that finishes the job too. A panic, of the handler or of a
+// reaction, is a failure of the job, not of the process.
+func (e *Engine) runInside(ctx context.Context, h JobHandler, j storage.Job, now time.Time) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("job %s panicked: %v", j.Kind, r)
 		}
 	}()
-	return h.run(ctx, u, j)
+	return e.unit(ctx, Call{Actor: itsm.SystemActor(j.Tenant, j.Kind)}, now, func(ctx context.Context, u *Unit) error {
+		u.s.running = &running{kind: j.Kind, key: j.Key}
+		if err := h.run(ctx, u, j); err != nil {
+			return err
+		}
+		if err := u.finish(ctx); err != nil {
+			return err
+		}
+		if err := finishJob(ctx, u.s.tx, j); err != nil {
+			return err
+		}
+		if next := u.s.running.next; next != nil {
+			return u.s.tx.Enqueue(ctx, *next)
+		}
+		return nil
+	})
+}
+
+// runOutside runs a handler outside any unit and finishes the job when it is done.
+func (e *Engine) runOutside(ctx context.Context, h JobHandler, j storage.Job, left time.Duration) (err error) {
+	err = func() (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("job %s panicked: %v", j.Kind, r)
+			}
+		}()
+		claim, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		return h.outside(claim, e, j)
+	}()
+	if err != nil {
+		return err
+	}
+	if err := e.settle(ctx, j, storage.Outcome{Done: true}); err != nil {
+		if errors.Is(err, storage.ErrConflict) {
+			return &lostClaim{err}
+		}
+		return err
+	}
+	return nil
+}
+
+func finishJob(ctx context.Context, tx storage.Tx, j storage.Job) error {
+	err := tx.Finish(ctx, j, storage.Outcome{Done: true})
+	if errors.Is(err, storage.ErrConflict) {
+		return &lostClaim{err}
+	}
+	return err
 }
 
 // lostClaim is a conflict that running the unit again cannot mend.

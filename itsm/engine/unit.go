@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,12 +19,20 @@ const maxEvents = 10_000
 // becomes the field history of the record's next event. It is for one goroutine, and valid
 // until the function it was given to returns.
 type Unit struct {
-	storage.Tx
+	tx
 	s     *unitState
 	e     *Engine
 	actor itsm.Actor
 	cmd   itsm.Command
+	// target is the record that the command's IfVersion is about.
+	target recordKey
+	// nested says that the unit is part of an open one.
+	nested bool
 }
+
+// tx hides the store's transaction in a unit: what reads goes straight to it, what writes goes
+// through the unit.
+type tx interface{ storage.Tx }
 
 // unitState is shared by a unit and those nested in it.
 type unitState struct {
@@ -32,11 +41,21 @@ type unitState struct {
 	records map[recordKey]*recordState
 	order   []recordKey // in which records were put
 	queue   []itsm.Event
-	stored  []storage.Event
-	reacted int // how many of the queue the reactions have seen
-	writes  int
+	reacted int                           // how many of the queue the reactions have seen
+	writes  int                           // what was written or emitted so far
+	after   []func(context.Context) error // run when the reactions are through
+	running *running
 	err     error // what makes the unit fail at its end whatever fn returns
 }
+
+// running is the job that a unit runs. Its row is the engine's to finish; what the unit itself
+// schedules under its name is written after that.
+type running struct {
+	kind, key string
+	next      *storage.Job
+}
+
+func (r *running) is(kind, key string) bool { return r != nil && r.kind == kind && r.key == key }
 
 type recordKey struct {
 	kind string
@@ -50,11 +69,12 @@ type recordState struct {
 	version int64 // what it was put at in this unit, 0 when it was not
 	n       int   // events emitted at that version
 	changes []itsm.Change
+	by      *Unit // who put it last
 }
 
 func newUnit(e *Engine, tx storage.Tx, actor itsm.Actor, now time.Time, cmd itsm.Command) *Unit {
 	s := &unitState{tx: tx, now: now, records: map[recordKey]*recordState{}}
-	return &Unit{Tx: tx, s: s, e: e, actor: actor, cmd: cmd}
+	return &Unit{tx: tx, s: s, e: e, actor: actor, cmd: cmd}
 }
 
 // Actor is who acts.
@@ -88,14 +108,33 @@ func (u *Unit) record(k recordKey) *recordState {
 	return r
 }
 
-// Get reads a record and remembers it, so that a Put knows what it changes.
+// Get reads a record and remembers it, so that a Put knows what it changes. Where it is the
+// record that the command is about, and the request names the version that the caller has seen,
+// another version is ErrConflict, and the unit is not run again.
 func (u *Unit) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
 	row, err := u.s.tx.Get(ctx, s, tenant, id)
-	if err == nil {
-		r := u.record(recordKey{s.Name(), id})
-		r.before, r.known = row, true
+	if err != nil {
+		return row, err
 	}
-	return row, err
+	k := recordKey{s.Name(), id}
+	r := u.record(k)
+	if want := u.cmd.IfVersion; want != 0 && k == u.target && r.version == 0 && row.Version != want {
+		return storage.Row{}, &finalConflict{&storage.Error{Op: "command", Table: s.Name(), ID: id, Err: storage.ErrConflict}}
+	}
+	r.before, r.known = row, true
+	return row, nil
+}
+
+// Load reads a record of any kind that a module registered, as an adapter sees it: for reactions
+// to kinds that they do not import. A kind that nobody registered is ErrInvalid.
+func (u *Unit) Load(ctx context.Context, ref itsm.Ref) (*storage.Schema, storage.Row, error) {
+	for _, s := range u.e.r.tables {
+		if s.Name() == ref.Kind {
+			row, err := u.Get(ctx, s, u.Tenant(), ref.ID)
+			return s, row, err
+		}
+	}
+	return nil, storage.Row{}, storage.Invalid("load", "kind", fmt.Sprintf("%q is not registered", ref.Kind))
 }
 
 // Put writes a record with the unit's instant as its time, and keeps what changed for the
@@ -107,8 +146,9 @@ func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		if row.Created.IsZero() {
 			row.Created = u.s.now
 		}
-	} else if !r.known || len(r.before.Columns) != len(row.Columns) {
-		before, err := u.s.tx.Get(ctx, s, u.Tenant(), row.ID)
+	} else if !r.known || r.before.Version != row.Version || len(r.before.Columns) != len(row.Columns) {
+		// It was read past the unit, or through another schema of the table.
+		before, err := u.Get(ctx, s, u.Tenant(), row.ID)
 		if err != nil {
 			return conflictIfGone(err, s, row.ID)
 		}
@@ -116,12 +156,19 @@ func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 	}
 	row.Updated = u.s.now
 	creates := row.Version == 0
+	u.s.writes++
 	if err := u.s.tx.Put(ctx, s, row); err != nil {
+		if creates && errors.Is(err, storage.ErrConflict) {
+			return &createConflict{k, err}
+		}
 		return err
 	}
-	u.s.writes++
 	if !creates {
-		changes, err := compare(s, &r.before, row)
+		before, err := s.Normalize(r.before)
+		if err != nil {
+			return err
+		}
+		changes, err := compare(s, &before, row)
 		if err != nil {
 			return err
 		}
@@ -131,19 +178,20 @@ func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		u.s.order = append(u.s.order, k)
 	}
 	r.before, r.known = *row, true
-	r.version, r.n = row.Version, 0
+	r.version, r.n, r.by = row.Version, 0, u
 	return nil
 }
 
 // conflictIfGone makes a record that vanished since it was read a conflict.
 func conflictIfGone(err error, s *storage.Schema, id storage.ID) error {
-	if err == nil {
-		return nil
+	if !errors.Is(err, storage.ErrNotFound) {
+		return err
 	}
 	return &storage.Error{Op: "put", Table: s.Name(), ID: id, Err: storage.ErrConflict, Cause: err}
 }
 
-// Delete removes a record; its history stays, ended by the event [Deleted].
+// Delete removes a record; its history stays, ended by the event [Deleted]. Its id is never used
+// again: a record created under it would take places in the log that are taken.
 func (u *Unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
 	k := recordKey{s.Name(), id}
 	r := u.record(k)
@@ -154,10 +202,10 @@ func (u *Unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, ver
 		}
 		r.before, r.known = row, true
 	}
+	u.s.writes++
 	if err := u.s.tx.Delete(ctx, s, id, version); err != nil {
 		return err
 	}
-	u.s.writes++
 	changes, err := compare(s, &r.before, &storage.Row{Columns: make([]any, len(r.before.Columns)), Body: []byte("{}")})
 	if err != nil {
 		return err
@@ -178,19 +226,48 @@ func (u *Unit) Finish(context.Context, storage.Job, storage.Outcome) error {
 	return storage.Invalid("unit", "finish", "is not for practices; the engine does it")
 }
 
+// Enqueue is refused: jobs are scheduled.
+func (u *Unit) Enqueue(context.Context, ...storage.Job) error {
+	return storage.Invalid("unit", "enqueue", "is not for practices; use Schedule")
+}
+
+// Quiet is the unit without field history and without the event [Changed]: for side tables whose
+// records are told of by the events of others, and for counters.
+func (u *Unit) Quiet() storage.Tx { return quiet{u} }
+
+type quiet struct{ *Unit }
+
+func (q quiet) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	return q.s.tx.Get(ctx, s, tenant, id)
+}
+
+func (q quiet) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+	q.s.writes++
+	return q.s.tx.Put(ctx, s, row)
+}
+
+func (q quiet) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	q.s.writes++
+	return q.s.tx.Delete(ctx, s, id, version)
+}
+
 // Emit adds an event about a record that was put in this unit. The engine fills in what is the
 // unit's: tenant, id, place, the instant and the actor where the event names none, the reason
 // of the command, and the field history since the record's last event. Reactions see it when the
 // command's function has returned, in the order of emission.
 //
-// An event about a record that the unit has not put, or without a payload, is a fault of the
-// program and fails the unit.
+// An event about a record that the unit has not put, or whose payload's type no module has
+// registered, is a fault of the program and fails the unit.
 func (u *Unit) Emit(e itsm.Event) {
 	s := u.s
+	s.writes++
 	r, ok := s.records[recordKey{e.Kind, e.Record}]
 	switch {
 	case e.Data == nil:
 		u.Fail(storage.Invalid("event", "data", "is missing"))
+		return
+	case !u.e.r.types[e.Data.EventType()].Holds(e.Data):
+		u.Fail(storage.Invalid("event "+e.Data.EventType(), "data", fmt.Sprintf("is a %T, which no module has registered; payloads are values, and are named in Module.Events", e.Data)))
 		return
 	case !ok || r.version == 0:
 		u.Fail(storage.Invalid("event "+e.Data.EventType(), "record", fmt.Sprintf("%s %s was not put in this unit", e.Kind, e.Record)))
@@ -254,11 +331,21 @@ func (u *Unit) Schedule(ctx context.Context, t Task) error {
 		}
 	}
 	u.s.writes++
-	return u.s.tx.Enqueue(ctx, storage.Job{Kind: t.Kind, Key: t.Key, Subject: t.Subject, Due: storage.Instant(t.Due), Payload: payload})
+	j := storage.Job{Kind: t.Kind, Key: t.Key, Subject: t.Subject, Due: storage.Instant(t.Due), Payload: payload}
+	if u.s.running.is(t.Kind, t.Key) {
+		u.s.running.next = &j
+		return nil
+	}
+	return u.s.tx.Enqueue(ctx, j)
 }
 
-// Cancel removes a job that is moot; none there is no error.
+// Cancel removes a job that is moot; none there is no error. The job that the unit itself runs
+// ends with the unit; what is cancelled of it is what the unit scheduled under its name.
 func (u *Unit) Cancel(ctx context.Context, kind, key string) error {
+	if u.s.running.is(kind, key) {
+		u.s.running.next = nil
+		return nil
+	}
 	u.s.writes++
 	return u.s.tx.Cancel(ctx, kind, key)
 }
@@ -266,13 +353,16 @@ func (u *Unit) Cancel(ctx context.Context, kind, key string) error {
 // finish runs the reactions until none is left, and writes the log and the deliveries.
 func (u *Unit) finish(ctx context.Context) error {
 	s := u.s
+	// A reaction acts for the command, but the version and key are the command's own.
+	within := *u
+	within.cmd, within.target = itsm.Command{Reason: u.cmd.Reason}, recordKey{}
 	for {
 		for s.reacted < len(s.queue) && s.err == nil {
 			e := s.queue[s.reacted]
 			s.reacted++
 			for _, list := range [2][]Reaction{u.e.r.reactions[e.Type], u.e.r.any} {
 				for _, x := range list {
-					if err := x.run(ctx, u, e); err != nil {
+					if err := x.run(ctx, &within, e); err != nil {
 						return err
 					}
 				}
@@ -284,6 +374,11 @@ func (u *Unit) finish(ctx context.Context) error {
 		u.changed()
 		if s.reacted == len(s.queue) {
 			break
+		}
+	}
+	for _, do := range s.after {
+		if err := do(ctx); err != nil {
+			return err
 		}
 	}
 	if len(s.queue) == 0 {
@@ -303,11 +398,11 @@ func (u *Unit) finish(ctx context.Context) error {
 	return u.deliver(ctx)
 }
 
-// changed emits Changed for each record that was put without an event.
+// changed emits Changed for each record that was put without an event, as by who put it.
 func (u *Unit) changed() {
 	for _, k := range u.s.order {
 		if r := u.s.records[k]; r.version > 0 && r.n == 0 {
-			u.Emit(itsm.Event{Kind: k.kind, Record: k.id, Data: Changed{}})
+			r.by.Emit(itsm.Event{Kind: k.kind, Record: k.id, Data: Changed{}})
 		}
 	}
 }

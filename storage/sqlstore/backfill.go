@@ -11,10 +11,11 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// backfillPage is how many rows are looked at in one transaction.
-const backfillPage = 200
+// backfillRows is how many rows are looked at in one transaction.
+const backfillRows = 200
 
-// backfill is an added column whose values are moved out of the bodies, and how far that is.
+// backfill is an added column whose values are moved out of the bodies, and how far that is:
+// behind the row of this tenant and id.
 type backfill struct {
 	relation, column string
 	tenant, id       string
@@ -33,9 +34,9 @@ func (b *backfill) scan(rows *sql.Rows) error {
 }
 
 // unfinished gives the back-fills that the schemas' columns still need, those included that
-// would be begun now.
-func (s *core) unfinished(schemas []*storage.Schema, f *found) []backfill {
-	var out []backfill
+// would be begun now. Those that follow each other go through the table together.
+func (s *core) unfinished(schemas []*storage.Schema, f *found) [][]backfill {
+	var all []backfill
 	listed := map[[2]string]bool{}
 	for _, schema := range schemas {
 		relation := name(s.prefix + schema.Name())
@@ -46,28 +47,52 @@ func (s *core) unfinished(schemas []*storage.Schema, f *found) []backfill {
 		for _, c := range schema.Columns() {
 			place := [2]string{relation, c.Name}
 			_, exists := have[c.Name]
-			done, begun := f.begun[place]
-			if !listed[place] && (begun && !done || !exists && !begun) {
+			b, begun := f.begun[place]
+			if !listed[place] && (begun && !b.done || !exists && !begun) {
 				listed[place] = true
-				out = append(out, backfill{relation: relation, column: c.Name, spec: c})
+				b.relation, b.column, b.spec = relation, c.Name, c
+				all = append(all, b)
 			}
 		}
 	}
-	return out
+	return together(all)
 }
 
-// texts are the statements of a back-fill.
-func (b *backfill) texts(s *core) []string {
-	return []string{b.page(s), b.move(s), s.text.moved}
+// together groups back-fills of one table that are equally far.
+func together(all []backfill) (groups [][]backfill) {
+	for _, b := range all {
+		if n := len(groups) - 1; n >= 0 && groups[n][0].relation == b.relation && groups[n][0].tenant == b.tenant && groups[n][0].id == b.id {
+			groups[n] = append(groups[n], b)
+		} else {
+			groups = append(groups, []backfill{b})
+		}
+	}
+	return groups
 }
 
-func (b *backfill) page(s *core) string {
-	return s.d.rebind(`SELECT "tenant", "id", "body" FROM ` + quote(b.relation) +
-		` WHERE ("tenant", "id") > (?, ?) ORDER BY "tenant", "id" LIMIT ` + strconv.Itoa(backfillPage) + s.d.forUpdate)
+// backfillTexts are the statements that a group runs.
+func (s *core) backfillTexts(group []backfill) []string {
+	return []string{s.text.backfill, s.backfillPage(group), s.backfillMove(group), s.text.moved}
 }
 
-func (b *backfill) move(s *core) string {
-	return s.d.rebind("UPDATE " + quote(b.relation) + " SET " + quote(b.column) + ` = ?, "body" = ? WHERE "tenant" = ? AND "id" = ?`)
+func columnsOf(group []backfill) (names []string) {
+	for _, b := range group {
+		names = append(names, b.column)
+	}
+	return names
+}
+
+func (s *core) backfillPage(group []backfill) string {
+	return s.d.rebind(`SELECT "tenant", "id", "body", ` + quoteAll(columnsOf(group)) + " FROM " + quote(group[0].relation) +
+		` WHERE ("tenant", "id") > (?, ?) ORDER BY "tenant", "id" LIMIT ` + strconv.Itoa(backfillRows) + s.d.forUpdate)
+}
+
+func (s *core) backfillMove(group []backfill) string {
+	text := "UPDATE " + quote(group[0].relation) + ` SET "body" = ?`
+	for _, b := range group {
+		text += ", " + quote(b.column) + " = ?"
+	}
+	return s.d.rebind(text + ` WHERE "tenant" = ? AND "id" = ?`)
 }
 
 // backfill moves what is left of the values of added columns.
@@ -80,9 +105,12 @@ func (s *core) backfill(ctx context.Context, schemas []*storage.Schema) error {
 	if err != nil {
 		return s.failed(ctx, "migrate", "", "", err)
 	}
-	for _, b := range s.unfinished(schemas, f) {
-		for !b.done {
-			err := s.short(ctx, "migrate", func(t *session) error { return s.movePage(ctx, t, &b) })
+	for _, group := range s.unfinished(schemas, f) {
+		for done := false; !done; {
+			err := s.short(ctx, "migrate", func(t *session) error {
+				done, err = s.movePage(ctx, t, group)
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -91,44 +119,80 @@ func (s *core) backfill(ctx context.Context, schemas []*storage.Schema) error {
 	return nil
 }
 
-// movePage moves the values of one page of rows. The row that says how far it is keeps other
-// processes away.
-func (s *core) movePage(ctx context.Context, t *session, b *backfill) error {
-	found := false
-	err := t.each(ctx, s.text.backfill, []any{b.relation, b.column}, func(rows *sql.Rows) error {
-		found = true
-		return b.scan(rows)
-	})
-	if err != nil || b.done || !found {
-		b.done = b.done || !found
-		return err
-	}
-	type row struct{ tenant, id, body string }
-	var page []row
-	err = t.each(ctx, b.page(s), []any{b.tenant, b.id}, func(rows *sql.Rows) error {
-		var r row
-		err := rows.Scan(&r.tenant, &r.id, &r.body)
-		page = append(page, r)
+// movePage moves the values of one page of rows, and says whether there is nothing left to do.
+// The rows that say how far it is keep other processes away meanwhile; what they have done is
+// not done again.
+func (s *core) movePage(ctx context.Context, t *session, group []backfill) (done bool, err error) {
+	far := map[string]backfill{}
+	err = t.each(ctx, s.text.backfill, []any{group[0].relation}, func(rows *sql.Rows) error {
+		var b backfill
+		err := b.scan(rows)
+		far[b.column] = b
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, r := range page {
-		v, rest, ok := extract([]byte(r.body), b.spec)
-		if !ok {
+	var left []backfill
+	for _, b := range group {
+		if now := far[b.column]; !now.done {
+			b.tenant, b.id = now.tenant, now.id
+			left = append(left, b)
+		}
+	}
+	if len(left) == 0 {
+		return true, nil
+	}
+	group = together(left)[0]
+	at := [2]string{group[0].tenant, group[0].id}
+	read := 0
+	type row struct {
+		body    string
+		columns []any
+	}
+	type place = [2]string
+	var page []row
+	var places []place
+	err = t.each(ctx, s.backfillPage(group), []any{at[0], at[1]}, func(rows *sql.Rows) error {
+		r := row{columns: make([]any, len(group))}
+		var p place
+		dest := []any{&p[0], &p[1], &r.body}
+		for i := range r.columns {
+			dest = append(dest, &r.columns[i])
+		}
+		err := rows.Scan(dest...)
+		page, places = append(page, r), append(places, p)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for i, r := range page {
+		at = places[i]
+		read++
+		body, moved := []byte(r.body), false
+		for k, b := range group {
+			if r.columns[k], err = value(b.spec.Kind, r.columns[k]); err != nil {
+				return false, err
+			}
+			if v, rest, ok := extract(body, b.spec); ok {
+				body, r.columns[k], moved = rest, v, true
+			}
+		}
+		if !moved {
 			continue
 		}
-		if _, err := t.exec(ctx, b.move(s), v, string(rest), r.tenant, r.id); err != nil {
-			return err
+		args := append(append([]any{string(body)}, r.columns...), at[0], at[1])
+		if _, err := t.exec(ctx, s.backfillMove(group), args...); err != nil {
+			return false, err
 		}
 	}
-	if len(page) > 0 {
-		b.tenant, b.id = page[len(page)-1].tenant, page[len(page)-1].id
+	for _, b := range group {
+		if _, err := t.exec(ctx, s.text.moved, at[0], at[1], read < backfillRows, b.relation, b.column); err != nil {
+			return false, err
+		}
 	}
-	b.done = len(page) < backfillPage
-	_, err = t.exec(ctx, s.text.moved, b.tenant, b.id, b.done, b.relation, b.column)
-	return err
+	return read < backfillRows && len(group) == len(left), nil
 }
 
 // extract takes a column's value out of a body: the value, and the body without it but

@@ -32,6 +32,12 @@ func lost(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &n)
 }
 
+// unsent says that the driver knows that it has sent nothing of what failed, as pgx does.
+func unsent(err error) bool {
+	var e interface{ SafeToRetry() bool }
+	return errors.As(err, &e) && e.SafeToRetry()
+}
+
 // sqlState gives the SQLSTATE that an error carries, or "".
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
@@ -101,7 +107,9 @@ func retrySQLite(err error) bool {
 	return code == sqliteBusy || code == sqliteLocked
 }
 
+// undoneSQLite: a COMMIT that fails in these ways leaves the transaction open, or rolls it back;
+// where it is open the driver rolls it back, and so does clean.
 func undoneSQLite(err error) bool {
 	code := sqliteCode(err)
-	return code == sqliteFull || code == sqliteConstraint
+	return code == sqliteBusy || code == sqliteLocked || code == sqliteFull || code == sqliteConstraint
 }

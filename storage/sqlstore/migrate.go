@@ -25,8 +25,8 @@ type found struct {
 	tables map[string]map[string]foundColumn
 	// indexes has the names of the indexes of these tables.
 	indexes map[string]bool
-	// begun has the back-fills that have been begun, and whether they are done.
-	begun map[[2]string]bool
+	// begun has the back-fills that have been begun, done ones too.
+	begun map[[2]string]backfill
 	// key says that there is a secret for cursors.
 	key bool
 }
@@ -77,7 +77,7 @@ func (s *core) relations(schemas []*storage.Schema) ([]relation, error) {
 
 // inspect reads what there is of the relations.
 func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found, error) {
-	f := &found{tables: map[string]map[string]foundColumn{}, indexes: map[string]bool{}, begun: map[[2]string]bool{}}
+	f := &found{tables: map[string]map[string]foundColumn{}, indexes: map[string]bool{}, begun: map[[2]string]backfill{}}
 	wanted := map[string]bool{}
 	for _, r := range all {
 		wanted[r.name] = true
@@ -120,7 +120,7 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 			if err := b.scan(rows); err != nil {
 				return err
 			}
-			f.begun[[2]string{b.relation, b.column}] = b.done
+			f.begun[[2]string{b.relation, b.column}] = b
 			return nil
 		})
 		if err != nil {
@@ -145,7 +145,8 @@ func (s *core) steps(all []relation, f *found) []step {
 				}
 				// The back-fill is on record before there is a column, so that none is forgotten.
 				if _, begun := f.begun[[2]string{r.name, c.name}]; !begun {
-					add(s.text.newBackfill, r.name, c.name)
+					// Both names are identifiers, so that they can stand in the text as they are.
+					add(s.text.newBackfill + " ('" + r.name + "', '" + c.name + "') ON CONFLICT DO NOTHING")
 				}
 				add("ALTER TABLE " + quote(r.name) + " ADD COLUMN " + s.define(c))
 			}
@@ -357,8 +358,8 @@ func (s *Store) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string,
 	for _, st := range s.steps(all, f) {
 		plan = append(plan, st.text)
 	}
-	for _, b := range s.unfinished(schemas, f) {
-		plan = append(plan, b.texts(s.core)...)
+	for _, group := range s.unfinished(schemas, f) {
+		plan = append(plan, s.backfillTexts(group)...)
 	}
 	return plan, nil
 }
@@ -411,9 +412,11 @@ func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
 	if !f.key && f.tables[s.prefix+settingTable] != nil {
 		fault("setting "+cursorKey, "is missing: run the migration")
 	}
-	for _, b := range s.unfinished(schemas, f) {
-		if f.tables[b.relation] != nil {
-			fault("column "+b.relation+"."+b.column, "still has values in bodies: run the migration")
+	for _, group := range s.unfinished(schemas, f) {
+		for _, b := range group {
+			if _, exists := f.tables[b.relation][b.column]; exists {
+				fault("column "+b.relation+"."+b.column, "still has values in bodies: run the migration")
+			}
 		}
 	}
 	settings, err := s.d.check(ctx, s.core)

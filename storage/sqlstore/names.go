@@ -135,9 +135,9 @@ func newTexts(s *core) texts {
 		takeLease: bind("UPDATE " + table(leaseTable) + ` SET "holder" = ?, "until" = ` + s.d.clock + ` + ? WHERE "name" = ? AND ("until" < ` +
 			s.d.clock + ` OR "holder" = ?)`),
 		endLease:    bind("UPDATE " + table(leaseTable) + ` SET "until" = 0 WHERE "name" = ? AND "holder" = ?`),
-		newBackfill: bind("INSERT INTO " + table(backfillTable) + ` ("relation", "name") VALUES (?, ?) ON CONFLICT DO NOTHING`),
+		newBackfill: "INSERT INTO " + table(backfillTable) + ` ("relation", "name") VALUES`,
 		backfills:   backfills,
-		backfill:    bind(backfills + ` WHERE "relation" = ? AND "name" = ?` + s.d.forUpdate),
+		backfill:    bind(backfills + ` WHERE "relation" = ? ORDER BY "name"` + s.d.forUpdate),
 		moved:       bind("UPDATE " + table(backfillTable) + ` SET "tenant" = ?, "id" = ?, "done" = ? WHERE "relation" = ? AND "name" = ?`),
 		setting:     bind(`SELECT "value" FROM ` + table(settingTable) + ` WHERE "name" = ?`),
 		newSetting:  bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?) ON CONFLICT DO NOTHING`),

@@ -252,14 +252,10 @@ func (s *core) commit(ctx context.Context, t *session) error {
 	if err == nil {
 		return nil
 	}
-	e := &storage.Error{Op: "commit", Err: storage.ErrUnknownOutcome, Cause: err}
-	if s.d.undone(err) {
-		e.Err = nil
-		if s.d.retry(err) {
-			e.Err = storage.ErrRetry
-		}
+	if s.d.undone(err) || unsent(err) {
+		return s.failed(ctx, "commit", "", "", err)
 	}
-	return e
+	return &storage.Error{Op: "commit", Err: storage.ErrUnknownOutcome, Cause: err}
 }
 
 // short runs a transaction of the store's own.

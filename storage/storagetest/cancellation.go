@@ -66,12 +66,13 @@ func cancelDuring(e *env) {
 func cancelDeadline(e *env) {
 	ctx, cancel := context.WithTimeout(e.ctx, 20*time.Millisecond)
 	defer cancel()
+	over := ctx.Done()
 	err := e.store.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
 		row := ticket("1")
 		if err := tx.Put(ctx, tickets, &row); err != nil {
 			return err
 		}
-		<-ctx.Done()
+		<-over
 		return nil
 	})
 	require.ErrorIs(e, err, context.DeadlineExceeded)
@@ -106,9 +107,9 @@ func cancelLock(e *env) {
 	case err := <-done:
 		close(release)
 		require.ErrorIs(e, err, context.Canceled)
-	case <-time.After(10 * time.Second):
+	case <-time.After(5 * time.Second):
 		close(release)
-		require.Fail(e, "it still waits ten seconds after its context was cancelled")
+		require.Fail(e, "it still waits five seconds after its context was cancelled")
 	}
 	require.NoError(e, <-released)
 	e.missing(acme, "1")

@@ -53,8 +53,8 @@ func (r *recorder) Failed() bool {
 
 // record runs a test and says what it complained of, "" if it passed. A test that does not end
 // in time is cancelled, and then complains of that.
-func record(name string, run func(t *recorder)) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func record(name string, patience time.Duration, run func(t *recorder)) string {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r := &recorder{name: name, ctx: ctx}
 	done := make(chan struct{})
@@ -67,7 +67,11 @@ func record(name string, run func(t *recorder)) string {
 		}()
 		run(r)
 	}()
-	<-done
+	select {
+	case <-done:
+	case <-time.After(patience + 30*time.Second):
+		panic(name + " does not end")
+	}
 	for i := len(r.cleanups) - 1; i >= 0; i-- {
 		r.cleanups[i]()
 	}

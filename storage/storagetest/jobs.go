@@ -166,6 +166,7 @@ func jobReplacedAttempts(e *env) {
 	require.Equal(e, 2, e.job(acme, "timer", "1").Attempts)
 	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
 	require.Zero(e, e.job(acme, "timer", "1").Attempts)
+	require.Empty(e, e.job(acme, "timer", "1").Error)
 	require.Equal(e, 1, e.claimOne(noon).Attempts)
 }
 

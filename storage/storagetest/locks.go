@@ -64,6 +64,7 @@ func onlyOne(title string, id storage.ID) func(ctx context.Context, tx storage.T
 		if err != nil || groups[0].Count > 0 {
 			return err
 		}
+		time.Sleep(time.Millisecond) // there is time for another to come to the same conclusion
 		row := ticket(id, "title", title)
 		return tx.Put(ctx, tickets, &row)
 	}

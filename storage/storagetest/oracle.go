@@ -135,6 +135,7 @@ func (w *world) finish(claimed storage.Job, o storage.Outcome) error {
 	if o.Done || o.Reset {
 		job.Attempts = 0
 	}
+	job.Error = ""
 	if !o.Done {
 		job.Error = o.Error
 		if !risen {

@@ -106,8 +106,8 @@ func outcomeAll(e *env) {
 			attempts = 0
 		}
 		dead := false
+		require.Equal(e, o.Error, got.Error, "%+v: what the last attempt said, nothing where it went well", c)
 		if !o.Done {
-			require.Equal(e, o.Error, got.Error, "%+v", c)
 			dead = o.Dead && c.again == ""
 			if c.again == "" || o.Due.After(due) {
 				due = o.Due

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -124,38 +125,42 @@ func snapshotWhole(e *env) {
 }
 
 func snapshotSum(e *env) {
-	const accounts, transfers = 4, 25
+	const accounts, readers, looks = 4, 3, 20
 	rows := make([]storage.Row, accounts)
 	for i := range rows {
 		rows[i] = newRow(assets, storage.ID(fmt.Sprint(i)), "balance", 100)
 	}
 	e.putIn(assets, acme, rows...)
-	e.together(4, func(i int) error {
-		if i > 0 { // three readers
-			for range transfers {
-				if err := e.store.View(e.ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
-					var sum int64
-					for a := range accounts { // one at a time, so that there is time in between
-						row, err := r.Get(ctx, assets, acme, storage.ID(fmt.Sprint(a)))
-						if err != nil {
-							return err
-						}
-						sum += row.Value(assets, "balance").(int64)
-					}
-					if sum != 100*accounts {
-						return fmt.Errorf("a view saw half a transfer: the sum is %d", sum)
-					}
-					return nil
+	var reading atomic.Int32
+	reading.Store(readers)
+	e.together(1+readers, func(i int) error {
+		if i == readers { // who transfers for as long as there is a reader
+			for n := 0; reading.Load() > 0; n++ {
+				if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
+					from, to := storage.ID(fmt.Sprint(n%accounts)), storage.ID(fmt.Sprint((n+1)%accounts))
+					return firstError(add(ctx, tx, from, -7), add(ctx, tx, to, 7))
 				}); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
-		for n := range transfers {
-			if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
-				from, to := storage.ID(fmt.Sprint(n%accounts)), storage.ID(fmt.Sprint((n+1)%accounts))
-				return firstError(add(ctx, tx, from, -7), add(ctx, tx, to, 7))
+		defer reading.Add(-1)
+		for range looks {
+			if err := e.store.View(e.ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
+				var sum int64
+				for a := range accounts {
+					row, err := r.Get(ctx, assets, acme, storage.ID(fmt.Sprint(a)))
+					if err != nil {
+						return err
+					}
+					sum += row.Value(assets, "balance").(int64)
+					time.Sleep(200 * time.Microsecond) // there is time for a transfer in between
+				}
+				if sum != 100*accounts {
+					return fmt.Errorf("a view saw half a transfer: the sum is %d", sum)
+				}
+				return nil
 			}); err != nil {
 				return err
 			}

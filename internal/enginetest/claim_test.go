@@ -1,0 +1,316 @@
+package enginetest_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/internal/throwaway"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+func TestMain(m *testing.M) {
+	if how := os.Getenv(childKey); how != "" {
+		if err := child(how); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(throwaway.Run(m))
+}
+
+// childKey is set for a process that a test starts to work beside it: what it does, its engine
+// and its database.
+const childKey = "ENGINETEST_CHILD"
+
+func child(how string) error {
+	what, rest, _ := strings.Cut(how, " ")
+	name, dsn, _ := strings.Cut(rest, " ")
+	for _, e := range engines {
+		if e.name != name {
+			continue
+		}
+		db, err := sql.Open(e.driver, dsn)
+		if err != nil {
+			return err
+		}
+		s, err := sqlstore.New(db, e.dialect, sqlstore.Options{})
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		switch what {
+		case "migrate":
+			return s.Migrate(ctx, newAssets)
+		case "work":
+			return work(ctx, e, s, db)
+		}
+	}
+	return fmt.Errorf("nothing to do: %s", how)
+}
+
+// beside starts processes and waits for all of them.
+func beside(t *testing.T, n int, what string, e engine, dsn string) {
+	t.Helper()
+	commands := make([]*exec.Cmd, n)
+	outputs := make([]strings.Builder, n)
+	for i := range commands {
+		commands[i] = exec.Command(os.Args[0])
+		commands[i].Env = append(os.Environ(), childKey+"="+what+" "+e.name+" "+dsn)
+		commands[i].Stdout, commands[i].Stderr = &outputs[i], &outputs[i]
+		require.NoError(t, commands[i].Start())
+	}
+	for i, c := range commands {
+		if err := c.Wait(); err != nil {
+			t.Errorf("%v: %s", err, &outputs[i])
+		}
+	}
+}
+
+func TestManyProcessesMigrateAtOnce(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			for _, dsn := range []string{e.empty(t), older(t, e)} {
+				beside(t, 3, "migrate", e, dsn)
+				require.NoError(t, open(t, e, dsn, nil).Check(t.Context(), newAssets))
+			}
+		})
+	}
+}
+
+// The jobs of TestProcessesShareTheWork.
+const (
+	workSubjects = 20
+	workEach     = 6
+	workTenants  = 3
+)
+
+// TestProcessesShareTheWork has several processes, of several goroutines each, claim jobs of few
+// subjects, while jobs that are due earlier keep being added. Each job has to be done once, and
+// no two of a subject at the same time. The workers note what they do beside the store, in
+// tables where doing so twice is an error.
+func TestProcessesShareTheWork(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			dsn := e.empty(t)
+			s := open(t, e, dsn, nil)
+			require.NoError(t, s.Migrate(t.Context()))
+			db := e.db(t, dsn)
+			for _, text := range []string{
+				"CREATE TABLE running (subject TEXT PRIMARY KEY)",
+				"CREATE TABLE done (name TEXT PRIMARY KEY)",
+			} {
+				_, err := db.ExecContext(t.Context(), text)
+				require.NoError(t, err)
+			}
+			for tenant := range workTenants {
+				require.NoError(t, s.Update(t.Context(), storage.Tenant(fmt.Sprint("t", tenant)), func(ctx context.Context, tx storage.Tx) error {
+					for n := range workSubjects * workEach {
+						err := tx.Enqueue(ctx, storage.Job{Kind: "first", Key: fmt.Sprint(n), Subject: fmt.Sprint("s", n%workSubjects), Due: noon})
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				}))
+			}
+			beside(t, 3, "work", e, dsn)
+
+			var done int
+			require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM done").Scan(&done))
+			require.Equal(t, 2*workTenants*workSubjects*workEach, done, "each job and the one that it added")
+			require.NoError(t, s.View(t.Context(), []storage.Tenant{"t0", "t1", "t2"}, func(ctx context.Context, r storage.Reader) error {
+				jobs, err := r.Jobs(ctx, storage.JobQuery{Limit: 10})
+				require.Empty(t, jobs)
+				return err
+			}))
+		})
+	}
+}
+
+// work does jobs until there are none.
+func work(ctx context.Context, e engine, s *sqlstore.Store, db *sql.DB) error {
+	const goroutines = 3
+	errs := make([]error, goroutines)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for idle := 0; idle < 20 && errs[i] == nil; {
+				jobs, err := s.Claim(ctx, storage.Claim{Now: noon.Add(time.Hour), Lease: time.Hour, Limit: 1 + rand.IntN(8)})
+				if errors.Is(err, storage.ErrRetry) {
+					continue
+				}
+				if err != nil {
+					errs[i] = err
+				}
+				if len(jobs) == 0 {
+					idle++
+					time.Sleep(10 * time.Millisecond)
+					continue
+				}
+				idle = 0
+				for _, j := range jobs {
+					errs[i] = errors.Join(errs[i], do(ctx, e, s, db, j))
+				}
+			}
+		}()
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// do does a job: it takes its subject, adds a job of that subject that is due earlier, as no
+// other has it now, and lets go.
+func do(ctx context.Context, e engine, s *sqlstore.Store, db *sql.DB, j storage.Job) error {
+	note := func(text string, args ...any) error {
+		if e.dialect == sqlstore.PostgreSQL {
+			text = strings.Replace(text, "?", "$1", 1)
+		}
+		if _, err := db.ExecContext(ctx, text, args...); err != nil {
+			return fmt.Errorf("%s %v: %w", text, args, err)
+		}
+		return nil
+	}
+	subject := string(j.Tenant) + "/" + j.Subject
+	if err := note("INSERT INTO running (subject) VALUES (?)", subject); err != nil {
+		return err // another has a job of this subject
+	}
+	if err := note("INSERT INTO done (name) VALUES (?)", string(j.Tenant)+"/"+j.Kind+"/"+j.Key); err != nil {
+		return err // it was done before
+	}
+	if j.Kind == "first" {
+		err := again(func() error {
+			return s.Update(ctx, j.Tenant, func(ctx context.Context, tx storage.Tx) error {
+				return tx.Enqueue(ctx, storage.Job{Kind: "more", Key: j.Key, Subject: j.Subject, Due: noon.Add(-time.Minute)})
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := note("DELETE FROM running WHERE subject = ?", subject); err != nil {
+		return err
+	}
+	return again(func() error {
+		return s.Update(ctx, j.Tenant, func(ctx context.Context, tx storage.Tx) error {
+			return tx.Finish(ctx, j, storage.Outcome{Done: true})
+		})
+	})
+}
+
+func again(fn func() error) error {
+	for {
+		if err := fn(); !errors.Is(err, storage.ErrRetry) {
+			return err
+		}
+	}
+}
+
+// TestAClaimStaysFairBehindALongBacklog has one tenant with far more due than a claim looks at.
+func TestAClaimStaysFairBehindALongBacklog(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			s, _ := e.store(t, sqlstore.Options{})
+			backlog(t, s, 1, 1500, func(_, n int) time.Time { return noon })
+			for _, tenant := range []storage.Tenant{"a", "tenant-0001", "z"} {
+				require.NoError(t, s.Update(t.Context(), tenant, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Enqueue(ctx, storage.Job{Kind: "mail", Key: "1", Due: noon.Add(time.Minute)})
+				}))
+			}
+			claim := storage.Claim{Now: noon.Add(time.Hour), Lease: time.Hour, Limit: 1}
+			seen := map[storage.Tenant]int{}
+			for range 4 {
+				jobs, err := s.Claim(t.Context(), claim)
+				require.NoError(t, err)
+				require.Len(t, jobs, 1)
+				seen[jobs[0].Tenant]++
+			}
+			require.Equal(t, map[storage.Tenant]int{"a": 1, "tenant-0000": 1, "tenant-0001": 1, "z": 1}, seen)
+			claim.Limit = 100
+			jobs, err := s.Claim(t.Context(), claim)
+			require.NoError(t, err)
+			require.Len(t, jobs, 100)
+		})
+	}
+}
+
+// TestTwoClaimsNeverHaveJobsOfOneSubject stops a claim before each of its statements in turn.
+// Meanwhile a job of the subject is added that is due earlier, and another claim is made. On
+// SQLite a claim that has begun to write keeps the others waiting, so there is nothing to stop.
+func TestTwoClaimsNeverHaveJobsOfOneSubject(t *testing.T) {
+	e := postgreSQL
+	claim := storage.Claim{Now: noon.Add(time.Hour), Lease: time.Hour, Limit: 10}
+	for stop, all := 0, false; !all; stop++ {
+		t.Run(fmt.Sprint(stop), func(t *testing.T) {
+			p := &tap{}
+			dsn := e.empty(t)
+			first, second := open(t, e, dsn, p), open(t, e, dsn, nil)
+			require.NoError(t, second.Migrate(t.Context()))
+			enqueue := func(key string, due time.Time) {
+				require.NoError(t, second.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Enqueue(ctx, storage.Job{Kind: "timer", Key: key, Subject: "s", Due: due})
+				}))
+			}
+			enqueue("later", noon)
+
+			n := 0
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			p.setFail(func(text string) error {
+				if text == "CONNECT" {
+					return nil
+				}
+				if n++; n == stop+1 {
+					close(reached)
+					p.mu.Unlock()
+					<-goOn
+					p.mu.Lock()
+				}
+				return nil
+			})
+			got := make(chan []storage.Job, 1)
+			go func() {
+				jobs, err := first.Claim(context.Background(), claim)
+				if err != nil {
+					t.Error(err)
+				}
+				got <- jobs
+			}()
+			select {
+			case <-reached:
+			case jobs := <-got:
+				all = true
+				require.Len(t, jobs, 1)
+				return
+			}
+			enqueue("earlier", noon.Add(-time.Minute))
+			jobs, err := second.Claim(t.Context(), claim)
+			require.NoError(t, err)
+			close(goOn)
+			jobs = append(jobs, <-got...)
+			require.LessOrEqual(t, len(jobs), 1, "%v", jobs)
+
+			// What neither took is there for the next one.
+			if len(jobs) == 0 {
+				jobs, err = second.Claim(t.Context(), claim)
+				require.NoError(t, err)
+				require.Len(t, jobs, 1)
+				require.Equal(t, "earlier", jobs[0].Key)
+			}
+		})
+	}
+}
