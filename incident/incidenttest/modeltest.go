@@ -123,10 +123,10 @@ func (r *modelRecord) foresee(a itsm.Actor, c itsm.Command, x trial) outcome {
 	switch {
 	case !r.visible(a):
 		return notFound
-	case c.IfVersion != 0 && c.IfVersion != r.version:
-		return conflict
 	case !r.may(a, x.permission):
 		return forbidden
+	case c.IfVersion != 0 && c.IfVersion != r.version:
+		return conflict
 	case !slices.Contains(x.states, r.state):
 		return refused
 	case x.bad:

@@ -281,6 +281,14 @@ func ifVersionBound(t *testing.T, b *bench) {
 	}, nil)
 	require.ErrorIs(t, err, storage.ErrConflict)
 	require.Equal(t, 1, runs, "it is not run again")
+	for fails, want := range map[error]error{errTest: storage.ErrConflict, storage.ErrNotFound: storage.ErrNotFound, itsm.ErrForbidden: itsm.ErrForbidden} {
+		_, err = engine.Execute(ctx, e, boxes, engine.Call{Name: "x", Actor: b.actor, Target: "b", Command: itsm.Command{IfVersion: 1}}, func(ctx context.Context, u *engine.Unit) (box, error) {
+			x, err := boxes.Get(ctx, u, "b")
+			require.NoError(t, err)
+			return x, fails
+		}, nil)
+		require.ErrorIs(t, err, want, "who may not know of the record learns nothing of its version")
+	}
 	_, err = engine.Execute(ctx, e, boxes, engine.Call{Name: "x", Actor: b.actor, Command: itsm.Command{IfVersion: 1}}, nil, nil)
 	require.ErrorIs(t, err, storage.ErrInvalid, "without a record there is no version")
 }

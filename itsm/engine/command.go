@@ -36,6 +36,10 @@ func (c Call) target() recordKey { return recordKey{c.kind, c.Target} }
 // the caller gets it as it is stored when the reactions are through, which may have changed it
 // again.
 //
+// Where the request names the version that the caller has seen and the target has another, it is
+// ErrConflict, whatever else fn finds, and the unit is not run again. Only fn's ErrNotFound and
+// ErrForbidden come before it: who may not read a record does not learn that it was changed.
+//
 // Where the call has a key under which the actor has given this command before, fn is not run: the
 // record that came of it is given as it is now. The same key with another request is ErrInvalid.
 //
@@ -64,7 +68,10 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 			}
 			m = t.Meta(&out)
 		} else {
-			if out, err = fn(ctx, u); err != nil {
+			if out, err = fn(ctx, u); u.stale != nil && !hidden(err) {
+				return u.stale
+			}
+			if err != nil {
 				return err
 			}
 			m = t.Meta(&out)
@@ -97,6 +104,11 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 		return zero, err
 	}
 	return out, nil
+}
+
+// hidden says whether an error keeps the record from the actor.
+func hidden(err error) bool {
+	return errors.Is(err, itsm.ErrNotFound) || errors.Is(err, itsm.ErrForbidden)
 }
 
 func (c Call) check() error {

@@ -26,6 +26,8 @@ type Unit struct {
 	cmd   itsm.Command
 	// target is the record that the command's IfVersion is about.
 	target recordKey
+	// stale is what the command ends with where that record has another version.
+	stale error
 	// nested says that the unit is part of an open one.
 	nested bool
 }
@@ -108,9 +110,7 @@ func (u *Unit) record(k recordKey) *recordState {
 	return r
 }
 
-// Get reads a record and remembers it, so that a Put knows what it changes. Where it is the
-// record that the command is about, and the request names the version that the caller has seen,
-// another version is ErrConflict, and the unit is not run again.
+// Get reads a record and remembers it, so that a Put knows what it changes.
 func (u *Unit) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
 	row, err := u.s.tx.Get(ctx, s, tenant, id)
 	if err != nil {
@@ -119,7 +119,7 @@ func (u *Unit) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant
 	k := recordKey{s.Name(), id}
 	r := u.record(k)
 	if want := u.cmd.IfVersion; want != 0 && k == u.target && r.version == 0 && row.Version != want {
-		return storage.Row{}, &finalConflict{&storage.Error{Op: "command", Table: s.Name(), ID: id, Err: storage.ErrConflict}}
+		u.stale = &finalConflict{&storage.Error{Op: "command", Table: s.Name(), ID: id, Err: storage.ErrConflict}}
 	}
 	r.before, r.known = row, true
 	return row, nil

@@ -31,8 +31,10 @@ var claimCases = []testCase{
 	{"subjects of different tenants do not wait for each other", claimSubjectTenants},
 	{"jobs without a subject wait for no other", claimNoSubject},
 	{"a tenant with much due does not starve the others", claimFair},
+	{"tenants take turns from one claim to the next", claimTurns},
 	{"a tenant with one subject does not use up the limit", claimFairSubject},
 	{"a claim that is not one is invalid", claimInvalid},
+	{"a claim inside an update is invalid", claimInUpdate},
 }
 
 func (e *env) claim(c storage.Claim) []storage.Job {
@@ -332,6 +334,25 @@ func claimFair(e *env) {
 	require.Equal(e, 100, all[acme]+all[umbra]+2, "what others leave goes to whom has more due")
 }
 
+// claimTurns has workers that claim one job at a time: for them, too, the tenant with the oldest
+// and most jobs is not all that there is.
+func claimTurns(e *env) {
+	backlog := make([]storage.Job, 50)
+	for i := range backlog {
+		backlog[i] = storage.Job{Kind: "timer", Key: fmt.Sprint(i), Due: noon.Add(-time.Hour)}
+	}
+	e.enqueue(acme, backlog...)
+	e.enqueue(umbra, storage.Job{Kind: "timer", Key: "late", Due: noon})
+	e.enqueue(ACME, storage.Job{Kind: "timer", Key: "late", Due: noon})
+	served := map[storage.Tenant]int{}
+	for range 20 {
+		for _, j := range e.claim(storage.Claim{Now: noon, Lease: time.Minute, Limit: 1}) {
+			served[j.Tenant]++
+		}
+	}
+	require.Equal(e, map[storage.Tenant]int{acme: 18, umbra: 1, ACME: 1}, served)
+}
+
 func claimFairSubject(e *env) {
 	jobs := make([]storage.Job, 30)
 	for i := range jobs {
@@ -356,5 +377,17 @@ func claimInvalid(e *env) {
 		require.ErrorIs(e, err, storage.ErrInvalid, "%+v", c)
 		require.Empty(e, jobs)
 	}
+	require.Equal(e, 1, e.claimOne(noon).Attempts)
+}
+
+// claimInUpdate holds that a claim, which commits on its own, does not wait for the unit around
+// it for ever, nor become part of it.
+func claimInUpdate(e *env) {
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		jobs, err := e.store.Claim(ctx, claimAll(noon))
+		require.ErrorIs(e, err, storage.ErrInvalid)
+		require.Empty(e, jobs)
+	})
 	require.Equal(e, 1, e.claimOne(noon).Attempts)
 }

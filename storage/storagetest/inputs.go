@@ -22,7 +22,7 @@ var inputCases = []testCase{
 	{"a body that is not one JSON document is invalid", inputBodies},
 	{"an event that is not one is invalid", inputEvents},
 	{"a job that is not one is invalid", inputJobs},
-	{"an outcome with a bad payload is invalid", inputOutcomes},
+	{"an outcome with a bad payload or error is invalid", inputOutcomes},
 	{"a bad name of a lock or sequence is invalid", inputNames},
 	{"a page of the log or of jobs has a limit", inputLimits},
 }
@@ -251,6 +251,11 @@ func inputOutcomes(e *env) {
 			writes[fmt.Sprintf("payload %.20q", payload)] = func(ctx context.Context, tx storage.Tx) error {
 				return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Payload: []byte(payload), Error: "it failed"})
 			}
+		}
+	}
+	for _, text := range []string{"\xff", "a\x00"} {
+		writes[fmt.Sprintf("error %q", text)] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Error: text})
 		}
 	}
 	e.invalid(writes)

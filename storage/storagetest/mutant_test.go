@@ -931,6 +931,17 @@ var mutants = []mutant{
 		}}
 	}},
 
+	{"a put clears what its schema does not know", []string{"Schemas/a put leaves the columns that its schema does not know"}, func(storage.Store) faults {
+		return faults{put: func(ctx context.Context, tx storage.Tx, s *storage.Schema, row *storage.Row) error {
+			if s == assets && row.Version > 0 {
+				whole := newRow(grown, row.ID, "title", row.Columns[0], "balance", row.Columns[1])
+				whole.Version, whole.Body = row.Version, row.Body
+				return tx.Put(ctx, grown, &whole)
+			}
+			return tx.Put(ctx, s, row)
+		}}
+	}},
+
 	// Events.
 	{"a place may be taken twice", []string{"Events/a place is taken once", "Contention/of many events in one place one is kept", modelTest}, func(storage.Store) faults {
 		return faults{append: func(ctx context.Context, tx storage.Tx, events ...storage.Event) error {
@@ -1185,7 +1196,7 @@ var mutants = []mutant{
 		}}
 	}},
 	{"claims without the order of subjects", []string{"Claims/jobs of one subject are taken one at a time in due order", "Claims/a subject waits while its job is claimed", "Claims/a subject orders jobs of every kind", "Contention/workers never have two jobs of one subject", modelTest}, withoutSubjects},
-	{"unfair claims", []string{"Claims/a tenant with much due does not starve the others"}, func(s storage.Store) faults {
+	{"unfair claims", []string{"Claims/a tenant with much due does not starve the others", "Claims/tenants take turns from one claim to the next"}, func(s storage.Store) faults {
 		return faults{claim: func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
 			limit := c.Limit
 			c.Limit = storage.MaxLimit

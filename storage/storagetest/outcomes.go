@@ -23,6 +23,7 @@ var outcomeCases = []testCase{
 	{"a job that is not claimed cannot be finished", outcomeUnclaimed},
 	{"another token does not finish a job", outcomeToken},
 	{"a dead letter is kept with what went wrong", outcomeDead},
+	{"a job that is made dead while it runs stays dead", outcomeDeadMeanwhile},
 	{"the error of a failed attempt may be long", outcomeError},
 }
 
@@ -260,6 +261,21 @@ func outcomeDead(e *env) {
 	dead := true
 	require.Equal(e, []string{"timer/1"}, e.list(storage.JobQuery{Dead: &dead}, acme))
 	require.Empty(e, e.claim(claimAll(noon.AddDate(10, 0, 0))))
+}
+
+// outcomeDeadMeanwhile leaves open whether the worker still has the job.
+func outcomeDeadMeanwhile(e *env) {
+	for i, o := range []storage.Outcome{{Done: true}, {Due: noon, Error: "it failed"}} {
+		key := fmt.Sprint(i)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: key, Due: noon})
+		job := e.claimOne(noon)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: key, Due: noon, Dead: true, Attempts: 3, Error: "given up by hand"})
+		if err := e.tryFinish(job, o); err != nil {
+			require.ErrorIs(e, err, storage.ErrConflict)
+		}
+		require.True(e, e.job(acme, "timer", key).Dead)
+		require.Empty(e, e.claim(claimAll(noon.Add(24*time.Hour))))
+	}
 }
 
 func outcomeError(e *env) {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,11 +13,13 @@ import (
 var schemaCases = []testCase{
 	{"rows put before a column was added have NULL or the zero of its kind", schemaOldRows},
 	{"rows are put and read through either schema", schemaEither},
+	{"a put leaves the columns that its schema does not know", schemaUnknown},
 	{"added columns are filtered, ordered and counted by", schemaQueries},
 	{"the order of columns does not matter", schemaReordered},
 	{"a row has the layout of the schema it was put through", schemaLayout},
 	{"migration can be repeated", schemaMigrateAgain},
 	{"migration is safe from many goroutines at once", schemaMigrateTogether},
+	{"a migration that was interrupted can be run again", schemaInterrupted},
 	{"a plan runs nothing", schemaPlan},
 	{"a check finds nothing missing after a migration", schemaCheck},
 	{"migration moves values of added columns out of bodies", schemaMoves},
@@ -93,8 +96,25 @@ func schemaEither(e *env) {
 	narrow := e.getIn(assets, "new")
 	set(assets, &narrow, "title", "smartphone")
 	e.putIn(assets, acme, narrow)
-	require.Equal(e, "smartphone", e.getIn(grown, "new").Columns[0])
 	require.Equal(e, []any{"smartphone", int64(3)}, e.getIn(assets, "new").Columns)
+}
+
+// schemaUnknown is a program of the version before, or one without the host's own columns, that
+// writes a row which has them.
+func schemaUnknown(e *env) {
+	e.migrate(e.store, grown)
+	e.putIn(grown, acme, newRow(grown, "1", "title", "phone", "owner", "ann", "room", "7", "weight", 2, "insured", true))
+	narrow := e.getIn(assets, "1")
+	set(assets, &narrow, "title", "smartphone")
+	e.putIn(assets, acme, narrow)
+	require.Equal(e, []any{"smartphone", int64(0), "ann", "7", int64(0), int64(2), false, true, int64(0), nil}, e.getIn(grown, "1").Columns)
+
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		require.NoError(e, tx.Delete(ctx, assets, "1", 2))
+		again := newRow(assets, "1", "title", "tablet")
+		require.NoError(e, tx.Put(ctx, assets, &again))
+	})
+	require.Equal(e, append([]any{"tablet", int64(0)}, grownZeros...), e.getIn(grown, "1").Columns, "a new row has nothing of the old one")
 }
 
 func schemaQueries(e *env) {
@@ -186,6 +206,26 @@ func schemaMigrateTogether(e *env) {
 		})
 		require.Equal(e, append([]any{"", int64(0)}, grownZeros...), e.getIn(grown, "1").Columns)
 		require.NoError(e, m.Check(e.ctx, grown, tickets))
+	})
+}
+
+func schemaInterrupted(e *env) {
+	e.migrator(func(m storage.Migrator) {
+		e.putIn(assets, acme, newRow(assets, "1"))
+		ctx, cancel := context.WithCancel(e.ctx)
+		cancel()
+		require.ErrorIs(e, m.Migrate(ctx, grown), context.Canceled)
+		for _, after := range []time.Duration{100 * time.Microsecond, time.Millisecond, 3 * time.Millisecond, 10 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(e.ctx, after)
+			err := m.Migrate(ctx, grown)
+			cancel()
+			if err != nil {
+				require.ErrorIs(e, err, context.DeadlineExceeded)
+			}
+		}
+		e.migrate(e.store, grown)
+		require.NoError(e, m.Check(e.ctx, grown))
+		require.Equal(e, append([]any{"", int64(0)}, grownZeros...), e.getIn(grown, "1").Columns)
 	})
 }
 
