@@ -283,12 +283,15 @@ func (w *importUnit) load(ctx context.Context) error {
 	if len(w.found) == len(ids) {
 		return nil
 	}
-	q := storage.Query[Head]{Where: ByNumber.In(numbers...), Limit: storage.MaxPage}
-	for h, err := range storage.Pages(q, func(q storage.Query[Head]) (storage.Page[Head], error) { return w.p.table.List(ctx, w.u, q) }) {
-		if err != nil {
-			return err
+	// Counted, not listed: a list is in the order of ids, for which a database may read them all.
+	groups, err := w.p.table.CountBy(ctx, w.u, ByNumber.In(numbers...), ByNumber)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if number, ok := g.Values[0].(string); ok {
+			w.taken[number] = true
 		}
-		w.taken[h.Number] = true
 	}
 	return nil
 }

@@ -41,10 +41,19 @@ func (r *recorder) Name() string                      { return r.name }
 func (r *recorder) Cleanup(fn func())                 { r.cleanups = append(r.cleanups, fn) }
 func (r *recorder) Context() context.Context          { return r.ctx }
 func (r *recorder) Log(...any)                        {}
-func (r *recorder) Logf(string, ...any)               {}
 func (r *recorder) Skip(...any)                       { runtime.Goexit() }
 func (r *recorder) Skipf(string, ...any)              { runtime.Goexit() }
 func (r *recorder) SkipNow()                          { runtime.Goexit() }
+
+// Logf keeps what a sequence of commands of the model complained of.
+func (r *recorder) Logf(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); strings.Contains(text, "Error Trace:") {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.said = append(r.said, text)
+	}
+}
+
 func (r *recorder) Failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

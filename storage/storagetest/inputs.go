@@ -65,6 +65,9 @@ func puts(change func(r *storage.Row)) func(ctx context.Context, tx storage.Tx) 
 		change(&row)
 		given := row
 		err := tx.Put(ctx, tickets, &row)
+		if err == nil {
+			return nil
+		}
 		if row.Version != given.Version || row.Tenant != given.Tenant || row.Layout != given.Layout {
 			return fmt.Errorf("the refused row was changed to version %d of %q", row.Version, row.Tenant)
 		}
