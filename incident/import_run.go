@@ -535,19 +535,3 @@ func (w *importUnit) number(ctx context.Context, source string) (string, error) 
 	w.taken[number] = true
 	return number, nil
 }
-
-// freeNumber draws a number that no incident of the tenant has: those that imported incidents
-// keep may look like the practice's own.
-func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, error) {
-	for {
-		n, err := u.Next(ctx, Kind)
-		if err != nil {
-			return "", err
-		}
-		number := fmt.Sprintf("%s%07d", p.o.NumberPrefix, n)
-		taken, err := p.table.Count(ctx, u, ByNumber.Is(number))
-		if err != nil || taken == 0 {
-			return number, err
-		}
-	}
-}

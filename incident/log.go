@@ -4,7 +4,6 @@ package incident
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -141,11 +140,11 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 	if err := authorized(ctx); err != nil {
 		return err
 	}
-	n, err := w.u.Next(ctx, Kind)
+	number, err := w.p.freeNumber(ctx, w.u)
 	if err != nil {
 		return err
 	}
-	w.ID, w.Number = w.u.NewID(), fmt.Sprintf("%s%07d", o.NumberPrefix, n)
+	w.ID, w.Number = w.u.NewID(), number
 	w.action = ActionLog
 	w.tell("", w.State, payload())
 	return nil

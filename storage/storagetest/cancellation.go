@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -82,35 +83,46 @@ func cancelDeadline(e *env) {
 func cancelLock(e *env) {
 	e.update(acme, func(ctx context.Context, tx storage.Tx) { require.NoError(e, tx.Lock(ctx, "desk")) })
 	holding, release, released := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	hold := sync.OnceFunc(func() { close(holding) })
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
 	go func() {
-		released <- e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
-			if err := tx.Lock(ctx, "desk"); err != nil {
-				return err
-			}
-			close(holding)
-			<-release
-			return nil
+		released <- caught(func() error {
+			return e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+				if err := tx.Lock(ctx, "desk"); err != nil {
+					return err
+				}
+				hold()
+				<-release
+				return nil
+			})
 		})
 	}()
-	<-holding
+	select {
+	case <-holding:
+	case err := <-released:
+		require.Fail(e, "the lock was not given", "%v", err)
+	}
 	waiting, cancel := context.WithCancel(e.ctx)
+	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		done <- e.store.Update(waiting, acme, func(ctx context.Context, tx storage.Tx) error {
-			row := ticket("1")
-			return firstError(tx.Put(ctx, tickets, &row), tx.Lock(ctx, "desk"))
+		done <- caught(func() error {
+			return e.store.Update(waiting, acme, func(ctx context.Context, tx storage.Tx) error {
+				row := ticket("1")
+				return firstError(tx.Put(ctx, tickets, &row), tx.Lock(ctx, "desk"))
+			})
 		})
 	}()
 	time.Sleep(50 * time.Millisecond)
 	cancel()
 	select {
 	case err := <-done:
-		close(release)
 		require.ErrorIs(e, err, context.Canceled)
 	case <-time.After(5 * time.Second):
-		close(release)
 		require.Fail(e, "it still waits five seconds after its context was cancelled")
 	}
+	let()
 	require.NoError(e, <-released)
 	e.missing(acme, "1")
 }

@@ -49,8 +49,7 @@ func (e *env) claim(c storage.Claim) []storage.Job {
 func (e *env) claimOne(now time.Time) storage.Job {
 	e.Helper()
 	jobs := e.claim(storage.Claim{Now: now, Lease: time.Minute, Limit: 2})
-	require.Len(e, jobs, 1)
-	return jobs[0]
+	return one(e, jobs)
 }
 
 func (e *env) tryFinish(job storage.Job, o storage.Outcome) error {
@@ -85,9 +84,7 @@ func claimWhole(e *env) {
 	e.enqueue(acme, want)
 	want.Tenant = acme
 	now := noon.Add(time.Hour)
-	jobs := e.claim(storage.Claim{Now: now, Lease: 90 * time.Second, Limit: 1})
-	require.Len(e, jobs, 1)
-	got := jobs[0]
+	got := one(e, e.claim(storage.Claim{Now: now, Lease: 90 * time.Second, Limit: 1}))
 	require.Equal(e, want, asked(got))
 	require.Equal(e, 1, got.Attempts)
 	require.Empty(e, got.Error)
@@ -161,9 +158,8 @@ func claimLease(e *env) {
 	for _, now := range []time.Time{noon, noon.Add(30 * time.Second), first.Lease.Add(-time.Microsecond)} {
 		require.Empty(e, e.claim(claimAll(now)), "at %v", now)
 	}
-	second := e.claim(claimAll(first.Lease.Add(time.Microsecond)))
-	require.Len(e, second, 1)
-	require.NotEqual(e, first.Token, second[0].Token)
+	second := e.claimOne(first.Lease.Add(time.Microsecond))
+	require.NotEqual(e, first.Token, second.Token)
 	require.Empty(e, e.claim(claimAll(first.Lease.Add(time.Second))), "the second lease counts from the second claim")
 }
 
@@ -204,7 +200,7 @@ func claimLate(e *env) {
 
 func claimLateAlone(e *env) {
 	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
-	job := e.claim(storage.Claim{Now: noon, Lease: time.Microsecond, Limit: 1})[0]
+	job := one(e, e.claim(storage.Claim{Now: noon, Lease: time.Microsecond, Limit: 1}))
 	e.finish(job, storage.Outcome{Done: true})
 	require.Empty(e, e.jobs(acme))
 }

@@ -94,7 +94,7 @@ func eventRoundTrip(e *env) {
 	zoned := event("zoned", 1, 0)
 	zoned.At = time.Date(2026, time.March, 2, 12, 0, 0, 123456789, time.FixedZone("west", -8*3600))
 	e.append(umbra, zoned)
-	require.Equal(e, storage.Instant(zoned.At), e.events(umbra)[0].At, "UTC, truncated to microseconds")
+	require.Equal(e, storage.Instant(zoned.At), one(e, e.events(umbra)).At, "UTC, truncated to microseconds")
 }
 
 // aLog is events in many places, in no order.
@@ -215,7 +215,7 @@ func eventTenant(e *env) {
 	ev := event("1", 1, 0)
 	ev.Tenant = umbra
 	e.append(acme, ev)
-	require.Equal(e, acme, e.events(acme)[0].Tenant)
+	require.Equal(e, acme, one(e, e.events(acme)).Tenant)
 	require.Empty(e, e.events(umbra))
 }
 
@@ -226,9 +226,7 @@ func eventTwice(e *env) {
 	fails := func(fn func(ctx context.Context, tx storage.Tx) error) {
 		e.Helper()
 		require.ErrorIs(e, e.store.Update(e.ctx, acme, fn), storage.ErrConflict)
-		events := e.events(acme)
-		require.Len(e, events, 1)
-		require.Equal(e, storage.ID("1-1-0"), events[0].ID)
+		require.Equal(e, storage.ID("1-1-0"), one(e, e.events(acme)).ID)
 	}
 	fails(func(ctx context.Context, tx storage.Tx) error { return tx.Append(ctx, again) })
 	fails(func(ctx context.Context, tx storage.Tx) error { return tx.Append(ctx, event("2", 1, 0), again) })
@@ -304,7 +302,7 @@ func eventAliasing(e *env) {
 		copy(ev.Envelope, "scribbled")
 	})
 	for range 2 {
-		got := e.events(acme)[0]
+		got := one(e, e.events(acme))
 		require.Equal(e, want, string(got.Envelope))
 		copy(got.Envelope, "scribbled")
 	}

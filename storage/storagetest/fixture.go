@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -191,6 +192,14 @@ func (e *env) page(ctx context.Context, r storage.Reader, q storage.RowQuery) []
 	return rows
 }
 
+// total counts the rows of a table that meet the condition.
+func (e *env) total(ctx context.Context, r storage.Reader, s *storage.Schema, c storage.Condition) int {
+	e.Helper()
+	groups, err := r.Count(ctx, s, c, nil)
+	require.NoError(e, err)
+	return int(one(e, groups).Count)
+}
+
 // jobs lists all jobs of the tenants.
 func (e *env) jobs(tenants ...storage.Tenant) []storage.Job {
 	e.Helper()
@@ -259,7 +268,7 @@ func (e *env) together(n int, fn func(i int) error) {
 		go func() {
 			defer done.Done()
 			<-begin
-			errs[i] = fn(i)
+			errs[i] = caught(func() error { return fn(i) })
 		}()
 	}
 	close(begin)
@@ -267,6 +276,23 @@ func (e *env) together(n int, fn func(i int) error) {
 	for i, err := range errs {
 		require.NoError(e, err, "goroutine %d", i)
 	}
+}
+
+// caught makes a panic in another goroutine, which would end every test, into an error.
+func caught(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
+// one gives the only thing of a list.
+func one[V any](e *env, list []V) V {
+	e.Helper()
+	require.Len(e, list, 1)
+	return list[0]
 }
 
 // errOurs is an error of the host's own, which a store passes on.

@@ -217,7 +217,7 @@ func TestSuiteFindsFaultsOfLocks(t *testing.T) {
 			t.Parallel() // most of them wait for what does not come
 			for _, name := range m.by {
 				c := caseNamed(t, name)
-				complaint := record(name, 2*time.Second, func(r *recorder) { c.start(r, func() storage.Store { return newInterleaved(m.f) }) })
+				complaint := record(name, 3*time.Second, func(r *recorder) { c.start(r, func() storage.Store { return newInterleaved(m.f) }) })
 				require.NotEmpty(t, complaint, "%s did not find it", name)
 				t.Logf("found by %s: %s", name, firstLines(complaint))
 			}

@@ -61,7 +61,7 @@ func onlyOne(title string, id storage.ID) func(ctx context.Context, tx storage.T
 			return err
 		}
 		groups, err := tx.Count(ctx, tickets, where(storage.Equal, "title", title), nil)
-		if err != nil || groups[0].Count > 0 {
+		if err != nil || len(groups) > 0 && groups[0].Count > 0 {
 			return err
 		}
 		time.Sleep(time.Millisecond) // there is time for another to come to the same conclusion
@@ -212,12 +212,21 @@ func lockOthers(e *env) {
 		}
 	}
 	require.False(e, e.alongside(acme, acme, "desk", "desk"), "two units had one lock")
+	// A busy machine may keep a unit for longer than it is waited for, though hardly every time.
+	may := func(first, second storage.Tenant, firstLock, secondLock string) bool {
+		for range 5 {
+			if e.alongside(first, second, firstLock, secondLock) {
+				return true
+			}
+		}
+		return false
+	}
 	if e.alongside(acme, acme, "", "") {
-		require.True(e, e.alongside(acme, acme, "desk", ""), "a unit without a lock waited")
-		require.True(e, e.alongside(acme, acme, "desk", "DESK"), "another name waited")
-		require.True(e, e.alongside(acme, acme, "desk", "desk "), "another name waited")
+		require.True(e, may(acme, acme, "desk", ""), "a unit without a lock waited")
+		require.True(e, may(acme, acme, "desk", "DESK"), "another name waited")
+		require.True(e, may(acme, acme, "desk", "desk "), "another name waited")
 	}
 	if e.alongside(acme, umbra, "", "") {
-		require.True(e, e.alongside(acme, umbra, "desk", "desk"), "another tenant waited")
+		require.True(e, may(acme, umbra, "desk", "desk"), "another tenant waited")
 	}
 }

@@ -575,7 +575,9 @@ func (m *model) compareAll() {
 		}
 		events, err := r.Events(ctx, storage.EventQuery{Limit: storage.MaxLimit})
 		require.NoError(m, err)
-		for i, want := range m.oracle.events(storage.EventQuery{Limit: storage.MaxLimit}, m.tenants...) {
+		log := m.oracle.events(storage.EventQuery{Limit: storage.MaxLimit}, m.tenants...)
+		require.Len(m, events, len(log))
+		for i, want := range log {
 			require.Equal(m, want, events[i])
 		}
 		m.compareJobs(ctx, r, m.oracle, storage.JobQuery{Limit: storage.MaxLimit}, m.tenants)

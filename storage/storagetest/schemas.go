@@ -72,7 +72,7 @@ func schemaOldRows(e *env) {
 	e.migrate(e.store, grown)
 	want := append([]any{"laptop", int64(900)}, grownZeros...)
 	require.Equal(e, want, e.getIn(grown, "1").Columns)
-	require.Equal(e, want, e.queryIn(grown, storage.RowQuery{})[0].Columns)
+	require.Equal(e, want, one(e, e.queryIn(grown, storage.RowQuery{})).Columns)
 }
 
 func schemaEither(e *env) {
@@ -170,7 +170,7 @@ func schemaLayout(e *env) {
 	row := e.putIn(assets, acme, newRow(assets, "1"))[0]
 	e.migrate(e.store, grown)
 	require.Equal(e, assets.Layout(), e.getIn(grown, "1").Layout, "as it was written, not as it is read")
-	require.Equal(e, assets.Layout(), e.queryIn(grown, storage.RowQuery{})[0].Layout)
+	require.Equal(e, assets.Layout(), one(e, e.queryIn(grown, storage.RowQuery{})).Layout)
 	again := newRow(grown, "1")
 	again.Version = row.Version
 	e.putIn(grown, acme, again)

@@ -29,7 +29,7 @@ var snapshotCases = []testCase{
 // it gives when it is done.
 func (e *env) meanwhile(fn func() error) (wait func()) {
 	done := make(chan error, 1)
-	go func() { done <- fn() }()
+	go func() { done <- caught(fn) }()
 	select {
 	case err := <-done:
 		require.NoError(e, err)
@@ -108,9 +108,7 @@ func snapshotWhole(e *env) {
 			return nil
 		})
 		for _, s := range schemas {
-			groups, err := r.Count(ctx, s, where(storage.Equal, "id", "2"), nil)
-			require.NoError(e, err)
-			require.Zero(e, groups[0].Count, "rows of %s", s.Name())
+			require.Zero(e, e.total(ctx, r, s, where(storage.Equal, "id", "2")), "rows of %s", s.Name())
 		}
 		events, err := r.Events(ctx, storage.EventQuery{Limit: 10})
 		require.NoError(e, err)

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -84,6 +85,11 @@ func (c testCase) start(t testingT, open func() storage.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	e := &env{testingT: t, ctx: ctx, open: open}
+	defer func() {
+		if p := recover(); p != nil { // of the store, or of a case that it led astray: the others go on
+			t.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	e.store = e.another()
 	c.run(e)
 }

@@ -59,10 +59,9 @@ func (e *env) prepare() storage.Job {
 			storage.Job{Kind: "delivery", Key: "claimed", Due: noon},
 		))
 	})
-	claimed := e.claim(storage.Claim{Now: noon, Lease: time.Minute, Limit: 1})
-	require.Len(e, claimed, 1)
-	require.Equal(e, "claimed", claimed[0].Key)
-	return claimed[0]
+	claimed := e.claimOne(noon)
+	require.Equal(e, "claimed", claimed.Key)
+	return claimed
 }
 
 // state is all that a tenant's reader can see.
@@ -114,9 +113,7 @@ func unitReadsOwn(e *env) {
 		require.Equal(e, []string{"changed", "created"}, ids(e.page(ctx, tx, storage.RowQuery{})))
 		require.Equal(e, []string{"changed"}, ids(e.page(ctx, tx, storage.RowQuery{Where: where(storage.Equal, "title", "after")})))
 		require.Empty(e, e.page(ctx, tx, storage.RowQuery{Where: where(storage.Equal, "title", "before")}))
-		groups, err := tx.Count(ctx, tickets, storage.Condition{}, nil)
-		require.NoError(e, err)
-		require.Equal(e, int64(2), groups[0].Count)
+		require.Equal(e, 2, e.total(ctx, tx, tickets, storage.Condition{}))
 		events, err := tx.Events(ctx, storage.EventQuery{Limit: 10})
 		require.NoError(e, err)
 		require.Len(e, events, 2)

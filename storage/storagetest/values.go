@@ -263,7 +263,7 @@ func valueTruncated(e *env) {
 
 func valueNulls(e *env) {
 	e.put(acme, ticket("1"))
-	for _, got := range []storage.Row{e.get(acme, "1"), e.query(storage.RowQuery{}, acme)[0]} {
+	for _, got := range []storage.Row{e.get(acme, "1"), one(e, e.query(storage.RowQuery{}, acme))} {
 		require.Equal(e, []any{"", nil, int64(0), nil, false, nil, int64(0), nil}, got.Columns)
 	}
 }
@@ -287,7 +287,7 @@ func valueBodies(e *env) {
 		e.put(acme, row)
 		require.Equal(e, body, string(e.get(acme, row.ID).Body))
 		rows := e.query(storage.RowQuery{Where: where(storage.Equal, "id", string(row.ID)), Bodies: true}, acme)
-		require.Equal(e, body, string(rows[0].Body))
+		require.Equal(e, body, string(one(e, rows).Body))
 	}
 }
 

@@ -1,0 +1,691 @@
+package enginetest_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	desk "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/throwaway"
+	"github.com/itsmkit/itsmkit/itsm"
+	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/memory"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+// These benchmarks run the incident practice beside database/sql as a good engineer writes it
+// without a library: one transaction a command, prepared statements, typed columns, a JSON body
+// marshalled from a struct. Both write the same rows, to the last byte (a test below holds that),
+// into tables of the same columns and indexes in one database, and take turns, so that what else
+// the machine does meets both. The figures are medians over the turns.
+
+// ground is an engine as a host would set it up.
+type ground struct {
+	name    string
+	dialect sqlstore.Dialect
+	// open gives the pools of a new database, for writing and for reading.
+	open func(tb testing.TB) (writer, reader *sql.DB)
+}
+
+var (
+	sqliteFull   = ground{"SQLite-FULL", sqlstore.SQLite, openFile("full")}
+	sqliteNormal = ground{"SQLite-NORMAL", sqlstore.SQLite, openFile("normal")}
+	durable      = ground{"PostgreSQL", sqlstore.PostgreSQL, openDurable}
+)
+
+// openFile opens a file as package storage/sqlite does: one connection that writes, as many that
+// read as there are processors.
+func openFile(synchronous string) func(testing.TB) (*sql.DB, *sql.DB) {
+	return func(tb testing.TB) (writer, reader *sql.DB) {
+		tb.Helper()
+		path := filepath.Join(tb.TempDir(), "desk.db")
+		pool := func(size int, q url.Values) *sql.DB {
+			q["_pragma"] = append([]string{"busy_timeout(10000)", "foreign_keys(1)"}, q["_pragma"]...)
+			db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: q.Encode()}).String())
+			require.NoError(tb, err)
+			db.SetMaxOpenConns(size)
+			db.SetMaxIdleConns(size)
+			tb.Cleanup(func() { db.Close() })
+			return db
+		}
+		writer = pool(1, url.Values{"_pragma": {"journal_mode(wal)", "synchronous(" + synchronous + ")"}, "_txlock": {"immediate"}})
+		require.NoError(tb, writer.Ping()) // the file is there before it is read
+		return writer, pool(max(2, runtime.GOMAXPROCS(0)), url.Values{"_pragma": {"query_only(1)"}})
+	}
+}
+
+// openDurable starts a server that flushes what it commits, as a real one does.
+func openDurable(tb testing.TB) (writer, reader *sql.DB) {
+	tb.Helper()
+	server := throwaway.PostgreSQLForTest(tb, throwaway.Options{Durable: true})
+	db, err := sql.Open("pgx", server.DSN("postgres"))
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	tb.Cleanup(func() { db.Close() })
+	return db, db
+}
+
+// practice is the incident practice over a store.
+type practice struct {
+	*desk.Practice
+	store storage.Store
+}
+
+func newPractice(tb testing.TB, s storage.Store, o itsmengine.Options) practice {
+	tb.Helper()
+	e, err := itsmengine.New(s, o)
+	require.NoError(tb, err)
+	p, err := desk.New(e, desk.Options{})
+	require.NoError(tb, err)
+	require.NoError(tb, e.Migrate(context.Background()))
+	return practice{p, s}
+}
+
+// pair is the practice and what is written by hand, in one database.
+func (g ground) pair(tb testing.TB, clock itsm.Clock, ids func() itsm.IDSource) (practice, *byHand) {
+	tb.Helper()
+	writer, reader := g.open(tb)
+	prefixed := func(prefix string) practice {
+		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
+		require.NoError(tb, err)
+		tb.Cleanup(func() { s.Close() })
+		return newPractice(tb, s, itsmengine.Options{Clock: clock, IDs: ids()})
+	}
+	p := prefixed("itsm_")
+	prefixed("hand_") // makes the tables of what is written by hand
+	return p, newByHand(tb, g.dialect, writer, reader, "hand_", clock, ids())
+}
+
+// The people of the benchmarks. Mona sees restricted incidents too; Ana sees those alone that she
+// has to do with.
+var (
+	mona = itsm.Actor{Tenant: acme, ID: "mona", Name: "Mona", Roles: []itsm.RoleName{itsm.RoleIncidentManager}}
+	ana  = itsm.Actor{Tenant: acme, ID: "ana", Name: "Ana", Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}, Groups: []itsm.ID{"team-05"}}
+)
+
+// autoClose is after how long the practice closes what is resolved.
+const autoClose = desk.DefaultAutoClose
+
+const description = "The printer on the third floor prints only every other page, and those that it prints " +
+	"have a grey band along the left edge. Restarting it helped for an hour, cleaning the drum did not."
+
+// ticket is an incident in a program without the library. Times are in microseconds.
+type ticket struct {
+	id                                           string
+	version, created, updated                    int64
+	number, title, state                         string
+	open                                         bool
+	priority, impact, urgency                    int64
+	category, subcategory                        string
+	service, requester, affected, team, assignee string
+	channel, holdReason                          string
+	restricted                                   bool
+	reported                                     int64
+	resolvedAt, closedAt                         sql.NullInt64
+	body                                         desk.Body // a plain struct
+}
+
+// logbook is what is kept of an event beside its columns.
+type logbook struct {
+	Actor        string        `json:"actor"`
+	ActorName    string        `json:"actor_name"`
+	Action       string        `json:"action"`
+	From         string        `json:"from,omitempty"`
+	To           string        `json:"to"`
+	FromCategory string        `json:"from_category,omitempty"`
+	ToCategory   string        `json:"to_category"`
+	Changes      []itsm.Change `json:"changes,omitempty"`
+	Data         any           `json:"data"`
+}
+
+// byHand is a service desk in SQL.
+type byHand struct {
+	dialect        sqlstore.Dialect
+	writer, reader *sql.DB
+	clock          itsm.Clock
+	ids            itsm.IDSource
+
+	insert, read, update, event, schedule, cancel, reserve *sql.Stmt
+
+	mu        sync.Mutex
+	next, end int64 // numbers that are reserved
+}
+
+var ticketColumns = []string{"id", "version", "created", "updated", "number", "title", "state", "open", "priority", "impact", "urgency",
+	"category", "subcategory", "service", "requester", "affected", "group", "assignee", "channel", "hold_reason", "restricted", "reported",
+	"resolved_at", "closed_at"}
+
+// bindAs writes placeholders as the engine wants them.
+func bindAs(d sqlstore.Dialect, text string) string {
+	if d == sqlstore.SQLite {
+		return text
+	}
+	parts := strings.Split(text, "?")
+	var out strings.Builder
+	for i, p := range parts[:len(parts)-1] {
+		fmt.Fprintf(&out, "%s$%d", p, i+1)
+	}
+	return out.String() + parts[len(parts)-1]
+}
+
+func newByHand(tb testing.TB, d sqlstore.Dialect, writer, reader *sql.DB, prefix string, clock itsm.Clock, ids itsm.IDSource) *byHand {
+	tb.Helper()
+	h := &byHand{dialect: d, writer: writer, reader: reader, clock: clock, ids: ids}
+	prepare := func(text string) *sql.Stmt {
+		st, err := writer.Prepare(bindAs(d, strings.ReplaceAll(text, "hand_", prefix)))
+		require.NoError(tb, err)
+		tb.Cleanup(func() { st.Close() })
+		return st
+	}
+	columns := `"` + strings.Join(ticketColumns, `", "`) + `"`
+	h.insert = prepare(`INSERT INTO hand_incident ("tenant", "layout", ` + columns + `, "body") VALUES (?, 1` +
+		strings.Repeat(", ?", len(ticketColumns)+1) + `)`)
+	h.read = prepare(`SELECT ` + columns + `, "body" FROM hand_incident WHERE "tenant" = ? AND "id" = ?`)
+	h.update = prepare(`UPDATE hand_incident SET "` + strings.Join(ticketColumns[1:], `" = ?, "`) + `" = ?, "body" = ?
+		WHERE "tenant" = ? AND "id" = ? AND "version" = ?`)
+	h.event = prepare(`INSERT INTO hand__event ("tenant", "kind", "record", "version", "n", "id", "type", "at", "envelope")
+		VALUES (?, 'incident', ?, ?, 0, ?, ?, ?, ?)`)
+	h.schedule = prepare(`INSERT INTO hand__job AS j ("tenant", "kind", "key", "subject", "due", "ready", "generation") VALUES (?, ?, ?, ?, ?, ?, 1)
+		ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET "subject" = excluded."subject", "due" = excluded."due",
+		"ready" = CASE WHEN j."lease" > excluded."ready" THEN j."lease" ELSE excluded."ready" END,
+		"dead" = excluded."dead", "generation" = j."generation" + 1, "attempts" = 0, "error" = '', "payload" = NULL`)
+	h.cancel = prepare(`DELETE FROM hand__job WHERE "tenant" = ? AND "kind" = ? AND "key" = ?`)
+	h.reserve = prepare(`INSERT INTO hand__sequence AS s ("tenant", "name", "next") VALUES (?, 'incident', 51)
+		ON CONFLICT ("tenant", "name") DO UPDATE SET "next" = s."next" + 50 RETURNING "next"`)
+	return h
+}
+
+// number gives the next number of fifty that are reserved at once.
+func (h *byHand) number(ctx context.Context) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.next == h.end {
+		if err := h.reserve.QueryRowContext(ctx, string(acme)).Scan(&h.end); err != nil {
+			return "", err
+		}
+		h.next = h.end - 50
+	}
+	n := h.next
+	h.next++
+	return fmt.Sprintf("INC%07d", n), nil
+}
+
+// within runs fn in a transaction.
+func (h *byHand) within(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	tx, err := h.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// exactly one row is what a statement must have changed.
+func exactly(st *sql.Stmt, ctx context.Context, args ...any) error {
+	res, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = fmt.Errorf("%d rows were changed; has someone else changed the incident?", n)
+	}
+	return err
+}
+
+func (t *ticket) values() []any {
+	return []any{t.id, t.version, t.created, t.updated, t.number, t.title, t.state, t.open, t.priority, t.impact, t.urgency,
+		t.category, t.subcategory, t.service, t.requester, t.affected, t.team, t.assignee, t.channel, t.holdReason, t.restricted, t.reported,
+		t.resolvedAt, t.closedAt}
+}
+
+func (t *ticket) places() []any {
+	return []any{&t.id, &t.version, &t.created, &t.updated, &t.number, &t.title, &t.state, &t.open, &t.priority, &t.impact, &t.urgency,
+		&t.category, &t.subcategory, &t.service, &t.requester, &t.affected, &t.team, &t.assignee, &t.channel, &t.holdReason, &t.restricted, &t.reported,
+		&t.resolvedAt, &t.closedAt}
+}
+
+// tell writes the event of the version that a ticket has come to.
+func (h *byHand) tell(ctx context.Context, tx *sql.Tx, t *ticket, name string, at int64, e logbook) error {
+	envelope, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return exactly(tx.StmtContext(ctx, h.event), ctx, string(acme), t.id, t.version, string(h.ids()), name, at, string(envelope))
+}
+
+// log records a report.
+func (h *byHand) log(ctx context.Context, by itsm.Actor, r desk.Report) (ticket, error) {
+	now := h.clock.Now().UnixMicro()
+	number, err := h.number(ctx)
+	if err != nil {
+		return ticket{}, err
+	}
+	t := ticket{
+		id: string(h.ids()), version: 1, created: now, updated: now, number: number, title: r.Title, state: "new", open: true,
+		priority: 3, impact: int64(r.Impact), urgency: int64(r.Urgency), category: r.Category, service: string(r.Service),
+		requester: string(r.Requester), channel: string(r.Channel), reported: now, body: desk.Body{Description: r.Description},
+	}
+	body, err := json.Marshal(t.body)
+	if err != nil {
+		return ticket{}, err
+	}
+	return t, h.within(ctx, func(tx *sql.Tx) error {
+		if err := exactly(tx.StmtContext(ctx, h.insert), ctx, append(append([]any{string(acme)}, t.values()...), string(body))...); err != nil {
+			return err
+		}
+		return h.tell(ctx, tx, &t, "incident.logged.v1", now, logbook{
+			Actor: string(by.ID), ActorName: by.Name, Action: "log", To: "new", ToCategory: "new",
+			Data: desk.Logged{Number: number, Priority: itsm.Priority(t.priority)},
+		})
+	})
+}
+
+// change reads a ticket, has fn change it, and writes it with what happened. fn gives the event and
+// what is due: when a job of the kind is to run, zero to remove it.
+func (h *byHand) change(ctx context.Context, id string, fn func(t *ticket, now time.Time) (name string, e logbook, kind string, due time.Time)) (ticket, error) {
+	var t ticket
+	return t, h.within(ctx, func(tx *sql.Tx) error {
+		var raw []byte
+		if err := tx.StmtContext(ctx, h.read).QueryRowContext(ctx, string(acme), id).Scan(append(t.places(), &raw)...); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(raw, &t.body); err != nil {
+			return err
+		}
+		now := h.clock.Now()
+		name, e, kind, due := fn(&t, now)
+		t.version, t.updated = t.version+1, now.UnixMicro()
+		body, err := json.Marshal(t.body)
+		if err != nil {
+			return err
+		}
+		args := append(t.values()[1:], string(body), string(acme), id, t.version-1)
+		if err := exactly(tx.StmtContext(ctx, h.update), ctx, args...); err != nil {
+			return err
+		}
+		if due.IsZero() {
+			_, err = tx.StmtContext(ctx, h.cancel).ExecContext(ctx, string(acme), kind, id)
+		} else {
+			_, err = tx.StmtContext(ctx, h.schedule).ExecContext(ctx, string(acme), kind, id, "incident/"+id, due.UnixMicro(), due.UnixMicro())
+		}
+		if err != nil {
+			return err
+		}
+		return h.tell(ctx, tx, &t, name, t.updated, e)
+	})
+}
+
+// text and moment are values in a field history.
+func text(s string) json.RawMessage {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // text always marshals
+	}
+	return raw
+}
+
+func moment(t time.Time) json.RawMessage {
+	return json.RawMessage(`"` + t.Format(time.RFC3339Nano) + `"`)
+}
+
+func (h *byHand) hold(ctx context.Context, by itsm.Actor, id, reason string, until time.Time) (ticket, error) {
+	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
+		was := t.state
+		t.state, t.holdReason = "on_hold", reason
+		t.body.Before, t.body.HoldUntil, t.body.Holds = desk.State(was), until, t.body.Holds+1
+		return "incident.held.v1", logbook{
+			Actor: string(by.ID), ActorName: by.Name, Action: "hold", From: was, To: t.state, FromCategory: "active", ToCategory: "waiting",
+			Changes: []itsm.Change{
+				{Field: "before", New: text(was)},
+				{Field: "hold_reason", Old: text(""), New: text(reason)},
+				{Field: "hold_until", New: moment(until)},
+				{Field: "holds", New: json.RawMessage(fmt.Sprint(t.body.Holds))},
+				{Field: "state", Old: text(was), New: text(t.state)},
+			},
+			Data: desk.Held{Reason: desk.HoldReason(reason), Until: until},
+		}, "incident.resume", until
+	})
+}
+
+func (h *byHand) resume(ctx context.Context, by itsm.Actor, id string) (ticket, error) {
+	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
+		was := *t
+		t.state, t.holdReason = string(was.body.Before), ""
+		t.body.Before, t.body.HoldUntil = "", time.Time{}
+		return "incident.resumed.v1", logbook{
+			Actor: string(by.ID), ActorName: by.Name, Action: "resume", From: was.state, To: t.state, FromCategory: "waiting", ToCategory: "active",
+			Changes: []itsm.Change{
+				{Field: "before", Old: text(t.state)},
+				{Field: "hold_reason", Old: text(was.holdReason), New: text("")},
+				{Field: "hold_until", Old: moment(was.body.HoldUntil)},
+				{Field: "state", Old: text(was.state), New: text(t.state)},
+			},
+			Data: desk.Resumed{Reason: desk.HoldReason(was.holdReason), By: desk.ResumedByPerson},
+		}, "incident.resume", time.Time{}
+	})
+}
+
+func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code desk.Code, notes string) (ticket, error) {
+	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
+		was := t.state
+		t.state, t.open, t.resolvedAt = "resolved", false, sql.NullInt64{Int64: now.UnixMicro(), Valid: true}
+		t.body.Resolution = desk.Outcome{Code: code, Notes: notes, By: by.ID}
+		resolution, err := json.Marshal(t.body.Resolution)
+		if err != nil {
+			panic(err) // texts always marshal
+		}
+		return "incident.resolved.v1", logbook{
+			Actor: string(by.ID), ActorName: by.Name, Action: "resolve", From: was, To: t.state, FromCategory: "active", ToCategory: "resolved",
+			Changes: []itsm.Change{
+				{Field: "open", Old: json.RawMessage("true"), New: json.RawMessage("false")},
+				{Field: "resolution", New: resolution},
+				{Field: "resolved_at", New: moment(now)},
+				{Field: "state", Old: text(was), New: text(t.state)},
+			},
+			Data: desk.Resolved{Code: code},
+		}, "incident.auto_close", now.Add(autoClose)
+	})
+}
+
+// report gives the n-th report.
+func report(n int64) desk.Report {
+	return desk.Report{
+		Title: fmt.Sprintf("Printer %d prints every other page", n%97), Description: description,
+		Requester: itsm.ID(fmt.Sprintf("person-%d", n%5000)), Channel: desk.ChannelPhone, Impact: itsm.ImpactMedium, Urgency: itsm.UrgencyMedium,
+		Category: "hardware", Service: itsm.ID(fmt.Sprintf("service-%d", n%50)),
+	}
+}
+
+const notes = "The drum was worn and has been replaced. A test page came out clean."
+
+// seed stores incidents that are being worked on, past the practice, and gives their ids.
+func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
+	tb.Helper()
+	ids := make([]itsm.ID, n)
+	require.NoError(tb, s.Update(context.Background(), acme, func(ctx context.Context, tx storage.Tx) error {
+		for i := range ids {
+			r := report(int64(i))
+			at := time.Now().Add(-time.Hour)
+			rec := desk.Incident{
+				Head: desk.Head{
+					Meta: storage.Meta{ID: itsm.IDSource(nil).New(), Created: at, Updated: at}, Number: fmt.Sprintf("INC%07d", i), Title: r.Title,
+					State: desk.StateInProgress, Open: true, Priority: 3, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Service: r.Service,
+					Requester: r.Requester, Group: "team-05", Assignee: "ana", Channel: r.Channel, Reported: at,
+				},
+				Body: desk.Body{Description: r.Description, Acknowledged: at.Add(time.Minute)},
+			}
+			if err := desk.Table.Put(ctx, tx, &rec); err != nil {
+				return err
+			}
+			ids[i] = rec.ID
+		}
+		return nil
+	}))
+	return ids
+}
+
+// walk takes an incident from work through a wait to its resolution by the practice.
+func (p practice) walk(ctx context.Context, id itsm.ID, until time.Time) error {
+	if _, err := p.Hold(ctx, ana, id, desk.Hold{Reason: desk.HoldCustomerScheduled, Until: until}); err != nil {
+		return err
+	}
+	if _, err := p.Resume(ctx, ana, id, itsm.Command{}); err != nil {
+		return err
+	}
+	_, err := p.Resolve(ctx, ana, id, desk.Resolution{Code: desk.CodeFixed, Notes: notes})
+	return err
+}
+
+func (h *byHand) walk(ctx context.Context, id itsm.ID, until time.Time) error {
+	if _, err := h.hold(ctx, ana, string(id), string(desk.HoldCustomerScheduled), until); err != nil {
+		return err
+	}
+	if _, err := h.resume(ctx, ana, string(id)); err != nil {
+		return err
+	}
+	_, err := h.resolve(ctx, ana, string(id), desk.CodeFixed, notes)
+	return err
+}
+
+// TestWhatIsWrittenByHandIsWhatThePracticeWrites holds the benchmarks to their word: after the same
+// commands by the same clock every table of both has the same rows.
+func TestWhatIsWrittenByHandIsWhatThePracticeWrites(t *testing.T) {
+	onShared := func(tb testing.TB) (*sql.DB, *sql.DB) {
+		db := postgreSQL.db(tb, emptySchema(tb))
+		return db, db
+	}
+	for _, g := range []ground{sqliteNormal, {"PostgreSQL", sqlstore.PostgreSQL, onShared}} {
+		t.Run(g.name, func(t *testing.T) {
+			ctx := t.Context()
+			now := noon
+			p, h := g.pair(t, func() time.Time { return now }, func() itsm.IDSource { return itsm.SequentialIDs("id") })
+			for n := range int64(60) { // more than one block of numbers
+				logged, err := p.Log(ctx, ana, report(n))
+				require.NoError(t, err)
+				own, err := h.log(ctx, ana, report(n))
+				require.NoError(t, err)
+				require.Equal(t, string(logged.ID), own.id)
+				now = now.Add(time.Second + 7*time.Microsecond)
+			}
+			at := now
+			for _, s := range []storage.Store{p.store, h.asStore(t)} {
+				require.NoError(t, s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+					rec, err := desk.Table.Get(ctx, tx, "id000000001")
+					if err != nil {
+						return err
+					}
+					rec.State, rec.Assignee, rec.Updated = desk.StateInProgress, "ana", at
+					return desk.Table.Put(ctx, tx, &rec)
+				}))
+			}
+			until := now.Add(24 * time.Hour)
+			steps := func(walk func(context.Context, itsm.ID, time.Time) error) {
+				now = at
+				require.NoError(t, walk(ctx, "id000000001", until))
+			}
+			steps(p.walk)
+			steps(h.walk)
+			for _, table := range []string{"incident", "_event", "_job", "_sequence"} {
+				want, got := dump(t, h.writer, "itsm_"+table), dump(t, h.writer, "hand_"+table)
+				require.NotEmpty(t, want)
+				require.Equal(t, want, got, table)
+			}
+		})
+	}
+}
+
+// asStore gives the library's store over the tables of what is written by hand.
+func (h *byHand) asStore(tb testing.TB) storage.Store {
+	tb.Helper()
+	s, err := sqlstore.New(h.writer, h.dialect, sqlstore.Options{Prefix: "hand_"})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+// dump gives the rows of a table as text, in order.
+func dump(t *testing.T, db *sql.DB, table string) (lines []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	for rows.Next() {
+		values, places := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			places[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(places...))
+		lines = append(lines, fmt.Sprintf("%q", values))
+	}
+	require.NoError(t, rows.Err())
+	slices.Sort(lines)
+	return lines
+}
+
+// side is one of those that take turns.
+type side struct {
+	name string
+	// ready, where there is one, makes room for n operations before the clock runs.
+	ready func(n int)
+	// do does the i-th operation of a turn.
+	do func(ctx context.Context, i int) error
+}
+
+// inTurn has each side do n operations in each round, workers at a time, and reports the median
+// rate of each in units a second, where an operation is so many units, and the median over the
+// rounds of the first side's rate by that of the second.
+func inTurn(b *testing.B, workers, n int, units float64, unit string, sides ...side) {
+	b.Helper()
+	ctx := context.Background()
+	rates := make([][]float64, len(sides))
+	round := 0
+	for b.Loop() {
+		for k := range sides {
+			at := (k + round) % len(sides) // each is the first in its turn
+			s := sides[at]
+			if s.ready != nil {
+				s.ready(n)
+			}
+			begun := time.Now()
+			if err := spread(ctx, workers, n, s.do); err != nil {
+				b.Fatal(s.name, err)
+			}
+			rates[at] = append(rates[at], float64(n)*units/time.Since(begun).Seconds())
+		}
+		round++
+	}
+	b.ReportMetric(0, "ns/op") // a round of all sides tells nothing
+	for k, s := range sides {
+		b.ReportMetric(median(rates[k]), s.name+"-"+unit+"/s")
+	}
+	if len(sides) > 1 {
+		ratios := make([]float64, round)
+		for i := range ratios {
+			ratios[i] = rates[0][i] / rates[1][i]
+		}
+		b.ReportMetric(median(ratios), sides[0].name+"/"+sides[1].name)
+	}
+}
+
+// spread does n operations by so many goroutines.
+func spread(ctx context.Context, workers, n int, do func(ctx context.Context, i int) error) error {
+	if workers == 1 {
+		for i := range n {
+			if err := do(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var next atomic.Int64
+	errs := make(chan error)
+	for range workers {
+		go func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					errs <- nil
+					return
+				}
+				if err := do(ctx, i); err != nil {
+					errs <- err
+					return
+				}
+			}
+		}()
+	}
+	var failed error
+	for range workers {
+		failed = errors.Join(failed, <-errs)
+	}
+	return failed
+}
+
+func median(values []float64) float64 {
+	s := slices.Sorted(slices.Values(values))
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}
+
+// freshIDs are those of a program: UUIDs of version 7.
+func freshIDs() itsm.IDSource { return itsm.NewIDs(nil, nil) }
+
+// onGrounds runs a benchmark of commands with one and with eight goroutines, on every engine by turns
+// with what is written by hand, and in memory alone.
+func onGrounds(b *testing.B, run func(b *testing.B, workers int, p practice, h *byHand)) {
+	for _, workers := range []int{1, 8} {
+		named := func(name string) string { return fmt.Sprintf("%s/goroutines=%d", name, workers) }
+		for _, g := range []ground{sqliteFull, sqliteNormal, durable} {
+			b.Run(named(g.name), func(b *testing.B) {
+				p, h := g.pair(b, nil, freshIDs)
+				run(b, workers, p, h)
+			})
+		}
+		b.Run(named("memory"), func(b *testing.B) {
+			run(b, workers, newPractice(b, memory.New(), itsmengine.Options{}), nil)
+		})
+	}
+}
+
+// BenchmarkLogIncident records reports: an incident and an event each, one transaction.
+func BenchmarkLogIncident(b *testing.B) {
+	onGrounds(b, func(b *testing.B, workers int, p practice, h *byHand) {
+		var n atomic.Int64
+		sides := []side{{name: "library", do: func(ctx context.Context, _ int) error {
+			_, err := p.Log(ctx, ana, report(n.Add(1)))
+			return err
+		}}}
+		if h != nil {
+			sides = append(sides, side{name: "hand", do: func(ctx context.Context, _ int) error {
+				_, err := h.log(ctx, ana, report(n.Add(1)))
+				return err
+			}})
+		}
+		inTurn(b, workers, 400, 1, "tx", sides...)
+	})
+}
+
+// BenchmarkHoldResumeResolve takes incidents through a wait to their resolution: three transactions,
+// each of which reads the incident, writes it at the version read, writes an event, and writes or
+// removes a job.
+func BenchmarkHoldResumeResolve(b *testing.B) {
+	onGrounds(b, func(b *testing.B, workers int, p practice, h *byHand) {
+		until := time.Now().Add(1000 * time.Hour).UTC().Truncate(time.Microsecond)
+		// Each turn has incidents of its own.
+		walks := func(name string, s storage.Store, walk func(context.Context, itsm.ID, time.Time) error) side {
+			var ids []itsm.ID
+			return side{
+				name:  name,
+				ready: func(n int) { ids = seed(b, s, n) },
+				do:    func(ctx context.Context, i int) error { return walk(ctx, ids[i], until) },
+			}
+		}
+		sides := []side{walks("library", p.store, p.walk)}
+		if h != nil {
+			sides = append(sides, walks("hand", h.asStore(b), h.walk))
+		}
+		inTurn(b, workers, 150, 3, "tx", sides...)
+	})
+}
