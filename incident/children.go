@@ -46,7 +46,7 @@ func (w *work) takeChildren(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	return w.u.Schedule(ctx, engine.Task{Kind: jobChildren, Key: string(w.ID), Subject: jobSubject(w.ID), Due: w.u.Now()})
+	return w.u.Schedule(ctx, jobOf(jobChildren, w.ID, w.now))
 }
 
 // resolveChildren is the job that resolves the open children of a resolved incident, some at a
@@ -69,7 +69,7 @@ func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engi
 	in, resolved := p.In(u.Store()), 0
 	for _, child := range open {
 		if resolved == childrenAtOnce {
-			return u.Schedule(ctx, engine.Task{Kind: jobChildren, Key: due.Key, Subject: jobSubject(parent.ID), Due: u.Now()})
+			return u.Schedule(ctx, jobOf(jobChildren, parent.ID, u.Now()))
 		}
 		_, err := in.command(ctx, u.Actor(), child, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
 			return w.resolve(ctx, parent.Resolution.Code, parent.Resolution.Notes, parent.ID)

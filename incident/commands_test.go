@@ -304,6 +304,18 @@ func TestTheTimesOfClosingAndReopeningAreTheHosts(t *testing.T) {
 	require.NoError(t, err, "without closing there is no end of the window")
 }
 
+func TestALongerTimeBeforeClosingHoldsForWhatIsResolvedAlready(t *testing.T) {
+	d := openDesk(t, incident.Options{AutoClose: 24 * time.Hour})
+	i := d.in(incident.StateResolved)
+	later := reopenDesk(d, incident.Options{AutoClose: 72 * time.Hour})
+	later.wait(24 * time.Hour)
+	require.Equal(t, incident.StateResolved, later.get(i.ID).State)
+	later.wait(48*time.Hour - time.Microsecond)
+	require.Equal(t, incident.StateResolved, later.get(i.ID).State)
+	later.wait(time.Microsecond)
+	require.Equal(t, incident.StateClosed, later.get(i.ID).State)
+}
+
 func TestAHostsGuardPutsTheClosingOff(t *testing.T) {
 	reviewed := false
 	standard := incident.StandardLifecycle()
@@ -671,4 +683,20 @@ func TestOthersReactToCategoriesAlone(t *testing.T) {
 	d := openDesk(t, incident.Options{}, watch)
 	d.in(incident.StateClosed)
 	require.Equal(t, []string{">new", "new>resolved", "resolved>closed"}, told)
+}
+
+func TestSubscribersAreToldWhatIsInternal(t *testing.T) {
+	internal := map[string]bool{}
+	mail := engine.Module{Name: "mail", Subscribers: []engine.Subscriber{{Name: "mail", Deliver: func(_ context.Context, e itsm.Event) error {
+		internal[e.Action] = e.Internal
+		return nil
+	}}}}
+	d, ctx := openDesk(t, incident.Options{}, mail), t.Context()
+	i := d.in(incident.StateOnHold)
+	_, err := d.Note(ctx, ana, i.ID, incident.Note{Text: "Between us"})
+	require.NoError(t, err)
+	_, err = d.OverridePriority(ctx, mona, i.ID, incident.Override{Command: itsm.Command{Reason: "Board"}, Priority: 1})
+	require.NoError(t, err)
+	d.wait(0)
+	require.Equal(t, map[string]bool{"log": false, "assign": false, "hold": false, "note": true, "override_priority": true}, internal)
 }

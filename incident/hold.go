@@ -153,7 +153,7 @@ func (p *Practice) resumeDue(ctx context.Context, u *engine.Unit, due engine.Due
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionResume, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
 		_, resumes := p.dueOf(&w.Incident)
-		if resumes.IsZero() || resumes.After(u.Now()) || !p.o.Lifecycle.Has(w.State, ActionResume) {
+		if resumes.IsZero() || !p.o.Lifecycle.Has(w.State, ActionResume) {
 			return nil // what it was for has passed, or the host resumes otherwise
 		}
 		return w.resume(ctx, ResumedByUntil)

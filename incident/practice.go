@@ -154,8 +154,10 @@ const (
 	jobChildren  = "incident.children"
 )
 
-// jobSubject groups the jobs of one incident, so that they run one at a time.
-func jobSubject(id itsm.ID) string { return Kind + "/" + string(id) }
+// jobOf is a job of an incident. Those of one incident run one at a time.
+func jobOf(kind string, id itsm.ID, due time.Time) engine.Task {
+	return engine.Task{Kind: kind, Key: string(id), Subject: Kind + "/" + string(id), Due: due}
+}
 
 // dueOf gives when an incident is due to be closed, and to be resumed; zero is never.
 func (p *Practice) dueOf(i *Incident) (closes, resumes time.Time) {
@@ -183,7 +185,7 @@ func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incide
 		case j.due.IsZero():
 			err = u.Cancel(ctx, j.kind, string(now.ID))
 		default:
-			err = u.Schedule(ctx, engine.Task{Kind: j.kind, Key: string(now.ID), Subject: jobSubject(now.ID), Due: j.due})
+			err = u.Schedule(ctx, jobOf(j.kind, now.ID, j.due))
 		}
 		if err != nil {
 			return err

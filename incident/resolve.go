@@ -75,14 +75,17 @@ func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionAutoClose, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
 		closes, _ := p.dueOf(&w.Incident)
-		if closes.IsZero() || closes.After(u.Now()) || !p.o.Lifecycle.Has(w.State, ActionAutoClose) {
+		switch {
+		case closes.IsZero() || !p.o.Lifecycle.Has(w.State, ActionAutoClose):
 			return nil // what it was for has passed, or the host closes otherwise
+		case closes.After(u.Now()):
+			return u.Schedule(ctx, jobOf(jobAutoClose, id, closes)) // the host has lengthened the time
 		}
 		return w.fire(ctx, ActionAutoClose, Closed{Auto: true})
 	})
 	if refusedByState(err) {
 		// A host's guard, such as a review that is due, keeps it open for now.
-		return u.Schedule(ctx, engine.Task{Kind: jobAutoClose, Key: due.Key, Subject: jobSubject(id), Due: u.Now().Add(closeAgain)})
+		return u.Schedule(ctx, jobOf(jobAutoClose, id, u.Now().Add(closeAgain)))
 	}
 	return ifThere(err)
 }

@@ -114,11 +114,11 @@ func (c *claim) any(ctx context.Context) (bool, error) {
 
 // take finds and takes the jobs.
 func (c *claim) take(ctx context.Context) error {
-	tenants, err := c.tenants(ctx)
+	more, err := c.tenants(ctx)
 	if err != nil {
 		return err
 	}
-	picked, err := c.pick(ctx, tenants)
+	picked, err := c.pick(ctx, more)
 	if err != nil || len(picked) == 0 {
 		return err
 	}
@@ -151,15 +151,15 @@ func (c *claim) take(ctx context.Context) error {
 	return nil
 }
 
-// tenants gives tenants that have due jobs, beginning behind the one that was served last: all of
-// them, or as many as can be served.
-func (c *claim) tenants(ctx context.Context) ([]storage.Tenant, error) {
+// tenants gives a function that gives, at each call, up to n more tenants that have due jobs,
+// beginning behind the one that was served last, and none when it has given all.
+func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant, error), err error) {
 	st := c.s.d.statement()
 	st.write(`SELECT "tenant", COUNT(*) FROM (SELECT "tenant" FROM `, c.s.text.job, " WHERE ")
 	c.due(st).write(` ORDER BY "ready" LIMIT `, strconv.Itoa(probe), `) AS "due" GROUP BY "tenant"`)
 	var tenants []storage.Tenant
 	total := int64(0)
-	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
 		var t string
 		var n int64
 		err := rows.Scan(&t, &n)
@@ -173,116 +173,181 @@ func (c *claim) tenants(ctx context.Context) ([]storage.Tenant, error) {
 	c.s.mu.Lock()
 	served := c.s.served
 	c.s.mu.Unlock()
-	if total == probe {
-		// There may be tenants whose jobs became due after these.
-		if tenants, err = c.walk(ctx, served, nil); err != nil {
-			return nil, err
-		}
-		if served != "" && len(tenants) < c.Limit {
-			return c.walk(ctx, "", tenants)
-		}
-		return tenants, nil
-	}
-	slices.SortFunc(tenants, func(a, b storage.Tenant) int {
-		if (a > served) != (b > served) {
-			if a > served {
-				return -1
+	if total < probe {
+		slices.SortFunc(tenants, func(a, b storage.Tenant) int {
+			if (a > served) != (b > served) {
+				if a > served {
+					return -1
+				}
+				return 1
 			}
-			return 1
+			return cmp.Compare(a, b)
+		})
+		return func(n int) ([]storage.Tenant, error) {
+			n = min(n, len(tenants))
+			some := tenants[:n]
+			tenants = tenants[n:]
+			return some, nil
+		}, nil
+	}
+	// There may be tenants whose jobs became due after these.
+	at, round := served, served == ""
+	return func(n int) ([]storage.Tenant, error) {
+		for {
+			some, err := c.walk(ctx, at, n)
+			if err != nil {
+				return nil, err
+			}
+			if round && served != "" {
+				// The second part ends where the first began.
+				if end, _ := slices.BinarySearch(some, served+"\x00"); end < len(some) {
+					some = some[:end]
+				}
+			}
+			if len(some) > 0 {
+				at = some[len(some)-1]
+				return some, nil
+			}
+			if round {
+				return nil, nil
+			}
+			at, round = "", true
 		}
-		return cmp.Compare(a, b)
-	})
-	return tenants, nil
+	}, nil
 }
 
-// walk finds tenants that have jobs to claim by jumping from tenant to tenant along the index, and
-// adds them to those found behind the place where it began.
-func (c *claim) walk(ctx context.Context, from storage.Tenant, found []storage.Tenant) ([]storage.Tenant, error) {
+// walk finds up to n tenants behind a place that have due jobs, by jumping from tenant to tenant
+// along the index.
+func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []storage.Tenant, err error) {
 	job := c.s.text.job
 	st := c.s.d.statement()
 	st.write(`WITH RECURSIVE "t" ("tenant") AS (SELECT (SELECT "tenant" FROM `, job, ` WHERE "tenant" > `).arg(string(from)).
 		write(` ORDER BY "tenant" LIMIT 1) UNION ALL SELECT (SELECT "j"."tenant" FROM `, job,
 			` AS "j" WHERE "j"."tenant" > "t"."tenant" ORDER BY "j"."tenant" LIMIT 1) FROM "t" WHERE "t"."tenant" IS NOT NULL) `,
-			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND EXISTS (SELECT 1 FROM `, job, ` AS "j" WHERE "j"."tenant" = "t"."tenant" AND `)
-	c.due(st).write(" AND ")
-	c.first(st).write(`) LIMIT `, strconv.Itoa(c.Limit))
-	first := len(found)
-	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+			// Not EXISTS, which an engine may turn into a join with all that is due.
+			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND (SELECT 1 FROM `, job, ` AS "j" WHERE "j"."tenant" = "t"."tenant" AND `)
+	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1 LIMIT `, strconv.Itoa(n))
+	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
 		var t string
 		err := rows.Scan(&t)
-		if len(found) < c.Limit && !slices.Contains(found[:first], storage.Tenant(t)) {
-			found = append(found, storage.Tenant(t))
-		}
+		found = append(found, storage.Tenant(t))
 		return err
 	})
 	return found, err
 }
 
-// pick chooses jobs fairly: each tenant in turn has an equal share of what is left, and what
-// some do not use goes round again to the others.
-func (c *claim) pick(ctx context.Context, tenants []storage.Tenant) ([]storage.Job, error) {
-	type place struct {
-		tenant    storage.Tenant
-		kind, key string
-	}
+// place names a job.
+type place struct {
+	tenant    storage.Tenant
+	kind, key string
+}
+
+// pick chooses jobs fairly. Each tenant in turn has an equal share of what is left, and what
+// some do not use goes round again to those that have more.
+func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, error)) ([]storage.Job, error) {
 	var picked []storage.Job
 	seen := map[place]bool{}
 	asked := map[storage.Tenant]int{}
-	for len(tenants) > 0 && len(picked) < c.Limit {
-		var more []storage.Tenant
-		for i, tenant := range tenants {
-			left := c.Limit - len(picked)
-			if left == 0 {
-				break
-			}
-			share := (left + len(tenants) - i - 1) / (len(tenants) - i)
-			asked[tenant] += share
-			jobs, err := c.candidates(ctx, tenant, asked[tenant])
-			if err != nil {
-				return nil, err
-			}
-			if len(jobs) == asked[tenant] {
-				more = append(more, tenant)
+	// serve takes a share from each, and gives those that may have more.
+	serve := func(tenants []storage.Tenant) (rest []storage.Tenant, err error) {
+		share := (c.Limit - len(picked)) / len(tenants)
+		limit := 0
+		for _, t := range tenants {
+			limit = max(limit, asked[t]+share)
+		}
+		jobs, err := c.candidates(ctx, tenants, limit)
+		for _, t := range tenants {
+			asked[t] = limit
+			if len(jobs[t]) == limit {
+				rest = append(rest, t)
 			}
 			// Those of the rounds before come again.
-			for _, j := range jobs {
-				if at := (place{tenant, j.Kind, j.Key}); !seen[at] && share > 0 {
+			left := share
+			for _, j := range jobs[t] {
+				if at := (place{t, j.Kind, j.Key}); !seen[at] && left > 0 {
 					seen[at] = true
-					share--
+					left--
 					picked = append(picked, j)
-					c.last = tenant
 				}
 			}
 		}
-		tenants = more
+		return rest, err
+	}
+	var waiting []storage.Tenant
+	for len(picked) < c.Limit {
+		tenants, err := more(c.Limit - len(picked))
+		if err != nil {
+			return nil, err
+		}
+		if len(tenants) == 0 {
+			break
+		}
+		rest, err := serve(tenants)
+		if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, rest...)
+		c.last = tenants[len(tenants)-1]
+	}
+	for len(picked) < c.Limit && len(waiting) > 0 {
+		n := min(len(waiting), c.Limit-len(picked))
+		rest, err := serve(waiting[:n])
+		if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting[n:], rest...)
 	}
 	return picked, nil
 }
 
-// candidates gives the first jobs of a tenant that can be claimed, locking their rows where
-// rows have locks.
-func (c *claim) candidates(ctx context.Context, tenant storage.Tenant, limit int) ([]storage.Job, error) {
-	st := c.s.d.statement()
-	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE `).tenantIs([]storage.Tenant{tenant}).write(" AND ")
-	c.due(st).write(" AND ")
-	c.first(st).write(` ORDER BY "ready", "kind", "key" LIMIT `, strconv.Itoa(limit), c.s.d.skipLocked)
-	var jobs []storage.Job
-	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+// candidates gives the first jobs of tenants that can be claimed, up to a number of each, locking
+// their rows where rows have locks.
+func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit int) (map[storage.Tenant][]storage.Job, error) {
+	jobs := map[storage.Tenant][]storage.Job{}
+	scan := func(rows *sql.Rows) error {
 		j, err := scanJob(rows)
-		jobs = append(jobs, j)
+		jobs[j.Tenant] = append(jobs[j.Tenant], j)
 		return err
-	})
-	return jobs, err
+	}
+	read := func(st *statement, tenant func()) {
+		st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE "j"."tenant" = `)
+		tenant()
+		st.write(" AND ")
+		c.due(st).write(" AND ")
+		c.first(st).write(` ORDER BY "ready", "kind", "key" LIMIT `).arg(int64(limit)).write(c.s.d.skipLocked)
+	}
+	if c.s.d.lateral && len(tenants) > 1 {
+		st := c.s.d.statement()
+		st.write(`SELECT "c".* FROM (VALUES `)
+		for i, t := range tenants {
+			if i > 0 {
+				st.write(", ")
+			}
+			st.write("(CAST(").arg(string(t)).write(" AS TEXT))")
+		}
+		st.write(`) AS "t" CROSS JOIN LATERAL (`)
+		read(st, func() { st.write(`"t"."column1"`) })
+		st.write(`) AS "c"`)
+		return jobs, c.t.each(ctx, st.text.String(), st.args, scan)
+	}
+	for _, t := range tenants {
+		st := c.s.d.statement()
+		read(st, func() { st.arg(string(t)) })
+		if err := c.t.each(ctx, st.text.String(), st.args, scan); err != nil {
+			return nil, err
+		}
+	}
+	return jobs, nil
 }
 
-// first adds that the job j waits for no other of its subject.
+// first adds that the job j waits for no other of its subject: none is claimed, and it is the
+// one that is due first. That one is asked for by its order, so that every engine finds it at
+// the head of its index.
 func (c *claim) first(st *statement) *statement {
-	job := c.s.text.job
-	other := ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `
-	st.write(`("j"."subject" = '' OR (NOT EXISTS (SELECT 1 FROM `, job, other, `"k"."token" <> '' AND "k"."lease" > `).arg(c.now).
-		write(`) AND NOT EXISTS (SELECT 1 FROM `, job, other, `"k"."dead" = `, c.s.d.no,
-			` AND ("k"."due", "k"."kind", "k"."key") < ("j"."due", "j"."kind", "j"."key"))))`)
-	return st
+	other := c.s.text.job + ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `
+	return st.write(`("j"."subject" = '' OR (NOT EXISTS (SELECT 1 FROM `, other, `"k"."token" <> '' AND "k"."lease" > `).arg(c.now).
+		write(`) AND ("j"."kind", "j"."key") = (SELECT "k"."kind", "k"."key" FROM `, other, `"k"."dead" = `, c.s.d.no,
+			` ORDER BY "k"."due", "k"."kind", "k"."key" LIMIT 1)))`)
 }
 
 // settle locks the subjects of the picked jobs and drops those that are locked by another claim

@@ -49,6 +49,8 @@ type dialect struct {
 	// locked; lock locks a number for the rest of the transaction, tryLock does so to v.column1 without
 	// waiting and says whether it could.
 	skipLocked, lock, tryLock string
+	// lateral says that a subquery in FROM may use what stands before it.
+	lateral bool
 	// forUpdate ends a SELECT that locks its rows.
 	forUpdate string
 	// clock is the engine's own time in microseconds, for leases between processes.
@@ -93,6 +95,7 @@ var dialects = map[Dialect]*dialect{
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		forUpdate:  " FOR UPDATE",
+		lateral:    true,
 		clock:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		columns: `SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES', COALESCE(collation_name, '') = 'C' ` +
 			`FROM information_schema.columns WHERE table_schema = current_schema() AND left(table_name::text, length($1::text)) = $2::text`,

@@ -56,7 +56,7 @@ func (s *core) own() []relation {
 				// Whether anything is due at all, and the little that is when it is little.
 				{name: s.prefix + jobTable + "_ready", columns: by("ready", "tenant", "kind")},
 				// What is due of one tenant.
-				{name: s.prefix + jobTable + "_tenant_ready", columns: by("tenant", "ready", "kind")},
+				{name: s.prefix + jobTable + "_tenant_ready", columns: by("tenant", "ready", "kind", "key")},
 				// Which job of a subject is due first, and which is claimed.
 				{name: s.prefix + jobTable + "_subject", columns: by("tenant", "subject", "dead", "due", "kind", "key"),
 					where: `"subject" <> ''`},
