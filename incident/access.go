@@ -156,7 +156,7 @@ func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor
 		}
 	}
 	if len(scopes) == 0 {
-		return storage.Filter[Head]{}, &itsm.ForbiddenError{Actor: actor.ID, Permission: permission, Reason: "no role of the actor grants it"}
+		return storage.Filter[Head]{}, &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: permission, Reason: "no role of the actor grants it"}
 	}
 	return storage.AnyOf(any...), nil
 }

@@ -54,7 +54,7 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 	}
 	return p.command(ctx, actor, id, action, in.Command, withColumns(in, in.Columns), func(ctx context.Context, w *work) error {
 		if p.isSystem(w.State, action) && !actor.System {
-			return &itsm.ForbiddenError{Actor: actor.ID, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
+			return &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
 		}
 		if err := w.apply(ctx, in); err != nil {
 			return err

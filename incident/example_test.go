@@ -137,7 +137,7 @@ func ExamplePractice_PermittedActions() {
 		fmt.Println(refused.Action, "while", refused.State, "is refused; permitted:", refused.Permitted[:3], "…")
 	}
 	// Output:
-	// Resolve - rita lacks the permission incident.resolve on incident ID: no role of the actor grants it
+	// Resolve - rita lacks the permission incident.resolve in tenant acme on incident ID: no role of the actor grants it
 	// Cancel - can be taken; missing: [reason]
 	// Reply - can be taken; missing: []
 	// confirm while new is refused; permitted: [assign accept start] …

@@ -240,8 +240,8 @@ func (w *work) say(ctx context.Context) (itsm.ID, error) {
 	return w.u.AddNote(ctx, w.Ref(), itsm.Note{Visibility: visibility, Text: w.Note})
 }
 
-// finish puts the record, emits what was told and gives the record as the actor may see it. A
-// command that told nothing changed nothing.
+// finish puts the record, emits what was told, and sets the side tables and timers. A command that
+// told nothing changed nothing.
 func (w *work) finish(ctx context.Context) (Incident, error) {
 	if len(w.events) > 0 {
 		if err := w.p.table.Put(ctx, w.u, &w.Incident); err != nil {

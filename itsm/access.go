@@ -240,7 +240,7 @@ func (b *RoleBook) Authorize(_ context.Context, a Actor, p Permission, s *Subjec
 	if set != 0 && (s == nil || set.covers(a, s)) {
 		return nil
 	}
-	refused := &ForbiddenError{Actor: a.ID, Permission: p, Reason: "no role of the actor grants it"}
+	refused := &ForbiddenError{Actor: a.ID, Tenant: a.Tenant, Permission: p, Reason: "no role of the actor grants it"}
 	if s != nil {
 		refused.Kind, refused.ID = s.Kind, s.ID
 		switch {

@@ -248,10 +248,10 @@ func TestARefusalSaysWhy(t *testing.T) {
 		return itsm.Actor{Tenant: "acme", ID: "ann", Roles: []itsm.RoleName{r}}
 	}
 	for want, err := range map[string]error{
-		"ann lacks the permission incident.resolve: no role of the actor grants it": book.Authorize(context.Background(), actor(itsm.RoleAuditor), "incident.resolve", nil),
-		"ann lacks the permission incident.resolve on incident INC1: it is granted only on records where the actor is: group, assignee": book.Authorize(context.Background(),
+		"ann lacks the permission incident.resolve in tenant acme: no role of the actor grants it": book.Authorize(context.Background(), actor(itsm.RoleAuditor), "incident.resolve", nil),
+		"ann lacks the permission incident.resolve in tenant acme on incident INC1: it is granted only on records where the actor is: group, assignee": book.Authorize(context.Background(),
 			actor(itsm.RoleSupportSpecialist), "incident.resolve", &itsm.Subject{Kind: "incident", ID: "INC1"}),
-		"ann lacks the permission incident.read on incident INC1: the record is restricted": book.Authorize(context.Background(),
+		"ann lacks the permission incident.read in tenant acme on incident INC1: the record is restricted": book.Authorize(context.Background(),
 			actor(itsm.RoleServiceDeskAnalyst), "incident.read", &itsm.Subject{Kind: "incident", ID: "INC1", Restricted: true}),
 	} {
 		require.EqualError(t, err, want)

@@ -5,10 +5,11 @@ package itsm
 // Command is what every request of a change embeds. Its zero value asks for nothing special.
 type Command struct {
 	// Key makes the command idempotent: the same request of the same actor under the same
-	// key gives the first result again. Empty means none.
+	// key gives the record that came of it, as it is now, and does nothing more. Keys of one
+	// command are apart from those of another, and are kept for ever. Empty means none.
 	Key string `json:"key,omitempty"`
 	// IfVersion is the version of the record that the caller has seen: any other gives
-	// [ErrConflict]. 0 means whichever is there.
+	// [ErrConflict], as a [VersionError]. 0 means whichever is there.
 	IfVersion int64 `json:"if_version,omitempty"`
 	// Reason is kept in the audit trail.
 	Reason string `json:"reason,omitempty"`

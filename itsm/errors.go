@@ -226,9 +226,27 @@ func (e *UnknownStateError) Error() string {
 // Is makes every UnknownStateError [ErrInvalid].
 func (e *UnknownStateError) Is(target error) bool { return target == ErrInvalid }
 
+// VersionError says that a record has another version than the one that the caller has seen. It
+// is [ErrConflict].
+type VersionError struct {
+	Kind string
+	ID   ID
+	// Seen is the version that the command named, Current the one that the record has.
+	Seen, Current int64
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%s %s: changed by someone else: it is at version %d, not %d", e.Kind, e.ID, e.Current, e.Seen)
+}
+
+// Is makes every VersionError [ErrConflict].
+func (e *VersionError) Is(target error) bool { return target == ErrConflict }
+
 // ForbiddenError says which permission an actor lacks, and on what. It is [ErrForbidden].
 type ForbiddenError struct {
+	// Actor lacks the permission in the tenant.
 	Actor      ID
+	Tenant     Tenant
 	Permission Permission
 	// Kind and ID name the record; both are empty where the permission was asked for as such.
 	Kind string
@@ -240,6 +258,9 @@ type ForbiddenError struct {
 func (e *ForbiddenError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s lacks the permission %s", e.Actor, e.Permission)
+	if e.Tenant != "" {
+		b.WriteString(" in tenant " + string(e.Tenant))
+	}
 	if e.Kind != "" {
 		b.WriteString(" on " + e.Kind)
 		if e.ID != "" {

@@ -153,7 +153,7 @@ func ExampleRoleBook() {
 	fmt.Println(book.Scopes(ctx, ann, "incident.read"))
 	// Output:
 	// <nil>
-	// ann lacks the permission incident.resolve on incident INC2: it is granted only on records where the actor is: group
+	// ann lacks the permission incident.resolve in tenant acme on incident INC2: it is granted only on records where the actor is: group
 	// [group] <nil>
 }
 

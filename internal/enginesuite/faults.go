@@ -281,6 +281,9 @@ func ifVersionBound(t *testing.T, b *bench) {
 	}, nil)
 	require.ErrorIs(t, err, storage.ErrConflict)
 	require.Equal(t, 1, runs, "it is not run again")
+	var stale *itsm.VersionError
+	require.ErrorAs(t, err, &stale)
+	require.Equal(t, itsm.VersionError{Kind: "box", ID: "b", Seen: 1, Current: 2}, *stale)
 	for fails, want := range map[error]error{errTest: storage.ErrConflict, storage.ErrNotFound: storage.ErrNotFound, itsm.ErrForbidden: itsm.ErrForbidden} {
 		_, err = engine.Execute(ctx, e, boxes, engine.Call{Name: "x", Actor: b.actor, Target: "b", Command: itsm.Command{IfVersion: 1}}, func(ctx context.Context, u *engine.Unit) (box, error) {
 			x, err := boxes.Get(ctx, u, "b")

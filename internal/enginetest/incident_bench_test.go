@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	desk "github.com/itsmkit/itsmkit/incident"
+	practice "github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/internal/throwaway"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
@@ -80,31 +80,31 @@ func openDurable(tb testing.TB) (writer, reader *sql.DB) {
 	return db, db
 }
 
-// practice is the incident practice over a store.
-type practice struct {
-	*desk.Practice
+// serviceDesk is the incident practice over a store.
+type serviceDesk struct {
+	*practice.Practice
 	store storage.Store
 }
 
-func newPractice(tb testing.TB, s storage.Store, o itsmengine.Options) practice {
+func newServiceDesk(tb testing.TB, s storage.Store, o itsmengine.Options) serviceDesk {
 	tb.Helper()
 	e, err := itsmengine.New(s, o)
 	require.NoError(tb, err)
-	p, err := desk.New(e, desk.Options{})
+	p, err := practice.New(e, practice.Options{})
 	require.NoError(tb, err)
 	require.NoError(tb, e.Migrate(context.Background()))
-	return practice{p, s}
+	return serviceDesk{p, s}
 }
 
 // pair is the practice and what is written by hand, in one database.
-func (g ground) pair(tb testing.TB, clock itsm.Clock, ids func() itsm.IDSource) (practice, *byHand) {
+func (g ground) pair(tb testing.TB, clock itsm.Clock, ids func() itsm.IDSource) (serviceDesk, *byHand) {
 	tb.Helper()
 	writer, reader := g.open(tb)
-	prefixed := func(prefix string) practice {
+	prefixed := func(prefix string) serviceDesk {
 		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
 		require.NoError(tb, err)
 		tb.Cleanup(func() { s.Close() })
-		return newPractice(tb, s, itsmengine.Options{Clock: clock, IDs: ids()})
+		return newServiceDesk(tb, s, itsmengine.Options{Clock: clock, IDs: ids()})
 	}
 	p := prefixed("itsm_")
 	prefixed("hand_") // makes the tables of what is written by hand
@@ -119,7 +119,7 @@ var (
 )
 
 // autoClose is after how long the practice closes what is resolved.
-const autoClose = desk.DefaultAutoClose
+const autoClose = practice.DefaultAutoClose
 
 const description = "The printer on the third floor prints only every other page, and those that it prints " +
 	"have a grey band along the left edge. Restarting it helped for an hour, cleaning the drum did not."
@@ -137,7 +137,7 @@ type ticket struct {
 	restricted                                   bool
 	reported                                     int64
 	resolvedAt, closedAt                         sql.NullInt64
-	body                                         desk.Body // a plain struct
+	body                                         practice.Body // a plain struct
 }
 
 // logbook is what is kept of an event beside its columns.
@@ -272,7 +272,7 @@ func (h *byHand) tell(ctx context.Context, tx *sql.Tx, t *ticket, name string, a
 }
 
 // log records a report.
-func (h *byHand) log(ctx context.Context, by itsm.Actor, r desk.Report) (ticket, error) {
+func (h *byHand) log(ctx context.Context, by itsm.Actor, r practice.Report) (ticket, error) {
 	now := h.clock.Now().UnixMicro()
 	number, err := h.number(ctx)
 	if err != nil {
@@ -281,7 +281,7 @@ func (h *byHand) log(ctx context.Context, by itsm.Actor, r desk.Report) (ticket,
 	t := ticket{
 		id: string(h.ids()), version: 1, created: now, updated: now, number: number, title: r.Title, state: "new", open: true,
 		priority: 3, impact: int64(r.Impact), urgency: int64(r.Urgency), category: r.Category, service: string(r.Service),
-		requester: string(r.Requester), channel: string(r.Channel), reported: now, body: desk.Body{Description: r.Description},
+		requester: string(r.Requester), channel: string(r.Channel), reported: now, body: practice.Body{Description: r.Description},
 	}
 	body, err := json.Marshal(t.body)
 	if err != nil {
@@ -293,7 +293,7 @@ func (h *byHand) log(ctx context.Context, by itsm.Actor, r desk.Report) (ticket,
 		}
 		return h.tell(ctx, tx, &t, "incident.logged.v1", now, logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "log", To: "new", ToCategory: "new",
-			Data: desk.Logged{Number: number, Priority: itsm.Priority(t.priority)},
+			Data: practice.Logged{Number: number, Priority: itsm.Priority(t.priority)},
 		})
 	})
 }
@@ -350,7 +350,7 @@ func (h *byHand) hold(ctx context.Context, by itsm.Actor, id, reason string, unt
 	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
 		was := t.state
 		t.state, t.holdReason = "on_hold", reason
-		t.body.Before, t.body.HoldUntil, t.body.Holds = desk.State(was), until, t.body.Holds+1
+		t.body.Before, t.body.HoldUntil, t.body.Holds = practice.State(was), until, t.body.Holds+1
 		return "incident.held.v1", logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "hold", From: was, To: t.state, FromCategory: "active", ToCategory: "waiting",
 			Changes: []itsm.Change{
@@ -360,7 +360,7 @@ func (h *byHand) hold(ctx context.Context, by itsm.Actor, id, reason string, unt
 				{Field: "holds", New: json.RawMessage(fmt.Sprint(t.body.Holds))},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
-			Data: desk.Held{Reason: desk.HoldReason(reason), Until: until},
+			Data: practice.Held{Reason: practice.HoldReason(reason), Until: until},
 		}, "incident.resume", until
 	})
 }
@@ -378,16 +378,16 @@ func (h *byHand) resume(ctx context.Context, by itsm.Actor, id string) (ticket, 
 				{Field: "hold_until", Old: moment(was.body.HoldUntil)},
 				{Field: "state", Old: text(was.state), New: text(t.state)},
 			},
-			Data: desk.Resumed{Reason: desk.HoldReason(was.holdReason), By: desk.ResumedByPerson},
+			Data: practice.Resumed{Reason: practice.HoldReason(was.holdReason), By: practice.ResumedByPerson},
 		}, "incident.resume", time.Time{}
 	})
 }
 
-func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code desk.Code, notes string) (ticket, error) {
+func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code practice.Code, notes string) (ticket, error) {
 	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
 		was := t.state
 		t.state, t.open, t.resolvedAt = "resolved", false, sql.NullInt64{Int64: now.UnixMicro(), Valid: true}
-		t.body.Resolution = desk.Outcome{Code: code, Notes: notes, By: by.ID}
+		t.body.Resolution = practice.Outcome{Code: code, Notes: notes, By: by.ID}
 		resolution, err := json.Marshal(t.body.Resolution)
 		if err != nil {
 			panic(err) // texts always marshal
@@ -400,16 +400,16 @@ func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code des
 				{Field: "resolved_at", New: moment(now)},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
-			Data: desk.Resolved{Code: code},
+			Data: practice.Resolved{Code: code},
 		}, "incident.auto_close", now.Add(autoClose)
 	})
 }
 
 // report gives the n-th report.
-func report(n int64) desk.Report {
-	return desk.Report{
+func report(n int64) practice.Report {
+	return practice.Report{
 		Title: fmt.Sprintf("Printer %d prints every other page", n%97), Description: description,
-		Requester: itsm.ID(fmt.Sprintf("person-%d", n%5000)), Channel: desk.ChannelPhone, Impact: itsm.ImpactMedium, Urgency: itsm.UrgencyMedium,
+		Requester: itsm.ID(fmt.Sprintf("person-%d", n%5000)), Channel: practice.ChannelPhone, Impact: itsm.ImpactMedium, Urgency: itsm.UrgencyMedium,
 		Category: "hardware", Service: itsm.ID(fmt.Sprintf("service-%d", n%50)),
 	}
 }
@@ -424,15 +424,15 @@ func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
 		for i := range ids {
 			r := report(int64(i))
 			at := time.Now().Add(-time.Hour)
-			rec := desk.Incident{
-				Head: desk.Head{
+			rec := practice.Incident{
+				Head: practice.Head{
 					Meta: storage.Meta{ID: itsm.IDSource(nil).New(), Created: at, Updated: at}, Number: fmt.Sprintf("INC%07d", i), Title: r.Title,
-					State: desk.StateInProgress, Open: true, Priority: 3, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Service: r.Service,
+					State: practice.StateInProgress, Open: true, Priority: 3, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Service: r.Service,
 					Requester: r.Requester, Group: "team-05", Assignee: "ana", Channel: r.Channel, Reported: at,
 				},
-				Body: desk.Body{Description: r.Description, Acknowledged: at.Add(time.Minute)},
+				Body: practice.Body{Description: r.Description, Acknowledged: at.Add(time.Minute)},
 			}
-			if err := desk.Table.Put(ctx, tx, &rec); err != nil {
+			if err := practice.Table.Put(ctx, tx, &rec); err != nil {
 				return err
 			}
 			ids[i] = rec.ID
@@ -442,27 +442,32 @@ func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
 	return ids
 }
 
-// walk takes an incident from work through a wait to its resolution by the practice.
-func (p practice) walk(ctx context.Context, id itsm.ID, until time.Time) error {
-	if _, err := p.Hold(ctx, ana, id, desk.Hold{Reason: desk.HoldCustomerScheduled, Until: until}); err != nil {
+// steps take an incident from work through a wait to its resolution, by the practice and by hand.
+var steps = []struct {
+	library func(ctx context.Context, p serviceDesk, id itsm.ID, until time.Time) error
+	hand    func(ctx context.Context, h *byHand, id itsm.ID, until time.Time) error
+}{
+	{func(ctx context.Context, p serviceDesk, id itsm.ID, until time.Time) error {
+		_, err := p.Hold(ctx, ana, id, practice.Hold{Reason: practice.HoldCustomerScheduled, Until: until})
 		return err
-	}
-	if _, err := p.Resume(ctx, ana, id, itsm.Command{}); err != nil {
+	}, func(ctx context.Context, h *byHand, id itsm.ID, until time.Time) error {
+		_, err := h.hold(ctx, ana, string(id), string(practice.HoldCustomerScheduled), until)
 		return err
-	}
-	_, err := p.Resolve(ctx, ana, id, desk.Resolution{Code: desk.CodeFixed, Notes: notes})
-	return err
-}
-
-func (h *byHand) walk(ctx context.Context, id itsm.ID, until time.Time) error {
-	if _, err := h.hold(ctx, ana, string(id), string(desk.HoldCustomerScheduled), until); err != nil {
+	}},
+	{func(ctx context.Context, p serviceDesk, id itsm.ID, _ time.Time) error {
+		_, err := p.Resume(ctx, ana, id, itsm.Command{})
 		return err
-	}
-	if _, err := h.resume(ctx, ana, string(id)); err != nil {
+	}, func(ctx context.Context, h *byHand, id itsm.ID, _ time.Time) error {
+		_, err := h.resume(ctx, ana, string(id))
 		return err
-	}
-	_, err := h.resolve(ctx, ana, string(id), desk.CodeFixed, notes)
-	return err
+	}},
+	{func(ctx context.Context, p serviceDesk, id itsm.ID, _ time.Time) error {
+		_, err := p.Resolve(ctx, ana, id, practice.Resolution{Code: practice.CodeFixed, Notes: notes})
+		return err
+	}, func(ctx context.Context, h *byHand, id itsm.ID, _ time.Time) error {
+		_, err := h.resolve(ctx, ana, string(id), practice.CodeFixed, notes)
+		return err
+	}},
 }
 
 // TestWhatIsWrittenByHandIsWhatThePracticeWrites holds the benchmarks to their word: after the same
@@ -488,26 +493,31 @@ func TestWhatIsWrittenByHandIsWhatThePracticeWrites(t *testing.T) {
 			at := now
 			for _, s := range []storage.Store{p.store, h.asStore(t)} {
 				require.NoError(t, s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
-					rec, err := desk.Table.Get(ctx, tx, "id000000001")
+					rec, err := practice.Table.Get(ctx, tx, "id000000001")
 					if err != nil {
 						return err
 					}
-					rec.State, rec.Assignee, rec.Updated = desk.StateInProgress, "ana", at
-					return desk.Table.Put(ctx, tx, &rec)
+					rec.State, rec.Assignee, rec.Updated = practice.StateInProgress, "ana", at
+					return practice.Table.Put(ctx, tx, &rec)
 				}))
 			}
+			same := func(tables ...string) {
+				t.Helper()
+				for _, table := range tables {
+					want, got := dump(t, h.writer, "itsm_"+table), dump(t, h.writer, "hand_"+table)
+					require.Equal(t, want, got, table)
+				}
+			}
+			same("_sequence")
 			until := now.Add(24 * time.Hour)
-			steps := func(walk func(context.Context, itsm.ID, time.Time) error) {
-				now = at
-				require.NoError(t, walk(ctx, "id000000001", until))
+			for _, step := range steps {
+				now = now.Add(time.Minute)
+				require.NoError(t, step.library(ctx, p, "id000000001", until))
+				require.NoError(t, step.hand(ctx, h, "id000000001", until))
+				same("incident", "_event", "_job")
 			}
-			steps(p.walk)
-			steps(h.walk)
-			for _, table := range []string{"incident", "_event", "_job", "_sequence"} {
-				want, got := dump(t, h.writer, "itsm_"+table), dump(t, h.writer, "hand_"+table)
-				require.NotEmpty(t, want)
-				require.Equal(t, want, got, table)
-			}
+			require.Len(t, dump(t, h.writer, "itsm__event"), 60+len(steps))
+			require.Len(t, dump(t, h.writer, "itsm__job"), 1)
 		})
 	}
 }
@@ -551,13 +561,12 @@ type side struct {
 	do func(ctx context.Context, i int) error
 }
 
-// inTurn has each side do n operations in each round, workers at a time, and reports the median
-// rate of each in units a second, where an operation is so many units, and the median over the
-// rounds of the first side's rate by that of the second.
-func inTurn(b *testing.B, workers, n int, units float64, unit string, sides ...side) {
+// inTurn has each side do n operations in each round, workers at a time, and gives for each side the
+// seconds that an operation took in each round.
+func inTurn(b *testing.B, workers, n int, sides ...side) [][]float64 {
 	b.Helper()
 	ctx := context.Background()
-	rates := make([][]float64, len(sides))
+	took := make([][]float64, len(sides))
 	round := 0
 	for b.Loop() {
 		for k := range sides {
@@ -570,21 +579,44 @@ func inTurn(b *testing.B, workers, n int, units float64, unit string, sides ...s
 			if err := spread(ctx, workers, n, s.do); err != nil {
 				b.Fatal(s.name, err)
 			}
-			rates[at] = append(rates[at], float64(n)*units/time.Since(begun).Seconds())
+			took[at] = append(took[at], time.Since(begun).Seconds()/float64(n))
 		}
 		round++
 	}
 	b.ReportMetric(0, "ns/op") // a round of all sides tells nothing
+	return took
+}
+
+// reportRates reports the median of each side's transactions a second, where an operation is so many,
+// and the median of the first side's rate by the second's.
+func reportRates(b *testing.B, took [][]float64, transactions int, sides ...side) {
 	for k, s := range sides {
-		b.ReportMetric(median(rates[k]), s.name+"-"+unit+"/s")
+		b.ReportMetric(float64(transactions)/median(took[k]), s.name+"-tx/s")
 	}
 	if len(sides) > 1 {
-		ratios := make([]float64, round)
-		for i := range ratios {
-			ratios[i] = rates[0][i] / rates[1][i]
-		}
-		b.ReportMetric(median(ratios), sides[0].name+"/"+sides[1].name)
+		b.ReportMetric(1/median(ratios(took)), "library/hand")
 	}
+}
+
+// reportTimes reports the median of each side's microseconds a page, and the median of the first side's
+// by the second's.
+func reportTimes(b *testing.B, took [][]float64, sides ...side) {
+	for k, s := range sides {
+		b.ReportMetric(1e6*median(took[k]), s.name+"-µs/page")
+	}
+	if len(sides) > 1 {
+		b.ReportMetric(median(ratios(took)), "library/hand")
+	}
+}
+
+// ratios gives the time of the first side by that of the second in each round: what else the machine
+// does meets both.
+func ratios(took [][]float64) []float64 {
+	out := make([]float64, len(took[0]))
+	for i := range out {
+		out[i] = took[0][i] / took[1][i]
+	}
+	return out
 }
 
 // spread does n operations by so many goroutines.
@@ -634,7 +666,7 @@ func freshIDs() itsm.IDSource { return itsm.NewIDs(nil, nil) }
 
 // onGrounds runs a benchmark of commands with one and with eight goroutines, on every engine by turns
 // with what is written by hand, and in memory alone.
-func onGrounds(b *testing.B, run func(b *testing.B, workers int, p practice, h *byHand)) {
+func onGrounds(b *testing.B, run func(b *testing.B, workers int, p serviceDesk, h *byHand)) {
 	for _, workers := range []int{1, 8} {
 		named := func(name string) string { return fmt.Sprintf("%s/goroutines=%d", name, workers) }
 		for _, g := range []ground{sqliteFull, sqliteNormal, durable} {
@@ -644,14 +676,14 @@ func onGrounds(b *testing.B, run func(b *testing.B, workers int, p practice, h *
 			})
 		}
 		b.Run(named("memory"), func(b *testing.B) {
-			run(b, workers, newPractice(b, memory.New(), itsmengine.Options{}), nil)
+			run(b, workers, newServiceDesk(b, memory.New(), itsmengine.Options{}), nil)
 		})
 	}
 }
 
 // BenchmarkLogIncident records reports: an incident and an event each, one transaction.
 func BenchmarkLogIncident(b *testing.B) {
-	onGrounds(b, func(b *testing.B, workers int, p practice, h *byHand) {
+	onGrounds(b, func(b *testing.B, workers int, p serviceDesk, h *byHand) {
 		var n atomic.Int64
 		sides := []side{{name: "library", do: func(ctx context.Context, _ int) error {
 			_, err := p.Log(ctx, ana, report(n.Add(1)))
@@ -663,7 +695,7 @@ func BenchmarkLogIncident(b *testing.B) {
 				return err
 			}})
 		}
-		inTurn(b, workers, 400, 1, "tx", sides...)
+		reportRates(b, inTurn(b, workers, 400, sides...), 1, sides...)
 	})
 }
 
@@ -671,21 +703,310 @@ func BenchmarkLogIncident(b *testing.B) {
 // each of which reads the incident, writes it at the version read, writes an event, and writes or
 // removes a job.
 func BenchmarkHoldResumeResolve(b *testing.B) {
-	onGrounds(b, func(b *testing.B, workers int, p practice, h *byHand) {
+	onGrounds(b, func(b *testing.B, workers int, p serviceDesk, h *byHand) {
 		until := time.Now().Add(1000 * time.Hour).UTC().Truncate(time.Microsecond)
 		// Each turn has incidents of its own.
-		walks := func(name string, s storage.Store, walk func(context.Context, itsm.ID, time.Time) error) side {
+		walks := func(name string, s storage.Store, walk func(ctx context.Context, id itsm.ID) error) side {
 			var ids []itsm.ID
 			return side{
 				name:  name,
 				ready: func(n int) { ids = seed(b, s, n) },
-				do:    func(ctx context.Context, i int) error { return walk(ctx, ids[i], until) },
+				do:    func(ctx context.Context, i int) error { return walk(ctx, ids[i]) },
 			}
 		}
-		sides := []side{walks("library", p.store, p.walk)}
+		sides := []side{walks("library", p.store, func(ctx context.Context, id itsm.ID) error {
+			for _, step := range steps {
+				if err := step.library(ctx, p, id, until); err != nil {
+					return err
+				}
+			}
+			return nil
+		})}
 		if h != nil {
-			sides = append(sides, walks("hand", h.asStore(b), h.walk))
+			sides = append(sides, walks("hand", h.asStore(b), func(ctx context.Context, id itsm.ID) error {
+				for _, step := range steps {
+					if err := step.hand(ctx, h, id, until); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
 		}
-		inTurn(b, workers, 150, 3, "tx", sides...)
+		reportRates(b, inTurn(b, workers, 150, sides...), len(steps), sides...)
 	})
+}
+
+// queueSizes are how many incidents there are when a page of the queue is read; a fifth is open.
+var queueSizes = []int{1_000, 100_000}
+
+// fill stores so many incidents of all priorities, one reported each second, by one statement into
+// the practice's own table. The indexes are made when the rows are there, by a migration.
+func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size int) {
+	tb.Helper()
+	ctx := context.Background()
+	execute := func(text string, args ...any) {
+		tb.Helper()
+		_, err := db.ExecContext(ctx, bindAs(d, text), args...)
+		require.NoError(tb, err)
+	}
+	list, yes, no := `SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?`, "1", "0"
+	if d == sqlstore.PostgreSQL {
+		list, yes, no = `SELECT indexname FROM pg_indexes WHERE tablename = ? AND indexname NOT LIKE '%_pkey'`, "TRUE", "FALSE"
+	}
+	rows, err := db.QueryContext(ctx, bindAs(d, list), "itsm_incident")
+	require.NoError(tb, err)
+	var indexes []string
+	for rows.Next() {
+		var name string
+		require.NoError(tb, rows.Scan(&name))
+		indexes = append(indexes, name)
+	}
+	require.NoError(tb, rows.Err())
+	require.Len(tb, indexes, len(p.Table().Schema().Indexes()))
+	for _, name := range indexes {
+		execute(`DROP INDEX "` + name + `"`)
+	}
+	is := func(condition string) string {
+		return "CASE WHEN " + condition + " THEN " + yes + " ELSE " + no + " END"
+	}
+	columns := []struct{ name, value string }{
+		{"tenant", "'acme'"},
+		{"id", "'0192f0c1-7e1c-7a3b-9f00-' || CAST(100000000000 + n AS TEXT)"},
+		{"version", "1 + n % 7"}, {"created", "at"}, {"updated", "at + 3600000000"}, {"layout", "1"},
+		{"number", "'INC' || CAST(1000000 + n AS TEXT)"},
+		{"title", "'Printer ' || CAST(n % 97 AS TEXT) || ' prints every other page'"},
+		{"state", "CASE WHEN n % 5 = 0 THEN 'in_progress' ELSE 'closed' END"},
+		{"open", is("n % 5 = 0")},
+		{"priority", "n / 5 * 7919 % 4 + 1"}, {"impact", "n % 3 + 1"}, {"urgency", "n % 3 + 1"},
+		{"category", "'hardware'"}, {"subcategory", "'printer'"},
+		{"service", "'service-' || CAST(n % 50 AS TEXT)"},
+		{"requester", "'person-' || CAST(n % 5000 AS TEXT)"}, {"affected", "''"},
+		{"group", "'team-' || CAST(10 + n / 5 % 20 AS TEXT)"},
+		{"assignee", "CASE WHEN n % 3 = 0 THEN '' ELSE 'agent-' || CAST(n / 5 % 200 AS TEXT) END"},
+		{"channel", "'phone'"}, {"hold_reason", "''"},
+		{"restricted", is("n % 1000 = 995")},
+		{"reported", "at"},
+		{"resolved_at", "CASE WHEN n % 5 = 0 THEN NULL ELSE at + 1800000000 END"},
+		{"closed_at", "CASE WHEN n % 5 = 0 THEN NULL ELSE at + 3600000000 END"},
+		{"body", `'{"description":"` + description + `","acknowledged":"2026-03-02T12:05:00Z","reassignments":1}'`},
+	}
+	var names, values []string
+	for _, c := range columns {
+		names, values = append(names, `"`+c.name+`"`), append(values, c.value)
+	}
+	execute(fmt.Sprintf(`INSERT INTO itsm_incident (%s)
+		WITH RECURSIVE line(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < %d)
+		SELECT %s FROM (SELECT n, CAST(%d AS BIGINT) + n * CAST(1000000 AS BIGINT) AS at FROM line) AS numbered`,
+		strings.Join(names, ", "), size-1, strings.Join(values, ", "), noon.UnixMicro()))
+	require.NoError(tb, p.store.(storage.Migrator).Migrate(ctx, p.Table().Schema()))
+	if d == sqlstore.PostgreSQL {
+		execute("VACUUM ANALYZE")
+	} else {
+		execute("ANALYZE")
+		execute("PRAGMA wal_checkpoint(TRUNCATE)")
+	}
+}
+
+// copyTo stores the incidents of one store in another.
+func copyTo(tb testing.TB, from, to storage.Store) {
+	tb.Helper()
+	ctx := context.Background()
+	var after *storage.Position
+	for {
+		var rows []storage.Row
+		require.NoError(tb, from.View(ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) (err error) {
+			rows, err = r.Query(ctx, practice.Table.Schema(), storage.RowQuery{After: after, Limit: storage.MaxLimit, Bodies: true})
+			return err
+		}))
+		if len(rows) == 0 {
+			return
+		}
+		last := rows[len(rows)-1]
+		after = &storage.Position{Tenant: last.Tenant, ID: last.ID}
+		require.NoError(tb, to.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+			for i := range rows {
+				row := rows[i]
+				row.Version = 0
+				if err := tx.Put(ctx, practice.Table.Schema(), &row); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// listed is an incident as a list shows it, in a program without the library.
+type listed struct {
+	tenant, id                                   string
+	version, layout                              int64
+	created, updated                             time.Time
+	number, title, state                         string
+	open                                         bool
+	priority, impact, urgency                    int64
+	category, subcategory                        string
+	service, requester, affected, team, assignee string
+	channel, holdReason                          string
+	restricted                                   bool
+	reported                                     time.Time
+	resolvedAt, closedAt                         time.Time
+}
+
+// queue reads pages of open incidents by hand, in the order of priority and age.
+type queue struct {
+	first, next *sql.Stmt
+	args        []any // before those of the place
+}
+
+// newQueue prepares what an actor's page is read by; rights is a condition of the actor's own, with
+// its arguments.
+func newQueue(tb testing.TB, d sqlstore.Dialect, db *sql.DB, rights string, args ...any) *queue {
+	tb.Helper()
+	prepare := func(place string) *sql.Stmt {
+		st, err := db.Prepare(bindAs(d, `SELECT "tenant", "layout", "`+strings.Join(ticketColumns, `", "`)+`" FROM itsm_incident
+			WHERE "tenant" = ? AND "open" = ?`+rights+place+` ORDER BY "priority", "reported", "id" LIMIT 50`))
+		require.NoError(tb, err)
+		tb.Cleanup(func() { st.Close() })
+		return st
+	}
+	return &queue{
+		first: prepare(""), next: prepare(` AND ("priority", "reported", "id") > (?, ?, ?)`),
+		args: append([]any{string(acme), true}, args...),
+	}
+}
+
+// read gives the page that follows an incident, or the first one.
+func (q *queue) read(ctx context.Context, after *practice.Head) ([]listed, error) {
+	st, args := q.first, q.args
+	if after != nil {
+		st, args = q.next, append(slices.Clip(q.args), int64(after.Priority), after.Reported.UnixMicro(), string(after.ID))
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	page := make([]listed, 0, 50)
+	for rows.Next() {
+		var x listed
+		var created, updated, reported int64
+		var resolved, closed sql.NullInt64
+		err := rows.Scan(&x.tenant, &x.layout, &x.id, &x.version, &created, &updated, &x.number, &x.title, &x.state, &x.open, &x.priority, &x.impact, &x.urgency,
+			&x.category, &x.subcategory, &x.service, &x.requester, &x.affected, &x.team, &x.assignee, &x.channel, &x.holdReason, &x.restricted, &reported,
+			&resolved, &closed)
+		if err != nil {
+			return nil, err
+		}
+		x.created, x.updated, x.reported = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC(), time.UnixMicro(reported).UTC()
+		if resolved.Valid {
+			x.resolvedAt = time.UnixMicro(resolved.Int64).UTC()
+		}
+		if closed.Valid {
+			x.closedAt = time.UnixMicro(closed.Int64).UTC()
+		}
+		page = append(page, x)
+	}
+	return page, rows.Err()
+}
+
+// middle gives the place in the middle of the open incidents that an actor may read: the cursor, and
+// the incident that stands there.
+func (p serviceDesk) middle(tb testing.TB, actor itsm.Actor) (storage.Cursor, *practice.Head) {
+	tb.Helper()
+	ctx := context.Background()
+	q := practice.Query{Where: practice.ByOpen.Is(true)}
+	n, err := p.Count(ctx, actor, q)
+	require.NoError(tb, err)
+	for left := n / 2; ; {
+		q.Limit = int(min(left, storage.MaxPage))
+		page, err := p.List(ctx, actor, q)
+		require.NoError(tb, err)
+		if left -= int64(len(page.Items)); left == 0 {
+			return page.Next, &page.Items[len(page.Items)-1]
+		}
+		q.After = page.Next
+	}
+}
+
+// BenchmarkQueuePage reads a page of fifty open incidents in the order of priority and age: the
+// first one, and one in the middle. An incident manager may read all incidents; an analyst all but
+// those restricted ones that she has nothing to do with. By hand it is one SELECT, outside a
+// transaction.
+func BenchmarkQueuePage(b *testing.B) {
+	pages := func(b *testing.B, p serviceDesk, byHand func(actor itsm.Actor) *queue) {
+		for _, actor := range []itsm.Actor{mona, ana} {
+			cursor, head := p.middle(b, actor)
+			var hand *queue
+			if byHand != nil {
+				hand = byHand(actor)
+			}
+			for _, place := range []struct {
+				name   string
+				cursor storage.Cursor
+				head   *practice.Head
+			}{{"first", "", nil}, {"middle", cursor, head}} {
+				b.Run(string(actor.Roles[0])+"/"+place.name, func(b *testing.B) {
+					read := func(ctx context.Context) (storage.Page[practice.Head], error) {
+						return p.List(ctx, actor, practice.Query{Where: practice.ByOpen.Is(true), After: place.cursor})
+					}
+					sides := []side{{name: "library", do: func(ctx context.Context, _ int) error {
+						page, err := read(ctx)
+						if err == nil && len(page.Items) != 50 {
+							err = fmt.Errorf("%d items", len(page.Items))
+						}
+						return err
+					}}}
+					if hand != nil {
+						want, err := read(b.Context())
+						require.NoError(b, err)
+						got, err := hand.read(b.Context(), place.head)
+						require.NoError(b, err)
+						for i, item := range want.Items { // both read the same page
+							require.Equal(b, string(item.ID), got[i].id)
+						}
+						sides = append(sides, side{name: "hand", do: func(ctx context.Context, _ int) error {
+							page, err := hand.read(ctx, place.head)
+							if err == nil && len(page) != 50 {
+								err = fmt.Errorf("%d items", len(page))
+							}
+							return err
+						}})
+					}
+					reportTimes(b, inTurn(b, 1, 100, sides...), sides...)
+				})
+			}
+		}
+	}
+	for _, size := range queueSizes {
+		named := func(name string) string { return fmt.Sprintf("%s/incidents=%d", name, size) }
+		var inMemory serviceDesk
+		for _, g := range []ground{sqliteFull, durable} {
+			b.Run(named(g.name), func(b *testing.B) {
+				writer, reader := g.open(b)
+				s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Reader: reader})
+				require.NoError(b, err)
+				b.Cleanup(func() { s.Close() })
+				p := newServiceDesk(b, s, itsmengine.Options{})
+				p.fill(b, g.dialect, writer, size)
+				if inMemory.store == nil {
+					inMemory = newServiceDesk(b, memory.New(), itsmengine.Options{})
+					copyTo(b, s, inMemory.store)
+				}
+				pages(b, p, func(actor itsm.Actor) *queue {
+					if actor.ID == mona.ID {
+						return newQueue(b, g.dialect, reader, "")
+					}
+					return newQueue(b, g.dialect, reader, ` AND ("restricted" = ? OR "group" = ? OR "assignee" = ? OR "requester" = ? OR "affected" = ?
+						OR "id" IN (SELECT "incident" FROM itsm_incident_member WHERE "tenant" = ? AND "person" = ?))`,
+						false, string(ana.Groups[0]), string(ana.ID), string(ana.ID), string(ana.ID), string(acme), string(ana.ID))
+				})
+			})
+		}
+		b.Run(named("memory"), func(b *testing.B) {
+			if inMemory.store == nil {
+				b.Skip("is filled from SQLite, which was left out")
+			}
+			pages(b, inMemory, nil)
+		})
+	}
 }

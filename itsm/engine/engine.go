@@ -156,6 +156,7 @@ func (e *Engine) Use(m Module) error {
 	faults.Key("name", m.Name)
 	if slices.Contains(r.modules, m.Name) {
 		faults.Addf("name", "%q is registered already", m.Name)
+		return faults.Err("module " + m.Name) // and so is all that it has
 	}
 	for i, s := range m.Tables {
 		taken := func(o *storage.Schema) bool { return o.Name() == s.Name() }
@@ -381,10 +382,10 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 
 // again says whether a unit that failed so can be run again from its beginning.
 func again(err error) bool {
-	var final *finalConflict
+	var stale *itsm.VersionError
 	var lost *lostClaim
-	if errors.As(err, &final) || errors.As(err, &lost) {
-		return false
+	if errors.As(err, &stale) || errors.As(err, &lost) {
+		return false // another run cannot mend these
 	}
 	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrRetry)
 }
@@ -398,9 +399,3 @@ type createConflict struct {
 
 func (c *createConflict) Error() string { return c.err.Error() }
 func (c *createConflict) Unwrap() error { return c.err }
-
-// finalConflict is a conflict that another run cannot mend.
-type finalConflict struct{ err error }
-
-func (f *finalConflict) Error() string { return f.err.Error() }
-func (f *finalConflict) Unwrap() error { return f.err }

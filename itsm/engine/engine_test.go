@@ -35,7 +35,13 @@ func TestModulesAreRegisteredOnceAndBeforeUse(t *testing.T) {
 	_, err = NewOffboarding(e)
 	var v *itsm.ValidationError
 	require.ErrorAs(t, err, &v)
-	require.Len(t, v.Faults, 4, "name, table, event and job: %v", v)
+	require.Len(t, v.Faults, 1, "its name: %v", v)
+	again := engine.Module{
+		Name: "again", Tables: []*storage.Schema{Leavers.Schema()}, Events: []itsm.EventType{itsm.EventOf[Left]()},
+		Jobs: []engine.JobHandler{engine.OnDue("leaver.revoke", func(context.Context, *engine.Unit, engine.Due, itsm.ID) error { return nil })},
+	}
+	require.ErrorAs(t, e.Use(again), &v)
+	require.Len(t, v.Faults, 3, "table, event and job: %v", v)
 	require.ErrorIs(t, e.Use(engine.Module{
 		Name: "empty", Events: []itsm.EventType{{}}, Reactions: []engine.Reaction{{}}, Jobs: []engine.JobHandler{{}}, Subscribers: []engine.Subscriber{{}},
 	}), itsm.ErrInvalid)

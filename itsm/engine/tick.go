@@ -38,7 +38,7 @@ const claimSize = 16
 
 // Tick does what is due by now, in any tenant: jobs, and deliveries to subscribers. Many
 // processes may tick at once; each job runs in one of them. A job that fails is put off and
-// does not fail the Tick: its errors are those of the store, joined, and that of ctx. Of jobs that
+// does not fail the Tick. What the jobs do happens at now, whatever the clock says. Its errors are those of the store, joined, and that of ctx. Of jobs that
 // the store had errors with, the others are done all the same.
 func (e *Engine) Tick(ctx context.Context, now time.Time) (Ran, error) {
 	var ran Ran

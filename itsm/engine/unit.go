@@ -119,7 +119,7 @@ func (u *Unit) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant
 	k := recordKey{s.Name(), id}
 	r := u.record(k)
 	if want := u.cmd.IfVersion; want != 0 && k == u.target && r.version == 0 && row.Version != want {
-		u.stale = &finalConflict{&storage.Error{Op: "command", Table: s.Name(), ID: id, Err: storage.ErrConflict}}
+		u.stale = &itsm.VersionError{Kind: s.Name(), ID: id, Seen: want, Current: row.Version}
 	}
 	r.before, r.known = row, true
 	return row, nil

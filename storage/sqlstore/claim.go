@@ -318,14 +318,7 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 	}
 	if c.s.d.lateral && len(tenants) > 1 {
 		st := c.s.d.statement()
-		st.write(`SELECT "c".* FROM (VALUES `)
-		for i, t := range tenants {
-			if i > 0 {
-				st.write(", ")
-			}
-			st.write("(CAST(").arg(string(t)).write(" AS TEXT))")
-		}
-		st.write(`) AS "t" CROSS JOIN LATERAL (`)
+		st.write(`SELECT "c".* FROM `).each(tenants).write(" CROSS JOIN LATERAL (")
 		read(st, func() { st.write(`"t"."column1"`) })
 		st.write(`) AS "c"`)
 		return jobs, c.t.each(ctx, st.text.String(), st.args, scan)

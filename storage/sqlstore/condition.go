@@ -26,6 +26,18 @@ func (st *statement) tenantIs(tenants []storage.Tenant) *statement {
 	return st.tuple(values...)
 }
 
+// each adds the tenants as the table t, for a lateral subquery of each.
+func (st *statement) each(tenants []storage.Tenant) *statement {
+	st.write("(VALUES ")
+	for i, t := range tenants {
+		if i > 0 {
+			st.write(", ")
+		}
+		st.write("(CAST(").arg(string(t)).write(" AS TEXT))")
+	}
+	return st.write(`) AS "t"`)
+}
+
 // condition adds a filter. SQL's logic has three values, the contract's two. Without a Not the
 // third is as good as false; under one, a comparison with a column that may be NULL is made
 // false where it is.

@@ -175,27 +175,43 @@ func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuer
 // page reads one range of an order; from and to are equal when it is the whole order.
 func (r *reader) page(ctx context.Context, sc *scanner, q storage.RowQuery, terms []term, from, to int, rows []storage.Row) ([]storage.Row, error) {
 	st := r.s.d.statement()
-	if q.Bodies {
-		st.write(sc.t.whole)
-	} else {
-		st.write(sc.t.heads)
-	}
-	st.write(" WHERE ").tenantIs(r.tenants)
-	if q.Where.Op != storage.All {
-		st.write(" AND ")
-		st.condition(sc.t.schema, q.Where, false)
-	}
-	if from < to {
-		st.after(terms, from, to)
-	}
-	st.write(" ORDER BY ")
-	for i, t := range terms {
-		if i > 0 {
-			st.write(", ")
+	ordered := func() {
+		st.write(" ORDER BY ")
+		for i, t := range terms {
+			if i > 0 {
+				st.write(", ")
+			}
+			st.write(order(t.Order))
 		}
-		st.write(order(t.Order))
+		st.write(" LIMIT ", strconv.Itoa(q.Limit-len(rows)))
 	}
-	st.write(" LIMIT ", strconv.Itoa(q.Limit-len(rows)))
+	rowsOf := func(tenants func()) {
+		if q.Bodies {
+			st.write(sc.t.whole)
+		} else {
+			st.write(sc.t.heads)
+		}
+		st.write(" WHERE ")
+		tenants()
+		if q.Where.Op != storage.All {
+			st.write(" AND ")
+			st.condition(sc.t.schema, q.Where, false)
+		}
+		if from < to {
+			st.after(terms, from, to)
+		}
+		ordered()
+	}
+	if r.s.d.lateral && len(r.tenants) > 1 {
+		// A page of each tenant, of which the first rows make the page: all but the last sort is
+		// along the index. SQLite does as much by itself.
+		st.write(`SELECT "c".* FROM `).each(r.tenants).write(" CROSS JOIN LATERAL (")
+		rowsOf(func() { st.write(`"tenant" = "t"."column1"`) })
+		st.write(`) AS "c"`)
+		ordered()
+	} else {
+		rowsOf(func() { st.tenantIs(r.tenants) })
+	}
 
 	// The columns of many rows are one allocation.
 	n := len(sc.t.schema.Columns())

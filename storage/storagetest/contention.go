@@ -29,10 +29,15 @@ var contentionCases = []testCase{
 
 // winners runs fn in n goroutines, each until it neither must be tried again nor conflicts in
 // passing, and counts those that did not end in a conflict.
-func (e *env) winners(n int, fn func(ctx context.Context, tx storage.Tx, i int) error) int {
+//
+// Goroutine i begins when delay has passed, if there is one.
+func (e *env) winners(n int, delay func(i int) time.Duration, fn func(ctx context.Context, tx storage.Tx, i int) error) int {
 	e.Helper()
 	var won atomic.Int32
 	e.together(n, func(i int) error {
+		if delay != nil {
+			time.Sleep(delay(i))
+		}
 		for {
 			err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error { return fn(ctx, tx, i) })
 			switch {
@@ -53,7 +58,7 @@ func contendVersion(e *env) {
 	row := e.put(acme, ticket("1"))[0]
 	for round := range 10 {
 		read := e.get(acme, "1")
-		won := e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+		won := e.winners(8, nil, func(ctx context.Context, tx storage.Tx, i int) error {
 			mine := clone(read)
 			set(tickets, &mine, "title", fmt.Sprintf("round %d by %d", round, i))
 			return tx.Put(ctx, tickets, &mine)
@@ -66,7 +71,7 @@ func contendVersion(e *env) {
 func contendCreate(e *env) {
 	for round := range 5 {
 		id := storage.ID(fmt.Sprint(round))
-		require.Equal(e, 1, e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+		require.Equal(e, 1, e.winners(8, nil, func(ctx context.Context, tx storage.Tx, i int) error {
 			row := ticket(id, "priority", i)
 			return tx.Put(ctx, tickets, &row)
 		}), "creators of one id that won")
@@ -79,7 +84,10 @@ func contendDelete(e *env) {
 		id := storage.ID(fmt.Sprint(round))
 		row := e.put(acme, ticket(id))[0]
 		var removed, written atomic.Bool
-		won := e.winners(2, func(ctx context.Context, tx storage.Tx, i int) error {
+		delay := func(i int) time.Duration { // now the one is more likely to be first, now the other
+			return time.Duration((i+round)%2) * time.Millisecond
+		}
+		won := e.winners(2, delay, func(ctx context.Context, tx storage.Tx, i int) error {
 			if i == 0 {
 				removed.Store(false)
 				err := tx.Delete(ctx, tickets, id, row.Version)
@@ -98,7 +106,7 @@ func contendDelete(e *env) {
 
 func contendPlace(e *env) {
 	for round := range 5 {
-		require.Equal(e, 1, e.winners(8, func(ctx context.Context, tx storage.Tx, i int) error {
+		require.Equal(e, 1, e.winners(8, nil, func(ctx context.Context, tx storage.Tx, i int) error {
 			ev := event("1", int64(round)+1, 0)
 			ev.ID = storage.ID(fmt.Sprint(i))
 			return tx.Append(ctx, ev)

@@ -1,0 +1,170 @@
+package enginetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	practice "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/itsm"
+	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+// TestEveryCommandOnAnIncidentIsFewStatements counts what reaches the driver for each command and
+// page, so that a change of it is seen. Beside what the table says, SQLite has one statement more in
+// each transaction: the one that makes a unit the writer, or a view's snapshot. PostgreSQL has it in
+// views alone.
+func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
+	type desk struct {
+		serviceDesk
+		engine *itsmengine.Engine
+		now    time.Time
+		id     itsm.ID
+		cursor storage.Cursor
+	}
+	command := func(fn func(ctx context.Context, d *desk) (practice.Incident, error)) func(context.Context, *desk) error {
+		return func(ctx context.Context, d *desk) error {
+			i, err := fn(ctx, d)
+			d.id = i.ID
+			return err
+		}
+	}
+	list := func(actor itsm.Actor, q practice.Query) func(context.Context, *desk) error {
+		return func(ctx context.Context, d *desk) error {
+			page, err := d.List(ctx, actor, q)
+			if err == nil && len(page.Items) != q.Limit {
+				err = fmt.Errorf("the page has %d items", len(page.Items))
+			}
+			d.cursor = page.Next
+			return err
+		}
+	}
+	rita := itsm.Actor{Tenant: acme, ID: "person-1", Name: "Rita", Roles: []itsm.RoleName{itsm.RoleRequester}}
+	open := practice.ByOpen.Is(true)
+
+	// The commands follow one another on one incident.
+	cases := []struct {
+		name string
+		run  func(ctx context.Context, d *desk) error
+		// statements are those beside the one that begins the transaction, transactions how many there
+		// are, and views how many of them only read.
+		statements, transactions, views int
+	}{
+		// Is the number free, as imports keep theirs; the incident and its event.
+		{"log", command(func(ctx context.Context, d *desk) (practice.Incident, error) { return d.Log(ctx, ana, report(1)) }), 3, 1, 0},
+		// Is the key known, and it is kept.
+		{"log under a key", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			r := report(1)
+			r.Key = "mail 7"
+			return d.Log(ctx, ana, r)
+		}), 5, 1, 0},
+		// Read, written, its event.
+		{"assign", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Assign(ctx, ana, d.id, practice.Assignment{Group: "team-05", Assignee: "ana"})
+		}), 3, 1, 0},
+		{"accept", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Accept(ctx, ana, d.id, itsm.Command{})
+		}), 3, 1, 0},
+		{"start", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Start(ctx, ana, d.id, itsm.Command{})
+		}), 3, 1, 0},
+		// And the job that ends the wait.
+		{"hold until a time", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Hold(ctx, ana, d.id, practice.Hold{Reason: practice.HoldCustomerScheduled, Until: d.now.Add(time.Hour)})
+		}), 4, 1, 0},
+		// And that job goes.
+		{"resume", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Resume(ctx, ana, d.id, itsm.Command{})
+		}), 4, 1, 0},
+		// And the note.
+		{"hold with a question", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Hold(ctx, ana, d.id, practice.Hold{Reason: practice.HoldCaller, Note: "Which floor?"})
+		}), 4, 1, 0},
+		{"reply that ends the wait", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Reply(ctx, rita, d.id, practice.Reply{Text: "The third."})
+		}), 4, 1, 0},
+		// And the job that closes it, and the links to children, which are looked for from both ends.
+		{"resolve", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Resolve(ctx, ana, d.id, practice.Resolution{Code: practice.CodeFixed, Notes: notes})
+		}), 6, 1, 0},
+		// And that job goes.
+		{"reopen", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Reopen(ctx, ana, d.id, practice.Reopening{})
+		}), 4, 1, 0},
+		{"resolve again", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Resolve(ctx, ana, d.id, practice.Resolution{Code: practice.CodeFixed, Notes: notes})
+		}), 6, 1, 0},
+		{"close", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
+			return d.Confirm(ctx, rita, d.id, itsm.Command{})
+		}), 4, 1, 0},
+		{"refused by the state", func(ctx context.Context, d *desk) error {
+			_, err := d.Start(ctx, ana, d.id, itsm.Command{})
+			var refused *itsm.TransitionError
+			if !errors.As(err, &refused) {
+				return fmt.Errorf("it was not refused: %w", err)
+			}
+			return nil
+		}, 1, 1, 0},
+		{"one incident", func(ctx context.Context, d *desk) error { _, err := d.Get(ctx, ana, d.id); return err }, 1, 1, 1},
+		// Of which restricted incidents is she a member, and the page.
+		{"first page of who may read what is not restricted", list(ana, practice.Query{Where: open, Limit: 2}), 2, 1, 1},
+		{"page after it", func(ctx context.Context, d *desk) error {
+			return list(ana, practice.Query{Where: open, Limit: 1, After: d.cursor})(ctx, d)
+		}, 2, 1, 1},
+		{"first page of who may read all", list(mona, practice.Query{Where: open, Limit: 2}), 2, 1, 1},
+		{"count", func(ctx context.Context, d *desk) error {
+			_, err := d.Count(ctx, mona, practice.Query{Where: open})
+			return err
+		}, 2, 1, 1},
+	}
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			ctx := t.Context()
+			p := &tap{}
+			db := p.db(t, e, e.empty(t))
+			s, err := sqlstore.New(db, e.dialect, sqlstore.Options{Volatile: true})
+			require.NoError(t, err)
+			t.Cleanup(func() { s.Close() })
+			d := &desk{now: noon}
+			d.serviceDesk = newServiceDesk(t, s, itsmengine.Options{Clock: func() time.Time { return d.now }})
+			for n := range int64(3) { // what stays in the queue; the block of numbers is reserved by then
+				_, err := d.Log(ctx, ana, report(n))
+				require.NoError(t, err)
+			}
+			page, err := d.List(ctx, mona, practice.Query{Limit: 1}) // the secret of cursors is known by then
+			require.NoError(t, err)
+			require.NotEmpty(t, page.Next)
+			for _, c := range cases {
+				d.now = d.now.Add(time.Minute)
+				p.all()
+				require.NoError(t, c.run(ctx, d), c.name)
+				ran, transactions := p.all()
+				want := c.statements + c.views
+				if e.dialect == sqlstore.SQLite {
+					want = c.statements + c.transactions
+				}
+				require.Len(t, ran, want, "%s:\n%s", c.name, strings.Join(ran, "\n"))
+				require.Equal(t, c.transactions, transactions, c.name)
+			}
+		})
+	}
+}
+
+// all gives the statements since the last call, and how many transactions were begun.
+func (p *tap) all() (ran []string, transactions int) {
+	p.mu.Lock()
+	for _, s := range p.seen {
+		if s == "BEGIN" {
+			transactions++
+		}
+	}
+	p.mu.Unlock()
+	return p.statements(), transactions
+}
