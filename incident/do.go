@@ -26,18 +26,19 @@ type Input struct {
 	// Group and Assignee assign it; where both are empty the assignment stays.
 	Group    itsm.ID `json:"group,omitempty"`
 	Assignee itsm.ID `json:"assignee,omitempty"`
-	// HoldReason, Until and Link are for an action that leads to a waiting state. Until needs a
-	// rule for [ActionResume] there.
+	// HoldReason, Until and Link are for an action that leads to a waiting state, and a fault
+	// elsewhere. Until needs a rule for [ActionResume] there.
 	HoldReason HoldReason `json:"hold_reason,omitempty"`
 	Until      time.Time  `json:"until,omitzero"`
 	Link       *itsm.Ref  `json:"link,omitempty"`
-	// Code and Notes are the resolution, for an action that leads to a resolved state.
+	// Code and Notes are the resolution, for an action that leads to a resolved state, and a fault
+	// elsewhere.
 	Code  Code   `json:"code,omitempty"`
 	Notes string `json:"notes,omitempty"`
 	// Fields and Columns are set as [Practice.Edit] does.
 	Fields  itsm.Fields           `json:"fields,omitempty"`
 	Columns []storage.Value[Head] `json:"-"`
-	// Data is kept in the event [Acted].
+	// Data is kept in the event [Acted]. Only who may read what is internal sees it there.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
@@ -56,6 +57,8 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		if p.isSystem(w.State, action) && !actor.System {
 			return &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
 		}
+		in := in // taken anew at each run of the unit
+		w.checkUse(&in, p.leadsTo(&w.Incident, action))
 		if err := w.apply(ctx, in); err != nil {
 			return err
 		}
@@ -70,7 +73,7 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		if err != nil {
 			return err
 		}
-		if waits && note != "" {
+		if waits && note != "" && w.category(w.State) != itsm.CategoryWaiting {
 			w.HoldNote = note
 		}
 		if w.Was.Group != "" || w.Was.Assignee != "" {
@@ -80,6 +83,52 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		}
 		return w.move(Acted{Note: note, Data: in.Data})
 	})
+}
+
+// leadsTo is the category to which an action leads from the incident's state; empty where it does
+// not lead anywhere from there.
+func (p *Practice) leadsTo(i *Incident, action Action) itsm.Category {
+	for _, r := range p.o.Lifecycle.Rules() {
+		if r.On != action || !slices.Contains(r.From, i.State) {
+			continue
+		}
+		to := r.To
+		switch {
+		case r.Stay:
+			to = i.State
+		case len(r.Return) > 0:
+			to = i.Before
+		}
+		category, _ := p.o.Lifecycle.Category(to)
+		return category
+	}
+	return ""
+}
+
+// checkUse notes input that the action would have no use for, and takes it out.
+func (w *work) checkUse(in *Input, to itsm.Category) {
+	unused := func(field string, given bool, of itsm.Category) bool {
+		if !given || to == "" || to == of {
+			return false
+		}
+		w.faults.Addf(field, "is for an action that leads to a %s state", of)
+		return true
+	}
+	if unused("hold_reason", in.HoldReason != "", itsm.CategoryWaiting) {
+		in.HoldReason = ""
+	}
+	if unused("until", !in.Until.IsZero(), itsm.CategoryWaiting) {
+		in.Until = time.Time{}
+	}
+	if unused("link", in.Link != nil, itsm.CategoryWaiting) {
+		in.Link = nil
+	}
+	if unused("code", in.Code != "", itsm.CategoryResolved) {
+		in.Code = ""
+	}
+	if unused("notes", in.Notes != "", itsm.CategoryResolved) {
+		in.Notes = ""
+	}
 }
 
 // apply applies the input of a host's own action.
@@ -120,6 +169,12 @@ var ownActions = []Action{
 	ActionResume, ActionResolve, ActionReopen, ActionConfirm, ActionAutoClose, ActionCancel, ActionReply,
 	ActionNote, ActionClassify, ActionOverridePriority, ActionClearOverride, ActionAcknowledge, ActionRestore,
 	ActionSetTimes, ActionEdit, ActionRestrict, ActionUnrestrict, ActionLink, ActionUnlink, ActionFollowUp,
+}
+
+// isAction says whether there is such an action at all: for what does not exist, no one lacks a
+// permission.
+func (p *Practice) isAction(a Action) bool {
+	return slices.Contains(ownActions, a) || slices.ContainsFunc(p.o.Lifecycle.Rules(), func(r Rule) bool { return r.On == a })
 }
 
 func (p *Practice) isSystem(s State, a Action) bool {

@@ -131,3 +131,66 @@ func TestAParentReopenedAtOnceLeavesItsChildren(t *testing.T) {
 	kept.wait(time.Minute)
 	require.Equal(t, incident.StateNew, kept.get(child.ID).State)
 }
+
+// A host's own waiting state that has no action resume: its requester can still write, and what an
+// own action has no use for is a fault.
+func TestAHostsWaitingStateOfItsOwn(t *testing.T) {
+	l, err := incident.StandardLifecycle().Extend([]incident.StateOf{{Name: "with_vendor", Category: itsm.CategoryWaiting}},
+		incident.Rule{From: []incident.State{incident.StateAssigned}, On: "send", To: "with_vendor"},
+		incident.Rule{From: []incident.State{"with_vendor"}, On: "chase", Stay: true},
+		incident.Rule{From: []incident.State{"with_vendor"}, On: "back", Return: []incident.State{incident.StateAssigned}},
+		incident.Rule{From: []incident.State{incident.StateAssigned}, On: "poke", Stay: true})
+	require.NoError(t, err)
+	d, ctx := openDesk(t, incident.Options{Lifecycle: l}), t.Context()
+	i := d.in(incident.StateAssigned)
+	_, err = d.Do(ctx, mona, i.ID, "poke", incident.Input{Code: incident.CodeFixed, Notes: "n", HoldReason: incident.HoldCaller})
+	require.ElementsMatch(t, []string{"code", "notes", "hold_reason"}, faults(t, err))
+	_, err = d.Do(ctx, sam, i.ID, "typo", incident.Input{})
+	require.ErrorIs(t, err, itsm.ErrTransition, "nobody lacks the permission for what does not exist")
+
+	i, err = d.Do(ctx, mona, i.ID, "send", incident.Input{HoldReason: incident.HoldCaller, Note: "first", Data: json.RawMessage(`{"secret":1}`)})
+	require.NoError(t, err)
+	began := i.HoldNote
+	require.NotEmpty(t, began)
+	i, err = d.Do(ctx, mona, i.ID, "chase", incident.Input{Note: "second"})
+	require.NoError(t, err)
+	require.Equal(t, began, i.HoldNote, "it is the note with which the wait began")
+	_, err = d.Reply(ctx, rita, i.ID, incident.Reply{Text: "Any news?"})
+	require.NoError(t, err)
+	i, err = d.Get(ctx, mona, i.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, "with_vendor", i.State)
+
+	entries, err := d.Timeline(ctx, rita, i.ID)
+	require.NoError(t, err)
+	raw, err := json.Marshal(entries)
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "secret")
+	require.NotContains(t, string(raw), string(began))
+	entries, err = d.Timeline(ctx, mona, i.ID)
+	require.NoError(t, err)
+	raw, err = json.Marshal(entries)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "secret")
+}
+
+func TestMyGroupsAreThoseOfEachTenant(t *testing.T) {
+	d, ctx := openDesk(t, incident.Options{}), t.Context()
+	for tenant, group := range map[storage.Tenant]itsm.ID{"acme": "l2", "globex": "l3"} {
+		manager := itsm.Actor{Tenant: tenant, ID: "m", Roles: []itsm.RoleName{itsm.RoleIncidentManager}}
+		_, err := d.Log(ctx, manager, incident.Report{Title: "Down", Requester: "rita", Group: group})
+		require.NoError(t, err)
+		_, err = d.Log(ctx, manager, incident.Report{Title: "Down", Requester: "rita", Group: "home"})
+		require.NoError(t, err)
+	}
+	in := func(groups ...itsm.ID) itsm.Membership {
+		return itsm.Membership{Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}, Groups: groups}
+	}
+	tara := itsm.Actor{Tenant: "msp", ID: "tara", Groups: []itsm.ID{"home"}, Elsewhere: map[storage.Tenant]itsm.Membership{"acme": in("l2"), "globex": in("l2", "l3")}}
+	queue, err := d.MyGroups(ctx, tara, incident.Query{Tenants: []storage.Tenant{"acme", "globex"}})
+	require.NoError(t, err)
+	require.Len(t, queue.Items, 2)
+	for _, h := range queue.Items {
+		require.NotEqual(t, itsm.ID("home"), h.Group)
+	}
+}

@@ -141,7 +141,7 @@ func (w *work) resume(ctx context.Context, by ResumedBy) error {
 func (p *Practice) LinkedDone(ctx context.Context, actor itsm.Actor, id itsm.ID, ref itsm.Ref) (Incident, error) {
 	return p.command(ctx, actor, id, ActionResume, itsm.Command{}, ref, func(ctx context.Context, w *work) error {
 		rule, _ := p.holdRule(w.HoldReason)
-		if w.category(w.State) != itsm.CategoryWaiting || !rule.LinkResumes || w.HoldLink == nil || *w.HoldLink != ref {
+		if !p.o.Lifecycle.Has(w.State, ActionResume) || !rule.LinkResumes || w.HoldLink == nil || *w.HoldLink != ref {
 			return nil
 		}
 		return w.resume(ctx, ResumedByLink)
@@ -194,7 +194,7 @@ func (p *Practice) Reply(ctx context.Context, actor itsm.Actor, id itsm.ID, r Re
 		}
 		rule, _ := p.holdRule(w.HoldReason)
 		switch {
-		case w.category(w.State) == itsm.CategoryWaiting && rule.ReplyResumes:
+		case w.category(w.State) == itsm.CategoryWaiting && rule.ReplyResumes && p.o.Lifecycle.Has(w.State, ActionResume):
 			return w.resume(ctx, ResumedByReply)
 		case w.category(w.State) == itsm.CategoryResolved && p.o.ReopenOnReply:
 			err := w.fire(ctx, ActionReopen, Reopened{Count: w.Reopens + 1})

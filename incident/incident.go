@@ -151,9 +151,6 @@ var (
 	ByClosed      = storage.NullTimeCol("closed_at", func(h *Head) *time.Time { return &h.ClosedAt })
 )
 
-// byTenant is for reads that span tenants; commands and plain queries never need it.
-var byTenant = storage.Col(storage.ColumnTenant, func(h *Head) *storage.Tenant { return &h.Tenant })
-
 // Table is the table of incidents. Declare a host's own columns on it with [storage.Custom] and
 // give them to [New] in the [Options].
 var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
@@ -174,6 +171,9 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		storage.IndexOn(ByNumber.Asc()),
 	},
 })
+
+// byTenant is for reads that span tenants; commands and plain queries never need it.
+var byTenant = Table.ByTenant()
 
 // Ref names the incident for links.
 func (h *Head) Ref() itsm.Ref { return itsm.Ref{Kind: Kind, ID: h.ID} }

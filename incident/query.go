@@ -130,9 +130,18 @@ func (p *Practice) Mine(ctx context.Context, actor itsm.Actor, q Query) (storage
 	return p.List(ctx, actor, q)
 }
 
-// MyGroups lists the open incidents of the actor's groups that no person has yet.
+// MyGroups lists the open incidents of the actor's groups that no person has yet; in each tenant
+// of the query, of the groups in which the actor works there.
 func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
-	q.Where = storage.AllOf(ByGroup.In(groupsOf(actor)...), ByAssignee.Is(""), ByOpen.Is(true), q.Where)
+	groups := ByGroup.In(groupsOf(actor)...)
+	if len(q.Tenants) > 0 {
+		var there []storage.Filter[Head]
+		for _, tenant := range q.Tenants {
+			there = append(there, storage.AllOf(byTenant.Is(tenant), ByGroup.In(groupsOf(actor.In(tenant))...)))
+		}
+		groups = anyOf(there)
+	}
+	q.Where = storage.AllOf(groups, ByAssignee.Is(""), ByOpen.Is(true), q.Where)
 	return p.List(ctx, actor, q)
 }
 

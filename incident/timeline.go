@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -51,6 +52,7 @@ type timeline struct {
 	actor    itsm.Actor
 	internal bool
 	known    map[itsm.Ref]bool // whether the actor may know of a record
+	public   map[itsm.ID]*engine.NoteRecord
 	err      error
 }
 
@@ -59,6 +61,7 @@ func (t *timeline) read(ctx context.Context, r storage.Reader, of itsm.Ref) ([]E
 	if err != nil {
 		return nil, err
 	}
+	t.public = maps.Clone(notes)
 	var out []Entry
 	q := storage.EventQuery{Kind: of.Kind, Record: of.ID, Limit: storage.MaxLimit}
 	for {
@@ -126,6 +129,13 @@ func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) b
 		}
 		e.Reason = ""
 		e.Changes = t.p.publicChanges(e.Changes)
+		if acted, ok := e.Data.(Acted); ok {
+			acted.Data = nil
+			if t.public[acted.Note] == nil {
+				acted.Note = ""
+			}
+			e.Data = acted
+		}
 	}
 	may := func(ref itsm.Ref) bool { return t.mayKnow(ctx, r, ref) }
 	if e.Data != nil {

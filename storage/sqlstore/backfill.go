@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -106,13 +107,19 @@ func (s *core) backfill(ctx context.Context, schemas []*storage.Schema) error {
 		return s.failed(ctx, "migrate", "", "", err)
 	}
 	for _, group := range s.unfinished(schemas, f) {
-		for done := false; !done; {
-			err := s.short(ctx, "migrate", func(t *session) error {
-				done, err = s.movePage(ctx, t, group)
+		for done, failures := false, 0; !done; {
+			page := false
+			err := s.short(ctx, "migrate", func(t *session) (err error) {
+				page, err = s.movePage(ctx, t, group)
 				return err
 			})
-			if err != nil {
+			switch {
+			case err == nil:
+				done, failures = page, 0
+			case !errors.Is(err, storage.ErrRetry) || failures == patience:
 				return err
+			default: // a unit was in the way
+				failures++
 			}
 		}
 	}

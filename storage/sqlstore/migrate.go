@@ -166,19 +166,22 @@ func (s *core) steps(all []relation, f *found) []step {
 }
 
 func (s *core) createTable(r relation) string {
-	text := "CREATE TABLE IF NOT EXISTS " + quote(r.name) + " ("
+	text := "CREATE TABLE IF NOT EXISTS " + quote(r.name) + " (\n"
 	for _, c := range r.columns {
-		text += s.define(c) + ", "
+		text += "  " + s.define(c) + ",\n"
 	}
-	return text + "PRIMARY KEY (" + quoteAll(r.primary) + "))" + s.d.tableOptions
+	return text + "  PRIMARY KEY (" + quoteAll(r.primary) + ")\n)" + s.d.tableOptions
 }
 
 // define gives a column's definition. One that may not be NULL has a default, for rows that
 // are written through a schema that does not have it.
 func (s *core) define(c column) string {
 	text := quote(c.name) + " " + s.d.columnType(c.kind)
-	if c.nullable {
+	switch {
+	case c.nullable:
 		return text
+	case c.always:
+		return text + " NOT NULL"
 	}
 	return text + " NOT NULL DEFAULT " + s.d.zero(c.kind)
 }
@@ -329,13 +332,15 @@ func (s *core) runSteps(ctx context.Context, t *session, all []relation, renew f
 				return err
 			}
 		}
-		if _, err := t.exec(ctx, steps[0].text, steps[0].args...); err != nil {
-			if failures++; failures == patience || ctx.Err() != nil {
-				return err
-			}
-			if err := sleep(ctx, 20*time.Millisecond); err != nil {
-				return err
-			}
+		if _, err = t.exec(ctx, steps[0].text, steps[0].args...); err == nil {
+			failures = 0
+			continue
+		}
+		if failures++; failures == patience || ctx.Err() != nil {
+			return err
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -46,6 +46,8 @@ type column struct {
 	name     string
 	kind     storage.Kind
 	nullable bool
+	// always says that every INSERT has it, so that it needs no default.
+	always bool
 }
 
 // index is an index as the engine has it. An index over some of the rows only says which.
@@ -68,19 +70,19 @@ func (s *core) relation(schema *storage.Schema) relation {
 	r := relation{
 		name: name(s.prefix + schema.Name()),
 		columns: []column{
-			{name: storage.ColumnTenant, kind: storage.Text},
-			{name: storage.ColumnID, kind: storage.Text},
-			{name: storage.ColumnVersion, kind: storage.Int},
-			{name: storage.ColumnCreated, kind: storage.Time},
-			{name: storage.ColumnUpdated, kind: storage.Time},
-			{name: "layout", kind: storage.Int},
+			{name: storage.ColumnTenant, kind: storage.Text, always: true},
+			{name: storage.ColumnID, kind: storage.Text, always: true},
+			{name: storage.ColumnVersion, kind: storage.Int, always: true},
+			{name: storage.ColumnCreated, kind: storage.Time, always: true},
+			{name: storage.ColumnUpdated, kind: storage.Time, always: true},
+			{name: "layout", kind: storage.Int, always: true},
 		},
 		primary: []string{storage.ColumnTenant, storage.ColumnID},
 	}
 	for _, c := range schema.Columns() {
 		r.columns = append(r.columns, column{name: c.Name, kind: c.Kind, nullable: c.Nullable})
 	}
-	r.columns = append(r.columns, column{name: "body", kind: storage.Text})
+	r.columns = append(r.columns, column{name: "body", kind: storage.Text, always: true})
 	for _, ix := range schema.Indexes() {
 		r.indexes = append(r.indexes, r.declared(ix))
 	}

@@ -277,7 +277,7 @@ func claimSubjectKinds(e *env) {
 }
 
 func claimSubjectTenants(e *env) {
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra} {
 		e.enqueue(tenant,
 			storage.Job{Kind: "timer", Key: "1", Subject: "s", Due: noon.Add(-time.Minute)},
 			storage.Job{Kind: "timer", Key: "2", Subject: "s", Due: noon})
@@ -339,14 +339,14 @@ func claimTurns(e *env) {
 	}
 	e.enqueue(acme, backlog...)
 	e.enqueue(umbra, storage.Job{Kind: "timer", Key: "late", Due: noon})
-	e.enqueue(ACME, storage.Job{Kind: "timer", Key: "late", Due: noon})
+	e.enqueue(capital, storage.Job{Kind: "timer", Key: "late", Due: noon})
 	served := map[storage.Tenant]int{}
 	for range 20 {
 		for _, j := range e.claim(storage.Claim{Now: noon, Lease: time.Minute, Limit: 1}) {
 			served[j.Tenant]++
 		}
 	}
-	require.Equal(e, map[storage.Tenant]int{acme: 18, umbra: 1, ACME: 1}, served)
+	require.Equal(e, map[storage.Tenant]int{acme: 18, umbra: 1, capital: 1}, served)
 }
 
 func claimFairSubject(e *env) {

@@ -203,7 +203,7 @@ func (e *env) finishAgain(j storage.Job, o storage.Outcome) error {
 
 func contendClaims(e *env) {
 	const each = 40
-	for _, tenant := range []storage.Tenant{acme, umbra, ACME} {
+	for _, tenant := range []storage.Tenant{acme, umbra, capital} {
 		jobs := make([]storage.Job, each)
 		for i := range jobs {
 			jobs[i] = storage.Job{Kind: "timer", Key: fmt.Sprint(i), Due: noon}
@@ -239,7 +239,7 @@ func contendClaims(e *env) {
 			}
 		}
 	})
-	for _, j := range e.jobs(acme, umbra, ACME) {
+	for _, j := range e.jobs(acme, umbra, capital) {
 		require.Equal(e, 1, j.Attempts)
 	}
 }
@@ -366,7 +366,7 @@ func contendDeliveries(e *env) {
 }
 
 func contendTenants(e *env) {
-	tenants := []storage.Tenant{acme, ACME, umbra, "acme "}
+	tenants := []storage.Tenant{acme, capital, umbra, "acme "}
 	e.together(8, func(i int) error {
 		tenant := tenants[i%4]
 		for n := range 10 {

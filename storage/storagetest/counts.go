@@ -61,7 +61,7 @@ func countAll(e *env) {
 	e.counted([]storage.Group{groupOf(5)}, storage.Condition{}, nil, acme, umbra)
 	e.counted([]storage.Group{groupOf(0)}, where(storage.Equal, "title", "none"), nil, acme)
 	e.counted([]storage.Group{groupOf(0)}, where(storage.In, "title"), nil, acme)
-	e.counted([]storage.Group{groupOf(0)}, storage.Condition{}, nil, ACME)
+	e.counted([]storage.Group{groupOf(0)}, storage.Condition{}, nil, capital)
 }
 
 func countGroups(e *env) {

@@ -20,6 +20,10 @@
 // the store says with a simple model. The flags of package rapid make it longer
 // (-rapid.checks, -rapid.steps), and show the shortest sequence of commands that fails.
 //
+// That the cases bite is held by this package's own tests: stores with one fault each, such as a
+// blind update, a lost tenant predicate or a delivery that is lost while its job runs, each of
+// which named cases must find.
+//
 // A fault that a user finds in an adapter and that the suite let pass is a fault of the suite:
 // it becomes a case.
 package storagetest

@@ -144,9 +144,9 @@ func (e *env) logged(tenants ...storage.Tenant) func(keep func(storage.Event) bo
 }
 
 func eventOrder(e *env) {
-	want := e.logged(acme, ACME)
+	want := e.logged(acme, capital)
 	all := func(storage.Event) bool { return true }
-	require.Equal(e, want(all), e.log(storage.EventQuery{}, acme, ACME))
+	require.Equal(e, want(all), e.log(storage.EventQuery{}, acme, capital))
 	require.Equal(e, want(func(ev storage.Event) bool { return ev.Tenant == acme }), e.log(storage.EventQuery{}, acme))
 	require.Empty(e, e.log(storage.EventQuery{}, umbra))
 }
@@ -255,10 +255,10 @@ func eventTwiceUsable(e *env) {
 }
 
 func eventTwiceTenants(e *env) {
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra, "acme "} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra, "acme "} {
 		e.append(tenant, event("1", 1, 0))
 	}
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra, "acme "} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra, "acme "} {
 		require.Len(e, e.events(tenant), 1)
 	}
 }

@@ -39,11 +39,11 @@ var (
 	schemas = []*storage.Schema{tickets, assets}
 )
 
-// The tenants of most cases. They differ in case only, as a careless engine would not.
+// The tenants of most cases. Two differ in case only, which a careless engine does not see.
 const (
-	acme  storage.Tenant = "acme"
-	ACME  storage.Tenant = "ACME"
-	umbra storage.Tenant = "umbra"
+	acme    storage.Tenant = "acme"
+	capital storage.Tenant = "ACME"
+	umbra   storage.Tenant = "umbra"
 )
 
 // noon is an instant with microseconds.

@@ -275,9 +275,9 @@ func byJobName(a, b storage.Job) int {
 }
 
 func jobOrder(e *env) {
-	want := e.someJobs(umbra, acme, ACME)
+	want := e.someJobs(umbra, acme, capital)
 	var got []storage.Job
-	for _, j := range e.jobs(acme, ACME, umbra) {
+	for _, j := range e.jobs(acme, capital, umbra) {
 		got = append(got, asked(j))
 	}
 	require.Equal(e, want, got)

@@ -297,7 +297,7 @@ type (
 )
 
 // everyone are the tenants of most cases.
-var everyone = []storage.Tenant{acme, ACME, umbra}
+var everyone = []storage.Tenant{acme, capital, umbra}
 
 // aside reads the tenants outside of any unit.
 func aside(s storage.Store, fn func(ctx context.Context, r storage.Reader) error, tenants ...storage.Tenant) error {

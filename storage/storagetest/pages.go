@@ -150,7 +150,7 @@ func pageTies(e *env) {
 
 func pageTiesAcrossTenants(e *env) {
 	var all []storage.Row
-	for _, tenant := range []storage.Tenant{umbra, acme, ACME} {
+	for _, tenant := range []storage.Tenant{umbra, acme, capital} {
 		all = append(all, e.put(tenant, manyTickets(6)...)...)
 	}
 	for _, order := range [][]storage.Order{
@@ -159,7 +159,7 @@ func pageTiesAcrossTenants(e *env) {
 		want := slices.Clone(all)
 		slices.SortFunc(want, inOrder(tickets, order))
 		for _, limit := range []int{1, 4, 5, 100} {
-			got := e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme, umbra, ACME)
+			got := e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme, umbra, capital)
 			require.Equal(e, places(want), places(got), "%v, pages of %d", order, limit)
 		}
 	}

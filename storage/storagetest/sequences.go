@@ -139,7 +139,7 @@ func sequenceApart(e *env) {
 	for range 40 {
 		e.next(acme, "ticket")
 	}
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra, "acme "} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra, "acme "} {
 		for _, sequence := range []string{"ticket", "TICKET", "ticket ", "asset"} {
 			if tenant == acme && sequence == "ticket" {
 				continue

@@ -218,7 +218,7 @@ func snapshotInUnitTenants(e *env) {
 	e.put(acme, ticket("1"))
 	e.put(umbra, ticket("2"))
 	e.update(acme, func(ctx context.Context, tx storage.Tx) {
-		for _, tenants := range [][]storage.Tenant{{umbra}, {acme, umbra}, {ACME}, {}} {
+		for _, tenants := range [][]storage.Tenant{{umbra}, {acme, umbra}, {capital}, {}} {
 			ran := false
 			err := e.store.View(ctx, tenants, func(context.Context, storage.Reader) error {
 				ran = true

@@ -27,7 +27,7 @@ var tenantCases = []testCase{
 // everyTenant fills three tenants with the same names.
 func (e *env) everyTenant() {
 	e.Helper()
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra} {
 		e.put(tenant, ticket("1", "title", "of "+string(tenant)), ticket("2", "title", "of "+string(tenant), "open", true))
 		e.append(tenant, event("1", 1, 0), event("2", 1, 0))
 		e.enqueue(tenant, storage.Job{Kind: "timer", Key: "1", Subject: "s", Due: noon}, storage.Job{Kind: "timer", Key: "2", Subject: "s", Due: noon.Add(time.Hour)})
@@ -39,7 +39,7 @@ func (e *env) everyTenant() {
 
 func tenantSameID(e *env) {
 	e.everyTenant()
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra} {
 		got := e.get(tenant, "1")
 		require.Equal(e, tenant, got.Tenant)
 		require.Equal(e, "of "+string(tenant), value(got, "title"))
@@ -48,7 +48,7 @@ func tenantSameID(e *env) {
 	set(tickets, &row, "title", "changed")
 	e.put(acme, row)
 	e.update(acme, func(ctx context.Context, tx storage.Tx) { require.NoError(e, tx.Delete(ctx, tickets, "2", 1)) })
-	for _, tenant := range []storage.Tenant{ACME, umbra} {
+	for _, tenant := range []storage.Tenant{capital, umbra} {
 		require.Equal(e, "of "+string(tenant), value(e.get(tenant, "1"), "title"))
 		require.Equal(e, int64(1), e.get(tenant, "1").Version)
 		e.get(tenant, "2")
@@ -66,7 +66,7 @@ func tenantGet(e *env) {
 		require.ErrorIs(e, err, storage.ErrNotFound)
 	}
 	e.view(absent, acme)
-	e.view(absent, acme, ACME)
+	e.view(absent, acme, capital)
 	e.update(acme, func(ctx context.Context, tx storage.Tx) { absent(ctx, tx) })
 }
 
@@ -117,14 +117,14 @@ func tenantCondition(e *env) {
 	}
 	all := or(where(storage.Equal, "tenant", "umbra"), where(storage.AtLeast, "id", ""))
 	require.Equal(e, []string{"acme/1", "acme/2"}, places(e.query(storage.RowQuery{Where: all}, acme)))
-	require.Equal(e, []string{"acme/1", "acme/2"}, places(e.query(storage.RowQuery{Where: not(where(storage.Equal, "tenant", "ACME"))}, ACME, acme)))
-	require.Equal(e, []string{"ACME/1", "ACME/2"}, places(e.query(storage.RowQuery{Where: where(storage.In, "tenant", "umbra", "ACME")}, ACME, acme)))
+	require.Equal(e, []string{"acme/1", "acme/2"}, places(e.query(storage.RowQuery{Where: not(where(storage.Equal, "tenant", "ACME"))}, capital, acme)))
+	require.Equal(e, []string{"ACME/1", "ACME/2"}, places(e.query(storage.RowQuery{Where: where(storage.In, "tenant", "umbra", "ACME")}, capital, acme)))
 }
 
 func tenantAfter(e *env) {
 	e.everyTenant()
 	for _, order := range [][]storage.Order{nil, {asc("title")}, {desc("title")}} {
-		for _, tenant := range []storage.Tenant{ACME, umbra, ""} {
+		for _, tenant := range []storage.Tenant{capital, umbra, ""} {
 			for _, title := range []string{"", "of acme", "z"} {
 				after := &storage.Position{Tenant: tenant, ID: "1"}
 				for range order {
@@ -177,7 +177,7 @@ func tenantFinish(e *env) {
 	jobs := e.claim(claimAll(noon))
 	require.Len(e, jobs, 3)
 	before := map[storage.Tenant][]storage.Job{}
-	for _, tenant := range []storage.Tenant{acme, ACME, umbra} {
+	for _, tenant := range []storage.Tenant{acme, capital, umbra} {
 		before[tenant] = e.jobs(tenant)
 	}
 	for _, j := range jobs {
@@ -200,7 +200,7 @@ func tenantFinish(e *env) {
 	e.cancel(acme, "timer", "secret")
 	e.cancel(acme, "timer", "1")
 	require.Equal(e, before[umbra], e.jobs(umbra))
-	require.Equal(e, before[ACME], e.jobs(ACME))
+	require.Equal(e, before[capital], e.jobs(capital))
 	for _, j := range jobs {
 		if j.Tenant == umbra {
 			e.finish(j, storage.Outcome{Done: true})
@@ -217,7 +217,7 @@ func tenantView(e *env) {
 			require.NoError(e, err)
 			require.Equal(e, "of "+string(tenant), value(got, "title"))
 		}
-		_, err := r.Get(ctx, tickets, ACME, "1")
+		_, err := r.Get(ctx, tickets, capital, "1")
 		require.ErrorIs(e, err, storage.ErrNotFound)
 		require.Equal(e, []string{"acme/1", "acme/2", "umbra/1", "umbra/2", "umbra/secret"}, places(e.page(ctx, r, storage.RowQuery{})))
 		e.countedBy(ctx, r, []storage.Group{groupOf(2, "acme"), groupOf(3, "umbra")}, storage.Condition{}, []string{"tenant"})

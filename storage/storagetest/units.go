@@ -287,9 +287,9 @@ func (s state) filled() state {
 }
 
 func unitTenant(e *env) {
-	e.update(ACME, func(ctx context.Context, tx storage.Tx) {
-		require.Equal(e, ACME, tx.Tenant())
-		require.Equal(e, []storage.Tenant{ACME}, tx.Tenants())
+	e.update(capital, func(ctx context.Context, tx storage.Tx) {
+		require.Equal(e, capital, tx.Tenant())
+		require.Equal(e, []storage.Tenant{capital}, tx.Tenants())
 	})
 	e.view(func(_ context.Context, r storage.Reader) {
 		require.ElementsMatch(e, []storage.Tenant{umbra, acme}, r.Tenants())
