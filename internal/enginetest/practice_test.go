@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
-	"github.com/itsmkit/itsmkit/incident/incidenttest"
+	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
@@ -33,7 +33,7 @@ func TestEngineSuite(t *testing.T) {
 func TestIncidentSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
-			incidenttest.Run(t, func(t *testing.T) storage.Store {
+			incidentsuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
 			})

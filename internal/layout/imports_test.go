@@ -55,6 +55,8 @@ var rules = slices.Concat(
 		{"./servicedesk/...", append([]string{"./servicedesk/...", "./itsm/...", "./storage"}, below(practices)...)},
 		{"./examples/...", []string{"./..."}},
 		{"./internal/enginetest/...", []string{"./..."}},
+		// Suites that packages and the module of the engines share may use what they test.
+		{"./internal/incidentsuite", []string{"./incident/...", "./itsm/...", "./storage"}},
 
 		{"./internal/...", []string{"./itsm/...", "./storage"}},
 	},

@@ -1,6 +1,6 @@
 // This file holds the model test: random commands, each compared with the model.
 
-package incidenttest
+package incidentsuite
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 // This file holds the commands as the model foresees them.
 
-package incidenttest
+package incidentsuite
 
 import (
 	"slices"

@@ -1,7 +1,7 @@
 // This file holds the model: a small practice of its own, written from what is promised and
 // sharing nothing with the code that it is compared with.
 
-package incidenttest
+package incidentsuite
 
 import (
 	"slices"

@@ -1,6 +1,6 @@
 // This file holds the cases of concurrency, idempotency and nesting, and of what a host adds.
 
-package incidenttest
+package incidentsuite
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 // This file holds the entry and what all cases use: a desk over a store, a clock, people.
 
-package incidenttest
+package incidentsuite
 
 import (
 	"context"
