@@ -334,3 +334,31 @@ func TestAConnectionWithATransactionCanBeJoined(t *testing.T) {
 		require.Equal(h, int64(1), count(h.T, h.store, acme))
 	})
 }
+
+// TestASerializableHostIsToldToTryAgain has two of a host's transactions change one record, both
+// having seen it as it was.
+func TestASerializableHostIsToldToTryAgain(t *testing.T) {
+	ctx := timed(t)
+	s, db := postgreSQL.store(t, sqlstore.Options{}, incidents)
+	put(t, s, acme, 1, 2)
+	begin := func() (*sql.Tx, storage.Row) {
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+		require.NoError(t, err)
+		t.Cleanup(func() { tx.Rollback() })
+		row, err := get(t, s.Join(tx), acme, incident(1).ID)
+		require.NoError(t, err)
+		return tx, row
+	}
+	change := func(tx *sql.Tx, row storage.Row) error {
+		return s.Join(tx).Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error { return tx.Put(ctx, incidents, &row) })
+	}
+	one, first := begin()
+	two, second := begin()
+	require.NoError(t, change(one, first))
+	require.NoError(t, one.Commit())
+	require.ErrorIs(t, change(two, second), storage.ErrRetry)
+	require.NoError(t, two.Rollback())
+	row, err := get(t, s, acme, incident(1).ID)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), row.Version)
+}

@@ -112,6 +112,9 @@ func TestOneConnectionNeverDeadlocks(t *testing.T) {
 	}
 }
 
+// cancelKey is where a context carries the function that ends it.
+type cancelKey struct{}
+
 func TestAUnitKeepsNoConnectionWhateverItsEnd(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -132,18 +135,18 @@ func TestAUnitKeepsNoConnectionWhateverItsEnd(t *testing.T) {
 						ctx, cancel := context.WithCancel(ctx)
 						defer cancel()
 						defer func() { recover() }()
-						f(context.WithValue(ctx, "cancel", cancel)) //nolint:staticcheck
+						f(context.WithValue(ctx, cancelKey{}, cancel))
 					}
 					run(func(ctx context.Context) error {
 						return s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
 							row := incident(1)
 							require.NoError(t, tx.Put(ctx, incidents, &row))
-							return end(ctx.Value("cancel").(context.CancelFunc))
+							return end(ctx.Value(cancelKey{}).(context.CancelFunc))
 						})
 					})
 					run(func(ctx context.Context) error {
 						return s.View(ctx, tenants, func(ctx context.Context, r storage.Reader) error {
-							return end(ctx.Value("cancel").(context.CancelFunc))
+							return end(ctx.Value(cancelKey{}).(context.CancelFunc))
 						})
 					})
 					run(func(ctx context.Context) error {

@@ -67,7 +67,8 @@ type dialect struct {
 	statements int
 	// retry says whether an engine's error means that the unit did not happen for a reason that
 	// passes, undone whether an error from COMMIT means that it did not happen.
-	retry, undone func(error) bool
+	// unknown says that it means that a table or a column is not there.
+	retry, undone, unknown func(error) bool
 }
 
 var dialects = map[Dialect]*dialect{
@@ -85,6 +86,7 @@ var dialects = map[Dialect]*dialect{
 		statements: 256,
 		retry:      retrySQLite,
 		undone:     undoneSQLite,
+		unknown:    unknownSQLite,
 	},
 	PostgreSQL: {
 		numbered: true,
@@ -107,6 +109,7 @@ var dialects = map[Dialect]*dialect{
 		tryLock: `pg_try_advisory_xact_lock("v"."column1")`,
 		retry:   retryPostgreSQL,
 		undone:  undonePostgreSQL,
+		unknown: unknownPostgreSQL,
 	},
 }
 

@@ -21,8 +21,20 @@ func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err 
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case s.d.retry(err), lost(err):
 		e.Err = storage.ErrRetry
+	case s.d.unknown(err):
+		e.Err = storage.Invalid("database", "schema", "lacks a table or a column: call Migrate")
 	}
 	return e
+}
+
+// unknownPostgreSQL: undefined_table and undefined_column.
+func unknownPostgreSQL(err error) bool {
+	code := sqlState(err)
+	return code == "42P01" || code == "42703"
+}
+
+func unknownSQLite(err error) bool {
+	return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "no such column") || strings.Contains(err.Error(), "has no column named")
 }
 
 // lost says that the connection failed. Anywhere but in a commit this means that the engine

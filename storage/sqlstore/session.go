@@ -139,17 +139,14 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 	p.prepare(ctx)
 	t := &session{pool: p, quiet: s.d.oneWriter}
 	var err error
-	if s.d.oneWriter {
-		// The connection is kept in hand to see it clean after the transaction, and the context
-		// must not end the transaction behind our back.
-		if t.conn, err = p.db.Conn(ctx); err != nil {
-			return nil, err
-		}
-		if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
-			t.release()
-			return nil, err
-		}
-	} else if t.tx, err = p.db.BeginTx(ctx, o); err != nil {
+	// The connection is kept in hand to see it clean after the transaction, and the context must
+	// not end the transaction behind our back: a commit that it overtakes would look as if its
+	// outcome were unknown.
+	if t.conn, err = p.db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
+		t.release()
 		return nil, err
 	}
 	t.run = t.tx

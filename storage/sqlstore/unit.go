@@ -96,10 +96,9 @@ func (s *core) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx c
 			}
 			return s.within(ctx, o, tenants, fn)
 		}
-		if s.single(s.reader) {
-			// A second connection will never come: the open snapshot is read instead.
-			return s.within(ctx, o, tenants, fn)
-		}
+		// The open snapshot is read too: who holds a connection and waits for another may wait for
+		// others who do the same.
+		return s.within(ctx, o, tenants, fn)
 	}
 	t, err := s.begin(ctx, s.reader, s.d.snapshot)
 	if err != nil {
