@@ -14,13 +14,16 @@ import (
 // childrenAtOnce is how many children one job resolves before it makes way for others.
 const childrenAtOnce = 50
 
+// notesOfParent are the notes of a child that more people read than its parent.
+const notesOfParent = "Resolved with its parent incident."
+
 // openChildren gives the open incidents that are children of one.
-func (p *Practice) openChildren(ctx context.Context, r storage.Reader, id itsm.ID) ([]itsm.ID, error) {
+func (p *Practice) openChildren(ctx context.Context, r storage.Reader, id itsm.ID) ([]Incident, error) {
 	links, err := engine.Links(ctx, r, itsm.Ref{Kind: Kind, ID: id})
 	if err != nil {
 		return nil, err
 	}
-	var open []itsm.ID
+	var open []Incident
 	for _, l := range links {
 		if l.Type != itsm.LinkParentOf || l.To.Kind != Kind {
 			continue
@@ -31,7 +34,7 @@ func (p *Practice) openChildren(ctx context.Context, r storage.Reader, id itsm.I
 		case err != nil:
 			return nil, err
 		case child.Open:
-			open = append(open, child.ID)
+			open = append(open, child)
 		}
 	}
 	return open, nil
@@ -50,7 +53,8 @@ func (w *work) takeChildren(ctx context.Context) error {
 }
 
 // resolveChildren is the job that resolves the open children of a resolved incident, some at a
-// time. A child that its own guards keep open is left to people.
+// time. A child that its own guards keep open is left to people. The notes of a restricted parent
+// are not told to a child that is not restricted.
 func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	parent, err := p.table.Get(ctx, u, itsm.ID(due.Key))
 	if errors.Is(err, itsm.ErrNotFound) {
@@ -71,8 +75,12 @@ func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engi
 		if resolved == childrenAtOnce {
 			return u.Schedule(ctx, jobOf(jobChildren, parent.ID, u.Now()))
 		}
-		_, err := in.command(ctx, u.Actor(), child, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-			return w.resolve(ctx, parent.Resolution.Code, parent.Resolution.Notes, parent.ID)
+		_, err := in.command(ctx, u.Actor(), child.ID, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
+			notes := parent.Resolution.Notes
+			if parent.Restricted && !w.Restricted {
+				notes = notesOfParent
+			}
+			return w.resolve(ctx, parent.Resolution.Code, notes, parent.ID)
 		})
 		if err != nil && !refusedByState(err) && !errors.Is(err, itsm.ErrInvalid) {
 			return err

@@ -38,7 +38,7 @@ func (p *Practice) Classify(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 			w.Service = *r.Service
 		}
 		w.classify()
-		return w.change(ctx, ActionClassify, Classified{Priority: w.Priority})
+		return w.change(ctx, ActionClassify, Classified{From: w.Was.Priority, Priority: w.Priority})
 	})
 }
 
@@ -98,7 +98,7 @@ func (p *Practice) OverridePriority(ctx context.Context, actor itsm.Actor, id it
 		w.require("reason", r.Reason)
 		w.Priority = r.Priority
 		w.PriorityOverride = &PriorityOverride{Priority: r.Priority, Reason: r.Reason, By: actor.ID}
-		return w.change(ctx, ActionOverridePriority, PriorityOverridden{Priority: r.Priority})
+		return w.change(ctx, ActionOverridePriority, PriorityOverridden{From: w.Was.Priority, Priority: r.Priority})
 	})
 }
 
@@ -108,6 +108,6 @@ func (p *Practice) ClearOverride(ctx context.Context, actor itsm.Actor, id itsm.
 		w.require("reason", r.Reason)
 		w.PriorityOverride = nil
 		w.recompute()
-		return w.fire(ctx, ActionClearOverride, OverrideCleared{Priority: w.Priority})
+		return w.fire(ctx, ActionClearOverride, OverrideCleared{From: w.Was.Priority, Priority: w.Priority})
 	})
 }

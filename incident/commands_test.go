@@ -209,6 +209,24 @@ func TestWhatEndsAWait(t *testing.T) {
 	}
 }
 
+func TestWaitingForAnotherRecordMovesTheLink(t *testing.T) {
+	d, ctx := openDesk(t, incident.Options{}), t.Context()
+	i := d.in(incident.StateInProgress)
+	problem, change := itsm.Ref{Kind: "problem", ID: "P1"}, itsm.Ref{Kind: "change", ID: "C1"}
+	_, err := d.Hold(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldProblem, Link: &problem})
+	require.NoError(t, err)
+	_, err = d.ChangeHoldReason(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldChange, Link: &change})
+	require.NoError(t, err)
+	links, err := d.Links(ctx, ana, i.ID)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []itsm.Link{
+		{Type: itsm.LinkRelatedTo, From: i.Ref(), To: problem}, {Type: itsm.LinkHeldFor, From: i.Ref(), To: change},
+	}, links)
+	after, err := d.LinkedDone(ctx, ana, i.ID, problem)
+	require.NoError(t, err)
+	require.Equal(t, incident.StateOnHold, after.State, "it waits for that no more")
+}
+
 func TestAReplyToAResolvedIncidentAlertsAndMayReopen(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateResolved)
@@ -698,5 +716,5 @@ func TestSubscribersAreToldWhatIsInternal(t *testing.T) {
 	_, err = d.OverridePriority(ctx, mona, i.ID, incident.Override{Command: itsm.Command{Reason: "Board"}, Priority: 1})
 	require.NoError(t, err)
 	d.wait(0)
-	require.Equal(t, map[string]bool{"log": false, "assign": false, "hold": false, "note": true, "override_priority": true}, internal)
+	require.Equal(t, map[string]bool{"log": false, "assign": false, "hold": false, "note": true, "override_priority": false}, internal, "the priority is for everyone, its reason is not")
 }

@@ -78,7 +78,7 @@ type Resumed struct {
 	By     ResumedBy  `json:"by"`
 }
 
-// ReplyReceived: its requester wrote. Where the category is resolved this is the alert to its
+// ReplyReceived: its requester or affected person wrote. Where the category is resolved this is the alert to its
 // assignee that the requester may not be content.
 type ReplyReceived struct {
 	Note itsm.ID `json:"note"`
@@ -110,8 +110,8 @@ type Cancelled struct {
 	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
 }
 
-// Duplicated: another incident was cancelled as a duplicate of this one, which took over its
-// watchers.
+// Duplicated: another incident was cancelled as a duplicate of this one, by someone who may edit
+// this one. It took over the watchers, unless they are those of a restricted incident.
 type Duplicated struct {
 	Duplicate itsm.ID `json:"duplicate"`
 }
@@ -123,16 +123,22 @@ type FollowedUp struct {
 
 // Classified: impact, urgency, category or service were set.
 type Classified struct {
+	// From is the priority before.
+	From     itsm.Priority `json:"from"`
 	Priority itsm.Priority `json:"priority"`
 }
 
 // PriorityOverridden: a person set the priority against the matrix.
 type PriorityOverridden struct {
+	// From is the priority before.
+	From     itsm.Priority `json:"from"`
 	Priority itsm.Priority `json:"priority"`
 }
 
 // OverrideCleared: the priority follows from the matrix again.
 type OverrideCleared struct {
+	// From is the priority before.
+	From     itsm.Priority `json:"from"`
 	Priority itsm.Priority `json:"priority"`
 }
 
@@ -234,7 +240,7 @@ func isInternal(p itsm.Payload) bool {
 	switch p := p.(type) {
 	case Noted:
 		return p.Visibility != itsm.VisibilityPublic
-	case PriorityOverridden, OverrideCleared, Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
+	case Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 		return true
 	}
 	return false

@@ -175,9 +175,13 @@ type Reply struct {
 	Text string `json:"text"`
 }
 
-// Reply adds a public note of the requester's. An incident that waits for the requester, and
-// no other, resumes. A resolved one stays resolved, unless the [Options] reopen it: its event
-// alerts.
+// Reply adds a public note of the requester or the affected person, or one that a system actor,
+// such as a mail gateway, brings from them: the event is [ReplyReceived]. An incident that waits
+// for the requester, and no other, resumes. A resolved one stays resolved, unless the [Options]
+// reopen it: its event alerts. Where the lifecycle refuses to resume or to reopen, the reply is
+// kept and nothing else happens.
+//
+// By anyone else it is a public note, told by [Noted], and the incident stays where it is.
 func (p *Practice) Reply(ctx context.Context, actor itsm.Actor, id itsm.ID, r Reply) (Incident, error) {
 	return p.command(ctx, actor, id, ActionReply, r.Command, r, func(ctx context.Context, w *work) error {
 		w.require("text", r.Text)
@@ -185,24 +189,37 @@ func (p *Practice) Reply(ctx context.Context, actor itsm.Actor, id itsm.ID, r Re
 		if err := w.check(ctx, ActionReply); err != nil {
 			return err
 		}
+		answered := w.FirstResponse
 		note, err := w.say(ctx)
 		if err != nil {
 			return err
 		}
+		if !actor.System && actor.ID != w.Requester && actor.ID != w.Affected {
+			return w.move(Noted{Note: note, Visibility: itsm.VisibilityPublic})
+		}
+		w.FirstResponse = answered // whoever brings the requester's words responds to nothing
 		if err := w.move(ReplyReceived{Note: note}); err != nil {
 			return err
 		}
 		rule, _ := p.holdRule(w.HoldReason)
 		switch {
 		case w.category(w.State) == itsm.CategoryWaiting && rule.ReplyResumes && p.o.Lifecycle.Has(w.State, ActionResume):
-			return w.resume(ctx, ResumedByReply)
+			return w.ifPermitted(func() error { return w.resume(ctx, ResumedByReply) })
 		case w.category(w.State) == itsm.CategoryResolved && p.o.ReopenOnReply:
-			err := w.fire(ctx, ActionReopen, Reopened{Count: w.Reopens + 1})
-			if refusedByState(err) {
-				return nil // too late, or the lifecycle does not reopen: the reply stands
-			}
-			return err
+			return w.ifPermitted(func() error { return w.fire(ctx, ActionReopen, Reopened{Count: w.Reopens + 1}) })
 		}
 		return nil
 	})
+}
+
+// ifPermitted takes a further action of a command. Where the state, a guard or a needed field
+// refuses it, the command stands as if it had not been tried.
+func (w *work) ifPermitted(take func() error) error {
+	was, events, after := w.Incident, w.events, w.after
+	err := take()
+	if refusedByState(err) || errors.Is(err, itsm.ErrInvalid) {
+		w.Incident, w.events, w.after, w.faults = was, events, after, itsm.Faults{}
+		return nil
+	}
+	return err
 }

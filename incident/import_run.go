@@ -283,6 +283,13 @@ func (w *importUnit) load(ctx context.Context) error {
 	if len(w.found) == len(ids) {
 		return nil
 	}
+	for _, number := range slices.Sorted(slices.Values(numbers)) { // in one order, so that no two wait for each other
+		if w.p.looksOwn(number) {
+			if err := lockNumber(ctx, w.u, number); err != nil {
+				return err
+			}
+		}
+	}
 	// Counted, not listed: a list is in the order of ids, for which a database may read them all.
 	groups, err := w.p.table.CountBy(ctx, w.u, ByNumber.In(numbers...), ByNumber)
 	if err != nil {

@@ -4,6 +4,7 @@ package incident
 
 import (
 	"context"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -20,10 +21,16 @@ type Relation struct {
 // Link links an incident to another record of the tenant, of which the actor must be allowed to
 // know. A link that is there already stays as it is. The link is seen from both records; the
 // event is this one's.
+//
+// A parent acts on its children, so [itsm.LinkChildOf] and [itsm.LinkParentOf] between incidents
+// take "incident.edit" on both, and two incidents are not each other's parent. What waits,
+// duplicates and follow-ups are linked by commands of their own: Hold, Cancel and FollowUp.
 func (p *Practice) Link(ctx context.Context, actor itsm.Actor, id itsm.ID, r Relation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionLink, r.Command, r, func(ctx context.Context, w *work) error {
-		w.faults.Key("type", string(r.Type))
-		if err := w.checkRef(ctx, "to", r.To); err != nil {
+		if err := w.checkRelation(ctx, r); err != nil {
+			return err
+		}
+		if err := w.checkCycle(ctx, r); err != nil {
 			return err
 		}
 		if err := w.check(ctx, ActionLink); err != nil {
@@ -38,11 +45,10 @@ func (p *Practice) Link(ctx context.Context, actor itsm.Actor, id itsm.ID, r Rel
 }
 
 // Unlink takes a link away. One that is not there, or to a record of which the actor may not
-// know, is a fault.
+// know, is a fault. It asks for what [Practice.Link] asks for.
 func (p *Practice) Unlink(ctx context.Context, actor itsm.Actor, id itsm.ID, r Relation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionUnlink, r.Command, r, func(ctx context.Context, w *work) error {
-		w.faults.Key("type", string(r.Type))
-		if err := w.checkRef(ctx, "to", r.To); err != nil {
+		if err := w.checkRelation(ctx, r); err != nil {
 			return err
 		}
 		if err := w.check(ctx, ActionUnlink); err != nil {
@@ -57,6 +63,66 @@ func (p *Practice) Unlink(ctx context.Context, actor itsm.Actor, id itsm.ID, r R
 		}
 		return w.move(Unlinked{Type: r.Type, To: r.To})
 	})
+}
+
+// linkedBy names the command that makes and ends the links of a type; it is empty where these are
+// made by hand.
+func linkedBy(t itsm.LinkType) string {
+	switch t {
+	case itsm.LinkHeldFor, itsm.LinkHolds:
+		return "Hold or ChangeHoldReason"
+	case itsm.LinkDuplicateOf, itsm.LinkDuplicatedBy:
+		return "Cancel"
+	case itsm.LinkFollowUpOf, itsm.LinkFollowedUpBy:
+		return "FollowUp"
+	}
+	return ""
+}
+
+// isFamily says whether a relation makes one incident the parent of another.
+func (r Relation) isFamily() bool {
+	return r.To.Kind == Kind && (r.Type == itsm.LinkChildOf || r.Type == itsm.LinkParentOf)
+}
+
+// checkRelation notes a relation that is not to be made or ended by hand, and asks for what it
+// takes on its other side.
+func (w *work) checkRelation(ctx context.Context, r Relation) error {
+	w.faults.Key("type", string(r.Type))
+	if by := linkedBy(r.Type); by != "" {
+		w.faults.Addf("type", "%s is set by the command %s alone", r.Type, by)
+	}
+	if err := w.checkRef(ctx, "to", r.To); err != nil {
+		return err
+	}
+	if !r.isFamily() || !w.faults.Empty() {
+		return nil
+	}
+	other, err := w.p.find(ctx, w.u, w.actor, r.To.ID)
+	if err != nil {
+		return err
+	}
+	return w.u.Authorize(ctx, PermissionEdit, subject(&other))
+}
+
+// checkCycle notes a relation by which two incidents would be each other's parent.
+func (w *work) checkCycle(ctx context.Context, r Relation) error {
+	if !r.isFamily() || !w.faults.Empty() {
+		return nil
+	}
+	// The two ends are different records: only a lock of the pair keeps two commands, one from
+	// each end, from making a cycle together.
+	a, b := min(w.ID, r.To.ID), max(w.ID, r.To.ID)
+	if err := w.u.Lock(ctx, "incident_family/"+string(memberID(a, b))); err != nil {
+		return err
+	}
+	links, err := engine.Links(ctx, w.u, w.Ref())
+	if err != nil {
+		return err
+	}
+	if slices.Contains(links, itsm.Link{Type: r.Type.Inverse(), From: w.Ref(), To: r.To}) {
+		w.faults.Addf("to", "is linked as %s already; two incidents cannot be each other's parent", r.Type.Inverse())
+	}
+	return nil
 }
 
 // Links gives the links of an incident, read from its side, to records of which the actor may

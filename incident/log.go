@@ -61,9 +61,6 @@ func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Inciden
 		w.setFields(r.Fields)
 		w.setColumns(r.Columns)
 		w.classify()
-		if err := w.checkMembers(ctx); err != nil {
-			return Incident{}, err
-		}
 		if err := w.create(ctx, func() itsm.Payload { return Logged{Number: w.Number, Priority: w.Priority} }, w.mayLog); err != nil {
 			return Incident{}, err
 		}
@@ -140,6 +137,13 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 	if err := authorized(ctx); err != nil {
 		return err
 	}
+	// This takes a lock for each member, and tells of their memberships.
+	if err := w.checkMembers(ctx); err != nil {
+		return err
+	}
+	if err := w.faults.Err(Kind); err != nil {
+		return err
+	}
 	number, err := w.p.freeNumber(ctx, w.u)
 	if err != nil {
 		return err
@@ -181,9 +185,6 @@ func (p *Practice) FollowUp(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 		next := p.workOn(u, closed.Incident.continued(r, u.Now()))
 		next.internal = closed.internal
 		next.recompute()
-		if err := next.checkMembers(ctx); err != nil {
-			return Incident{}, err
-		}
 		permitted := func(context.Context) error { return nil } // by the follow-up's own permission
 		payload := func() itsm.Payload {
 			return Logged{Number: next.Number, Priority: next.Priority, FollowUpOf: id}

@@ -25,6 +25,9 @@ func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, erro
 			return "", err
 		}
 		number := fmt.Sprintf("%s%07d", p.o.NumberPrefix, n)
+		if err := lockNumber(ctx, u, number); err != nil {
+			return "", err
+		}
 		taken, err := p.table.Count(ctx, u, ByNumber.Is(number))
 		if err != nil || taken == 0 {
 			return number, err
@@ -42,6 +45,20 @@ func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, erro
 			}
 		}
 	}
+}
+
+// looksOwn says whether a number is one that the practice might give.
+func (p *Practice) looksOwn(number string) bool {
+	digits, ok := strings.CutPrefix(number, p.o.NumberPrefix)
+	if !ok || len(digits) < 7 || len(digits) > 19 {
+		return false
+	}
+	return strings.Trim(digits, "0123456789") == ""
+}
+
+// lockNumber keeps a number from being given by an import and by a report at the same moment.
+func lockNumber(ctx context.Context, u *engine.Unit, number string) error {
+	return u.Lock(ctx, "incident_number/"+number)
 }
 
 // highestNumber is that of the incident whose number comes last among those that look like the

@@ -188,7 +188,7 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 	if len(q.Tenants) == 0 {
 		return p.e.View(ctx, actor, read)
 	}
-	return p.e.Store().View(ctx, q.Tenants, read)
+	return p.e.ViewTenants(ctx, actor, q.Tenants, read)
 }
 
 func anyOf(fs []storage.Filter[Head]) storage.Filter[Head] {

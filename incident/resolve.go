@@ -93,8 +93,10 @@ func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due
 // Cancellation ends an incident that needs no resolution. The Reason of its Command is required.
 type Cancellation struct {
 	itsm.Command
-	// DuplicateOf is the incident that describes the same. The two are linked, and it takes
-	// over the watchers, the requester and the affected person as watchers.
+	// DuplicateOf is the incident that describes the same; it must not be closed or cancelled.
+	// The two are linked. Where the actor may edit it, it takes over the watchers, the requester
+	// and the affected person as watchers, up to [MaxPeople]; of a restricted duplicate only
+	// where it is restricted too.
 	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
 }
 
@@ -141,15 +143,30 @@ func (w *work) original(ctx context.Context, id itsm.ID) (*work, error) {
 		w.faults.Add(field, "is cancelled itself; name the incident that is worked on")
 		return nil, nil
 	}
+	if w.category(i.State).Final() {
+		w.faults.Add(field, "is closed")
+		return nil, nil
+	}
 	o := w.p.workOn(w.u, i)
 	o.Was = i
 	return o, nil
 }
 
-// takeOver moves the watchers of a duplicate to its original.
+// takeOver moves the watchers of a duplicate to its original, and tells it of the duplicate. An
+// original that the actor may not edit stays as it is.
 func (w *work) takeOver(ctx context.Context, duplicate *work) error {
+	if may, err := w.p.allows(ctx, w.actor, PermissionEdit, &w.Was); err != nil || !may {
+		return err
+	}
+	var people []itsm.ID
+	if !duplicate.Restricted || w.Restricted { // who has to do with a restricted incident is not for others to read
+		people = append([]itsm.ID{duplicate.Requester, duplicate.Affected}, duplicate.Watchers...)
+	}
 	followers := append([]itsm.ID{}, w.Watchers...)
-	for _, person := range append([]itsm.ID{duplicate.Requester, duplicate.Affected}, duplicate.Watchers...) {
+	for _, person := range people {
+		if len(followers) >= MaxPeople {
+			break
+		}
 		if person != "" && person != w.Requester && person != w.Affected && !slices.Contains(followers, person) {
 			followers = append(followers, person)
 		}

@@ -44,11 +44,6 @@ func (p *Practice) begin(ctx context.Context, u *engine.Unit, id itsm.ID) (*work
 	if err != nil {
 		return nil, err
 	}
-	if u.Command().IfVersion != 0 {
-		if i, err = p.table.Get(ctx, u, id); err != nil {
-			return nil, err
-		}
-	}
 	w := p.workOn(u, i)
 	w.Was = i
 	w.internal, err = p.allows(ctx, w.actor, PermissionReadInternal, &w.Was)
@@ -116,8 +111,21 @@ func (w *work) facts(ctx context.Context, a Action) error {
 		if err != nil {
 			return err
 		}
-		if len(children) > 0 {
-			w.Blockers = append(w.Blockers, fmt.Sprintf("open child incidents: %d", len(children)))
+		readable := 0
+		for n := range children {
+			may, err := w.p.allows(ctx, w.actor, PermissionRead, &children[n])
+			if err != nil {
+				return err
+			}
+			if may {
+				readable++
+			}
+		}
+		switch {
+		case readable > 0:
+			w.Blockers = append(w.Blockers, fmt.Sprintf("open child incidents: %d", readable))
+		case len(children) > 0:
+			w.Blockers = append(w.Blockers, "something that you may not see must be finished first")
 		}
 	}
 	return nil

@@ -153,7 +153,7 @@ func (e *Event) envelope() envelope[Payload] {
 }
 
 // fill gives the event with what was read; its columns are there already.
-func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (EventType, bool)) (Event, error) {
+func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (EventType, bool)) Event {
 	e.At = storage.Instant(e.At)
 	e.Recorded = e.At
 	if v.Recorded != nil {
@@ -164,19 +164,19 @@ func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (Event
 	e.FromCategory, e.ToCategory = v.FromCategory, v.ToCategory
 	e.Reason, e.Internal, e.Changes, e.Data = v.Reason, v.Internal, v.Changes, nil
 	if len(v.Data) == 0 || bytes.Equal(v.Data, []byte("null")) {
-		return e, nil
+		return e
 	}
 	if types != nil {
 		if known, ok := types(e.Type); ok {
 			// One payload that cannot be read hides neither its event nor the history around it.
 			if data, err := known.Decode(v.Data); err == nil {
 				e.Data = data
-				return e, nil
+				return e
 			}
 		}
 	}
 	e.Data = UnknownPayload{Type: e.Type, JSON: v.Data}
-	return e, nil
+	return e
 }
 
 // Envelope gives everything of the event that a store has no column for, as compact JSON: all
@@ -198,11 +198,7 @@ func OpenEnvelope(raw []byte, e *Event, types func(name string) (EventType, bool
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return fmt.Errorf("event %s: stored envelope: %w", e.Type, err)
 	}
-	filled, err := e.fill(&v, types)
-	if err != nil {
-		return fmt.Errorf("event %s: %w", e.Type, err)
-	}
-	*e = filled
+	*e = e.fill(&v, types)
 	return nil
 }
 
@@ -240,10 +236,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return err
 	}
-	read, err := Event{Tenant: w.Tenant, ID: w.ID, Kind: w.Kind, Record: w.Record, Version: w.Version, N: w.N, Type: w.Type, At: w.At}.fill(&w.envelope, nil)
-	if err != nil {
-		return err
-	}
+	read := Event{Tenant: w.Tenant, ID: w.ID, Kind: w.Kind, Record: w.Record, Version: w.Version, N: w.N, Type: w.Type, At: w.At}.fill(&w.envelope, nil)
 	if !w.Recorded.IsZero() {
 		read.Recorded = storage.Instant(w.Recorded)
 	}

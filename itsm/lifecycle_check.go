@@ -24,7 +24,7 @@ func (l *Lifecycle[S, A, T]) Validate() error {
 	l.checkInitial(&f, categories)
 	l.checkRules(&f, categories)
 	l.checkReturns(&f, categories)
-	l.checkPaths(&f, categories)
+	l.checkPaths(&f)
 	return f.Err(l.subject())
 }
 
@@ -156,7 +156,7 @@ func (l *Lifecycle[S, A, T]) checkReturns(f *Faults, categories map[S]Category) 
 }
 
 // checkPaths finds states that cannot be reached, and states that cannot be left or ended.
-func (l *Lifecycle[S, A, T]) checkPaths(f *Faults, categories map[S]Category) {
+func (l *Lifecycle[S, A, T]) checkPaths(f *Faults) {
 	// A return leads only where a record has been, so it makes nothing reachable; but it is
 	// a way out.
 	forward, backward := map[S][]S{}, map[S][]S{}

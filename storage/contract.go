@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -311,7 +312,8 @@ func CheckTenants(tenants []Tenant) error {
 func CheckQuery(s *Schema, q RowQuery) error {
 	var faults []Fault
 	add := func(field, problem string) { faults = append(faults, Fault{Field: field, Problem: problem}) }
-	if v, ok := q.Where.Check(s).(*ValidationError); ok {
+	var v *ValidationError
+	if errors.As(q.Where.Check(s), &v) {
 		faults = append(faults, v.Faults...)
 	}
 	if q.Limit < 1 || q.Limit > MaxLimit {

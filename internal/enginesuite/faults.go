@@ -252,8 +252,7 @@ func replayRefused(t *testing.T, b *bench) {
 
 func ifVersionBound(t *testing.T, b *bench) {
 	ctx := context.Background()
-	var e *engine.Engine
-	e = b.engine(t, engine.Options{}, engine.Module{Reactions: []engine.Reaction{
+	e := b.engine(t, engine.Options{}, engine.Module{Reactions: []engine.Reaction{
 		engine.On(func(ctx context.Context, u *engine.Unit, ev itsm.Event, f filled) error {
 			if ev.Record == "sum" {
 				return nil

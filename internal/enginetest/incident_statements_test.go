@@ -24,7 +24,6 @@ import (
 func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
 	type desk struct {
 		serviceDesk
-		engine *itsmengine.Engine
 		now    time.Time
 		id     itsm.ID
 		cursor storage.Cursor

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
-	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
+	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"

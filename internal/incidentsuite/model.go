@@ -100,7 +100,7 @@ func (r *modelRecord) visible(a itsm.Actor) bool {
 }
 
 var (
-	workOnIt      = []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume", "reply", "resolve", "reopen", "acknowledge", "restore", "note", "classify"}
+	workOnIt      = []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume", "reply", "resolve", "reopen", "acknowledge", "restore", "note", "classify", "edit"}
 	analystMay    = append([]string{"assign", "confirm", "cancel", "follow_up", "restrict"}, workOnIt...)
 	specialistMay = append([]string{"assign"}, workOnIt...)
 	everyoneInIT  = []string{"note", "follow_up"}

@@ -76,16 +76,13 @@ type desk struct {
 	clock *clock
 }
 
-func open(t *testing.T, store storage.Store, o incident.Options, modules ...engine.Module) *desk {
+func open(t *testing.T, store storage.Store, o incident.Options) *desk {
 	t.Helper()
 	c := newClock()
 	e, err := engine.New(store, engine.Options{Clock: c.Now})
 	require.NoError(t, err)
 	p, err := incident.New(e, o)
 	require.NoError(t, err)
-	for _, m := range modules {
-		require.NoError(t, e.Use(m))
-	}
 	require.NoError(t, e.Migrate(t.Context()))
 	return &desk{e: e, p: p, clock: c}
 }

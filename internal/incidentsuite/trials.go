@@ -33,7 +33,7 @@ var people = []itsm.ID{"ana", "sam", "mona"}
 
 var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 	"assign": func(m *machine, r *modelRecord, a itsm.Actor) trial {
-		x := assignment(m, r)
+		x := assignment(m)
 		group, assignee := x.after(r)
 		return trial{
 			permission: "assign", states: []incident.State{incident.StateNew}, bad: group == "" && assignee == "",
@@ -48,7 +48,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 		}
 	},
 	"reassign": func(m *machine, r *modelRecord, a itsm.Actor) trial {
-		x := assignment(m, r)
+		x := assignment(m)
 		group, assignee := x.after(r)
 		return trial{
 			permission: "reassign", states: working,
@@ -158,7 +158,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 			does: func() {
 				r.say(a)
 				events := []modelEvent{{action: "reply"}}
-				if r.state == incident.StateOnHold && r.holdReason == incident.HoldCaller {
+				if a.ID == r.requester && r.state == incident.StateOnHold && r.holdReason == incident.HoldCaller {
 					r.goTo(r.before, m.now())
 					events = append(events, modelEvent{action: "resume"})
 				}
@@ -215,7 +215,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 		if rapid.Bool().Draw(m.T, "duplicate") {
 			original = m.records[pick(m, m.ids, "original")]
 			of = original.id
-			bad = bad || original == r || !original.visible(a) || original.state == incident.StateCancelled
+			bad = bad || original == r || !original.visible(a) || original.state == incident.StateClosed || original.state == incident.StateCancelled
 		}
 		return trial{
 			permission: "cancel", states: openNow, bad: bad,
@@ -226,10 +226,13 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 			does: func() {
 				r.goTo(incident.StateCancelled, m.now())
 				r.happened(modelEvent{action: "cancel"})
-				if original == nil {
+				if original == nil || !original.may(a, "edit") {
 					return
 				}
 				for _, person := range append([]itsm.ID{r.requester}, r.watchers...) {
+					if r.restricted && !original.restricted {
+						break
+					}
 					if person != original.requester && !slices.Contains(original.watchers, person) {
 						original.watchers = append(original.watchers, person)
 					}
@@ -295,7 +298,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 			does: func() {
 				if r.override != priority {
 					r.override = priority
-					r.happened(modelEvent{action: "override_priority", internal: true})
+					r.happened(modelEvent{action: "override_priority"})
 				}
 			},
 		}
@@ -309,7 +312,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 			},
 			does: func() {
 				r.override = 0
-				r.happened(modelEvent{action: "clear_override", internal: true})
+				r.happened(modelEvent{action: "clear_override"})
 			},
 		}
 	},
@@ -394,7 +397,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 // drawn is an assignment as it is given.
 type drawn struct{ group, assignee itsm.ID }
 
-func assignment(m *machine, r *modelRecord) drawn {
+func assignment(m *machine) drawn {
 	return drawn{
 		group:    pick(m, []itsm.ID{"", "desk", "network"}, "group"),
 		assignee: pick(m, append([]itsm.ID{""}, people...), "assignee"),

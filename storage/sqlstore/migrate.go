@@ -299,7 +299,7 @@ func (s *core) migrateInSteps(ctx context.Context, all []relation) error {
 	if err := renew(); err != nil {
 		return err
 	}
-	defer t.exec(context.WithoutCancel(ctx), s.text.endLease, leaseName, holder)
+	defer func() { _, _ = t.exec(context.WithoutCancel(ctx), s.text.endLease, leaseName, holder) }()
 	return s.runSteps(ctx, t, all, renew)
 }
 

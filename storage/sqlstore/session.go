@@ -180,7 +180,7 @@ func (t *session) clean(ctx context.Context) {
 	if err == nil || strings.Contains(err.Error(), "no transaction is active") {
 		return
 	}
-	t.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 func (t *session) release() {

@@ -127,8 +127,8 @@ func (s *core) within(ctx context.Context, o *open, tenants []storage.Tenant, fn
 	return fn(ctx, r)
 }
 
-// single says that the pool has one connection, so that a second one would be waited for for
-// ever by whoever holds it.
+// single says that the pool has one connection, so that whoever holds it would wait for a
+// second one without end.
 func (s *core) single(p *pool) bool { return p.db.Stats().MaxOpenConnections == 1 }
 
 // Update implements [storage.Store].
@@ -189,7 +189,7 @@ func (s *core) attempt(ctx context.Context, tenant storage.Tenant, taken *taken,
 			t.rollback(ctx)
 		}
 		if u.wants != "" {
-			recover() // runAgain, or what became of it on its way
+			_ = recover() // runAgain, or what became of it on its way
 			wants, err = u.wants, nil
 		}
 	}()

@@ -59,7 +59,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 			}
 			require.NotEmpty(t, m.by)
 			for _, name := range m.by {
-				complaint := ""
+				var complaint string
 				if name == modelTest {
 					complaint = record(name, time.Minute, func(r *recorder) { checkModel(r, open()) })
 				} else {
