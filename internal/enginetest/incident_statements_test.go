@@ -148,6 +148,8 @@ func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
 				want := c.statements + c.views
 				if e.dialect == sqlstore.SQLite {
 					want = c.statements + c.transactions
+				} else if strings.HasPrefix(c.name, "log") {
+					want++ // the lock on the number, which SQLite does not need
 				}
 				require.Len(t, ran, want, "%s:\n%s", c.name, strings.Join(ran, "\n"))
 				require.Equal(t, c.transactions, transactions, c.name)
