@@ -372,20 +372,23 @@ func TestReadersSeeWholeUnitsWhileOthersWrite(t *testing.T) {
 	go func() {
 		n := 0
 		for {
+			// Whether all is written is asked first: only a claim begun after that finds nothing left.
+			written := false
+			select {
+			case <-stop:
+				written = true
+			default:
+			}
 			jobs, err := s.Claim(t.Context(), storage.Claim{Now: start, Lease: time.Hour, Limit: 7})
 			if err != nil {
 				done <- err
 				return
 			}
 			n += len(jobs)
-			select {
-			case <-stop:
-				if len(jobs) == 0 {
-					claimed <- n
-					done <- nil
-					return
-				}
-			default:
+			if written && len(jobs) == 0 {
+				claimed <- n
+				done <- nil
+				return
 			}
 		}
 	}()
