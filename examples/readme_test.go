@@ -7,46 +7,47 @@ import (
 	"testing"
 )
 
-// Each code block of the README that stands under the name of a file is in that file, which is
-// compiled and run: the whole of it, or the part between its README marks. Run with
-// UPDATE_README=1 to write the blocks anew.
+// Each code block of the README and of docs/extending.md that stands under the name of a file is in
+// that file, which is compiled and run: the whole of it, or the part between its README marks; the
+// part of a name, where the block asks for one (file.go#name). Run with UPDATE_README=1 to write the
+// blocks anew.
 func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
-	raw, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	for page, blocks := range map[string]int{"../README.md": 5, "../docs/extending.md": 3} {
+		holdBlocks(t, page, blocks)
 	}
-	block := regexp.MustCompile("(?s)(<!-- (examples/[a-z/_]+\\.go) -->\n```go\n)(.*?)(```\n)")
+}
+
+func holdBlocks(t *testing.T, page string, blocks int) {
+	block := regexp.MustCompile("(?s)(<!-- ([a-z/_]+\\.go)(?:#([a-z]+))? -->\n```go\n)(.*?)(```\n)")
 	seen := 0
-	readme := block.ReplaceAllStringFunc(string(raw), func(found string) string {
+	text := block.ReplaceAllStringFunc(read(t, page), func(found string) string {
 		m := block.FindStringSubmatch(found)
 		seen++
-		want := shown(t, "../"+m[2])
-		if m[3] != want && os.Getenv("UPDATE_README") == "" {
-			t.Errorf("the README's block of %s is not what the file has", m[2])
+		want := shown(t, "../"+m[2], m[3])
+		if m[4] != want && os.Getenv("UPDATE_README") == "" {
+			t.Errorf("the block of %s %s in %s is not what the file has", m[2], m[3], page)
 		}
-		return m[1] + want + m[4]
+		return m[1] + want + m[5]
 	})
-	if seen != 5 {
-		t.Errorf("the README shows %d files", seen)
+	if seen != blocks {
+		t.Errorf("%s shows %d files", page, seen)
 	}
 	if os.Getenv("UPDATE_README") != "" {
-		if err := os.WriteFile("../README.md", []byte(readme), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// shown gives the part of a file that the README shows.
-func shown(t *testing.T, path string) string {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(raw)
-	if _, after, ok := strings.Cut(text, "// README:"); ok {
+// shown gives the part of a file that a page shows.
+func shown(t *testing.T, path, name string) string {
+	text := read(t, path)
+	if _, after, ok := strings.Cut(text, "// README:"+name); ok {
 		_, after, _ = strings.Cut(after, "\n")
 		text, _, _ = strings.Cut(after, "// README:end")
 		text = strings.TrimRight(text, " \t\n") + "\n"
+	} else if name != "" {
+		t.Errorf("%s has no part %s", path, name)
 	}
 	if indent := strings.TrimLeft(text, "\t"); len(indent) < len(text) {
 		depth := text[:len(text)-len(indent)]

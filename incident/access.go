@@ -124,17 +124,19 @@ func (p *Practice) hideColumns(h *Head) {
 }
 
 // scope gives the filter of the records on which the actor may use the permission: the answer
-// of the authorizer's Authorize, record by record. Where it may on none, it is the refusal.
-func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor, permission itsm.Permission) (storage.Filter[Head], error) {
+// of the authorizer's Authorize, record by record. Where it may on none, it is the refusal. member
+// says that the filter names records that the actor is a member of.
+func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor, permission itsm.Permission) (_ storage.Filter[Head], member bool, _ error) {
 	scopes, err := p.e.Authorizer().Scopes(ctx, actor, permission)
 	if err != nil {
-		return storage.Filter[Head]{}, err
+		return storage.Filter[Head]{}, false, err
+	}
+	if slices.Contains(scopes, itsm.ScopeRestricted) {
+		return storage.Filter[Head]{}, false, nil
 	}
 	var any []storage.Filter[Head]
 	for _, s := range scopes {
 		switch s {
-		case itsm.ScopeRestricted:
-			return storage.Filter[Head]{}, nil
 		case itsm.ScopeAll:
 			any = append(any, ByRestricted.Is(false))
 		case itsm.ScopeGroup:
@@ -148,17 +150,18 @@ func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor
 		case itsm.ScopeMember:
 			ids, err := membershipsOf(ctx, r, actor)
 			if err != nil {
-				return storage.Filter[Head]{}, err
+				return storage.Filter[Head]{}, false, err
 			}
 			if len(ids) > 0 {
+				member = true
 				any = append(any, p.table.ByID().In(ids...))
 			}
 		}
 	}
 	if len(scopes) == 0 {
-		return storage.Filter[Head]{}, &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: permission, Reason: "no role of the actor grants it"}
+		return storage.Filter[Head]{}, false, &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: permission, Reason: "no role of the actor grants it"}
 	}
-	return storage.AnyOf(any...), nil
+	return storage.AnyOf(any...), member, nil
 }
 
 // groupsOf gives the groups in which the actor works. No one is in the group without an id,

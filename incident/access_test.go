@@ -121,8 +121,8 @@ func TestARequesterSeesNothingInternal(t *testing.T) {
 	must(d.OverridePriority(ctx, mona, i.ID, incident.Override{Command: itsm.Command{Reason: secret}, Priority: 1}))
 	must(d.Restrict(ctx, mona, i.ID, incident.Restriction{Members: []itsm.ID{secret}}))
 	must(d.Link(ctx, mona, i.ID, incident.Relation{Type: itsm.LinkCausedBy, To: itsm.Ref{Kind: "change", ID: secret}}))
-	must(d.Hold(ctx, mona, i.ID, incident.Hold{Reason: incident.HoldProblem, Note: secret, Link: &itsm.Ref{Kind: "problem", ID: secret}}))
-	must(d.ChangeHoldReason(ctx, mona, i.ID, incident.Hold{Reason: incident.HoldVendor, Link: &itsm.Ref{Kind: "case", ID: secret}}))
+	must(d.Hold(ctx, mona, i.ID, incident.Hold{HoldReason: incident.HoldProblem, Note: secret, Link: &itsm.Ref{Kind: "problem", ID: secret}}))
+	must(d.ChangeHoldReason(ctx, mona, i.ID, incident.Hold{HoldReason: incident.HoldVendor, Link: &itsm.Ref{Kind: "case", ID: secret}}))
 	must(d.SetTimes(ctx, mona, i.ID, incident.Times{Command: itsm.Command{Reason: secret}, Occurred: ptr(d.now)}))
 	must(d.Note(ctx, mona, i.ID, incident.Note{Text: "We are on it", Visibility: itsm.VisibilityPublic}))
 

@@ -32,8 +32,8 @@ func (p *Practice) Assign(ctx context.Context, actor itsm.Actor, id itsm.ID, r A
 	})
 }
 
-// Accept makes the actor its assignee, and acknowledges it if no one has. One that is assigned
-// to someone else is reassigned instead.
+// Accept makes the actor, who is a person, its assignee, and acknowledges it if no one has. One that
+// is assigned to someone else is reassigned instead.
 func (p *Practice) Accept(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
 	return p.command(ctx, actor, id, ActionAccept, r, r, func(ctx context.Context, w *work) error {
 		w.Assignee = actor.ID

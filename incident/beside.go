@@ -16,6 +16,7 @@ type beside struct {
 	permission itsm.Permission
 	in         func(itsm.Category) bool
 	guard      func(*Case) string
+	needs      []string // what the command's input must bring
 }
 
 func anyCategory(itsm.Category) bool    { return true }
@@ -25,40 +26,40 @@ func unguarded(*Case) (reason string)   { return "" }
 func ofAction(a Action) itsm.Permission { return itsm.Permission(Kind + "." + string(a)) }
 
 var besideRules = []beside{
-	{ActionReply, "Reply", PermissionReply, notFinal, unguarded},
-	{ActionNote, "Note", ofAction(ActionNote), anyCategory, unguarded},
-	{ActionClassify, "Classify", ofAction(ActionClassify), notFinal, unguarded},
-	{ActionOverridePriority, "Override priority", PermissionOverridePriority, notFinal, unguarded},
+	{ActionReply, "Reply", PermissionReply, notFinal, unguarded, []string{"text"}},
+	{ActionNote, "Note", ofAction(ActionNote), anyCategory, unguarded, []string{"text"}},
+	{ActionClassify, "Classify", ofAction(ActionClassify), notFinal, unguarded, nil},
+	{ActionOverridePriority, "Override priority", PermissionOverridePriority, notFinal, unguarded, []string{"priority", "reason"}},
 	{ActionClearOverride, "Clear override", PermissionOverridePriority, notFinal, func(c *Case) string {
 		if c.Was.PriorityOverride == nil {
 			return "its priority is not overridden"
 		}
 		return ""
-	}},
+	}, []string{"reason"}},
 	{ActionAcknowledge, "Acknowledge", ofAction(ActionAcknowledge), notFinal, func(c *Case) string {
 		if !c.Was.Acknowledged.IsZero() {
 			return "it is acknowledged already"
 		}
 		return ""
-	}},
+	}, nil},
 	{ActionRestore, "Restore", ofAction(ActionRestore), notFinal, func(c *Case) string {
 		if !c.Was.Restored.IsZero() {
 			return "its service is restored already"
 		}
 		return ""
-	}},
-	{ActionSetTimes, "Set times", PermissionEdit, notFinal, unguarded},
-	{ActionEdit, "Edit", PermissionEdit, notFinal, unguarded},
-	{ActionRestrict, "Restrict", PermissionRestrict, anyCategory, unguarded},
+	}, nil},
+	{ActionSetTimes, "Set times", PermissionEdit, notFinal, unguarded, nil},
+	{ActionEdit, "Edit", PermissionEdit, notFinal, unguarded, nil},
+	{ActionRestrict, "Restrict", PermissionRestrict, anyCategory, unguarded, nil},
 	{ActionUnrestrict, "Unrestrict", PermissionRestrict, anyCategory, func(c *Case) string {
 		if !c.Was.Restricted {
 			return "it is not restricted"
 		}
 		return ""
-	}},
-	{ActionLink, "Link", PermissionEdit, anyCategory, unguarded},
-	{ActionUnlink, "Unlink", PermissionEdit, anyCategory, unguarded},
-	{ActionFollowUp, "Follow up", PermissionFollowUp, onlyClosed, unguarded},
+	}, nil},
+	{ActionLink, "Link", PermissionEdit, anyCategory, unguarded, []string{"type", "to"}},
+	{ActionUnlink, "Unlink", PermissionEdit, anyCategory, unguarded, []string{"type", "to"}},
+	{ActionFollowUp, "Follow up", PermissionFollowUp, onlyClosed, unguarded, nil},
 }
 
 func besideRule(a Action) (beside, bool) {

@@ -95,7 +95,7 @@ func (p *Practice) OverridePriority(ctx context.Context, actor itsm.Actor, id it
 		if !r.Priority.Valid() {
 			w.faults.Addf("priority", "must be from 1 to 5, not %d", r.Priority)
 		}
-		w.require("reason", r.Reason)
+		w.requireReason(r.Reason)
 		w.Priority = r.Priority
 		w.PriorityOverride = &PriorityOverride{Priority: r.Priority, Reason: r.Reason, By: actor.ID}
 		return w.change(ctx, ActionOverridePriority, PriorityOverridden{From: w.Was.Priority, Priority: r.Priority})
@@ -105,7 +105,7 @@ func (p *Practice) OverridePriority(ctx context.Context, actor itsm.Actor, id it
 // ClearOverride lets the priority follow from impact and urgency again. The reason is required.
 func (p *Practice) ClearOverride(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
 	return p.command(ctx, actor, id, ActionClearOverride, r, r, func(ctx context.Context, w *work) error {
-		w.require("reason", r.Reason)
+		w.requireReason(r.Reason)
 		w.PriorityOverride = nil
 		w.recompute()
 		return w.fire(ctx, ActionClearOverride, OverrideCleared{From: w.Was.Priority, Priority: w.Priority})

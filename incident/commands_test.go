@@ -84,6 +84,8 @@ func TestAnIncidentIsHandedOn(t *testing.T) {
 	require.Zero(t, i.Reassignments)
 	_, err = d.Accept(ctx, ana, i.ID, itsm.Command{})
 	require.ErrorContains(t, err, "it is assigned to someone else; reassign it")
+	_, err = d.Accept(ctx, itsm.SystemActor("acme", "routing"), d.report().ID, itsm.Command{})
+	require.ErrorContains(t, err, "only a person accepts; assign it")
 
 	// Handing over needs no rights where it goes; afterwards it is out of one's hands.
 	i, err = d.Reassign(ctx, sam, i.ID, incident.Assignment{Group: "vendor", Assignee: "pat"})
@@ -110,18 +112,18 @@ func TestAHoldNeedsWhatItsReasonAsksFor(t *testing.T) {
 		faults []string
 	}{
 		{"nothing given", incident.Hold{}, []string{"hold_reason"}},
-		{"an unknown reason", incident.Hold{Reason: "lunch"}, []string{"hold_reason"}},
-		{"the caller is not asked", incident.Hold{Reason: incident.HoldCaller}, []string{"note"}},
-		{"the caller cannot read the question", incident.Hold{Reason: incident.HoldCaller, Note: "Which?", Visibility: itsm.VisibilityInternal}, []string{"note"}},
-		{"the caller is asked", incident.Hold{Reason: incident.HoldCaller, Note: "Which?"}, nil},
-		{"no problem", incident.Hold{Reason: incident.HoldProblem, Note: "Known"}, []string{"link"}},
-		{"a problem", incident.Hold{Reason: incident.HoldProblem, Link: problem}, nil},
-		{"no change", incident.Hold{Reason: incident.HoldChange}, []string{"link"}},
-		{"no vendor's case", incident.Hold{Reason: incident.HoldVendor}, []string{"link"}},
-		{"a date", incident.Hold{Reason: incident.HoldCustomerScheduled, Until: d.now.Add(time.Hour)}, nil},
-		{"a date that has passed", incident.Hold{Reason: incident.HoldCustomerScheduled, Until: d.now}, []string{"until"}},
-		{"a broken link", incident.Hold{Reason: incident.HoldProblem, Link: &itsm.Ref{}}, []string{"link.kind", "link.id"}},
-		{"everything at once", incident.Hold{Reason: incident.HoldCaller, Visibility: "secret", Until: d.now.Add(-1), Link: &itsm.Ref{Kind: "problem"}},
+		{"an unknown reason", incident.Hold{HoldReason: "lunch"}, []string{"hold_reason"}},
+		{"the caller is not asked", incident.Hold{HoldReason: incident.HoldCaller}, []string{"note"}},
+		{"the caller cannot read the question", incident.Hold{HoldReason: incident.HoldCaller, Note: "Which?", Visibility: itsm.VisibilityInternal}, []string{"note"}},
+		{"the caller is asked", incident.Hold{HoldReason: incident.HoldCaller, Note: "Which?"}, nil},
+		{"no problem", incident.Hold{HoldReason: incident.HoldProblem, Note: "Known"}, []string{"link"}},
+		{"a problem", incident.Hold{HoldReason: incident.HoldProblem, Link: problem}, nil},
+		{"no change", incident.Hold{HoldReason: incident.HoldChange}, []string{"link"}},
+		{"no vendor's case", incident.Hold{HoldReason: incident.HoldVendor}, []string{"link"}},
+		{"a date", incident.Hold{HoldReason: incident.HoldCustomerScheduled, Until: d.now.Add(time.Hour)}, nil},
+		{"a date that has passed", incident.Hold{HoldReason: incident.HoldCustomerScheduled, Until: d.now}, []string{"until"}},
+		{"a broken link", incident.Hold{HoldReason: incident.HoldProblem, Link: &itsm.Ref{}}, []string{"link.kind", "link.id"}},
+		{"everything at once", incident.Hold{HoldReason: incident.HoldCaller, Visibility: "secret", Until: d.now.Add(-1), Link: &itsm.Ref{Kind: "problem"}},
 			[]string{"visibility", "until", "link.id", "note"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,7 +138,7 @@ func TestAHoldNeedsWhatItsReasonAsksFor(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, incident.StateOnHold, held.State)
 			require.Equal(t, incident.StateInProgress, held.Before)
-			require.Equal(t, c.hold.Reason, held.HoldReason)
+			require.Equal(t, c.hold.HoldReason, held.HoldReason)
 			require.Equal(t, 1, held.Holds)
 			e := d.last(i.ID).Data.(incident.Held)
 			require.Equal(t, c.hold.Note != "", e.Note != "")
@@ -153,11 +155,11 @@ func TestWhatEndsAWait(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	problem, other := itsm.Ref{Kind: "problem", ID: "P1"}, itsm.Ref{Kind: "problem", ID: "P2"}
 	holds := map[incident.HoldReason]incident.Hold{
-		incident.HoldCaller:            {Reason: incident.HoldCaller, Note: "Which?"},
-		incident.HoldCustomerScheduled: {Reason: incident.HoldCustomerScheduled},
-		incident.HoldVendor:            {Reason: incident.HoldVendor, Link: &problem},
-		incident.HoldProblem:           {Reason: incident.HoldProblem, Link: &problem},
-		incident.HoldChange:            {Reason: incident.HoldChange, Link: &problem},
+		incident.HoldCaller:            {HoldReason: incident.HoldCaller, Note: "Which?"},
+		incident.HoldCustomerScheduled: {HoldReason: incident.HoldCustomerScheduled},
+		incident.HoldVendor:            {HoldReason: incident.HoldVendor, Link: &problem},
+		incident.HoldProblem:           {HoldReason: incident.HoldProblem, Link: &problem},
+		incident.HoldChange:            {HoldReason: incident.HoldChange, Link: &problem},
 	}
 	system := itsm.SystemActor("acme", "problems")
 	for reason, hold := range holds {
@@ -198,7 +200,7 @@ func TestWhatEndsAWait(t *testing.T) {
 				require.Empty(t, after.Before)
 				require.Nil(t, after.HoldLink)
 				require.Zero(t, after.HoldUntil)
-				require.Equal(t, incident.Resumed{Reason: reason, By: c.by}, d.last(i.ID).Data)
+				require.Equal(t, incident.Resumed{HoldReason: reason, By: c.by}, d.last(i.ID).Data)
 				links, err := d.Links(ctx, ana, i.ID)
 				require.NoError(t, err)
 				if hold.Link != nil {
@@ -213,9 +215,9 @@ func TestWaitingForAnotherRecordMovesTheLink(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateInProgress)
 	problem, change := itsm.Ref{Kind: "problem", ID: "P1"}, itsm.Ref{Kind: "change", ID: "C1"}
-	_, err := d.Hold(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldProblem, Link: &problem})
+	_, err := d.Hold(ctx, ana, i.ID, incident.Hold{HoldReason: incident.HoldProblem, Link: &problem})
 	require.NoError(t, err)
-	_, err = d.ChangeHoldReason(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldChange, Link: &change})
+	_, err = d.ChangeHoldReason(ctx, ana, i.ID, incident.Hold{HoldReason: incident.HoldChange, Link: &change})
 	require.NoError(t, err)
 	links, err := d.Links(ctx, ana, i.ID)
 	require.NoError(t, err)
@@ -639,9 +641,9 @@ func TestLinksToOtherKindsAskTheHost(t *testing.T) {
 	i := d.report()
 	_, err := d.Link(ctx, ana, i.ID, incident.Relation{Type: itsm.LinkCausedBy, To: secret})
 	require.EqualError(t, err, "incident: invalid: to is not found")
-	_, err = d.Hold(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldChange, Link: &secret})
+	_, err = d.Hold(ctx, ana, i.ID, incident.Hold{HoldReason: incident.HoldChange, Link: &secret})
 	require.EqualError(t, err, "incident: invalid: link is not found")
-	_, err = d.Hold(ctx, mona, i.ID, incident.Hold{Reason: incident.HoldChange, Link: &secret})
+	_, err = d.Hold(ctx, mona, i.ID, incident.Hold{HoldReason: incident.HoldChange, Link: &secret})
 	require.NoError(t, err)
 	links, err := d.Links(ctx, ana, i.ID)
 	require.NoError(t, err)

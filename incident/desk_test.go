@@ -78,7 +78,7 @@ func (d *serviceDesk) in(s incident.State) incident.Incident {
 	case incident.StateInProgress:
 		do(d.Start(ctx, ana, i.ID, itsm.Command{}))
 	case incident.StateOnHold:
-		do(d.Hold(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldCaller, Note: "Which mailbox?", Until: d.now.Add(24 * time.Hour)}))
+		do(d.Hold(ctx, ana, i.ID, incident.Hold{HoldReason: incident.HoldCaller, Note: "Which mailbox?", Until: d.now.Add(24 * time.Hour)}))
 	case incident.StateResolved:
 		do(d.Resolve(ctx, ana, i.ID, fixed))
 	case incident.StateClosed:

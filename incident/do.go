@@ -5,7 +5,6 @@ package incident
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -47,33 +46,34 @@ type Input struct {
 // or ends, timestamps are set, closing is scheduled. An action of the library has a command of
 // its own and is ErrInvalid here; one that the system takes is not for people.
 func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action Action, in Input) (Incident, error) {
+	var f itsm.Faults
+	f.Key("action", string(action))
 	if slices.Contains(ownActions, action) {
-		return Incident{}, itsm.Invalid(Kind, "action", "is the library's own and has a command of its own")
+		f.Add("action", "is the library's own and has a command of its own")
 	}
-	if problem := storage.CheckKey(string(action)); problem != "" {
-		return Incident{}, itsm.Invalid(Kind, "action", problem)
+	if !f.Empty() {
+		f.Merge("", in.Command.Validate())
+		return Incident{}, f.Err(Kind)
 	}
 	return p.command(ctx, actor, id, action, in.Command, withColumns(in, in.Columns), func(ctx context.Context, w *work) error {
 		if p.isSystem(w.State, action) && !actor.System {
 			return &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
 		}
 		in := in // taken anew at each run of the unit
-		w.checkUse(&in, p.leadsTo(&w.Incident, action))
+		if to, known := p.leadsTo(&w.Incident, action); known {
+			w.checkUse(&in, to)
+		}
 		if err := w.apply(ctx, in); err != nil {
 			return err
 		}
 		if err := w.check(ctx, action); err != nil {
 			return err
 		}
-		waits := w.category(w.to) == itsm.CategoryWaiting
-		if waits && !w.HoldUntil.IsZero() && !p.o.Lifecycle.Has(w.to, ActionResume) {
-			return itsm.Invalid(Kind, "until", fmt.Sprintf("has no effect in the state %s, which has no action %s", w.to, ActionResume))
-		}
 		note, err := w.say(ctx)
 		if err != nil {
 			return err
 		}
-		if waits && note != "" && w.category(w.State) != itsm.CategoryWaiting {
+		if w.category(w.to) == itsm.CategoryWaiting && note != "" && w.category(w.State) != itsm.CategoryWaiting {
 			w.HoldNote = note
 		}
 		if w.Was.Group != "" || w.Was.Assignee != "" {
@@ -85,30 +85,30 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 	})
 }
 
-// leadsTo is the category to which an action leads from the incident's state; empty where it does
-// not lead anywhere from there.
-func (p *Practice) leadsTo(i *Incident, action Action) itsm.Category {
+// leadsTo is the state to which an action leads from the incident's, where it leads anywhere from
+// there.
+func (p *Practice) leadsTo(i *Incident, action Action) (to State, known bool) {
 	for _, r := range p.o.Lifecycle.Rules() {
 		if r.On != action || !slices.Contains(r.From, i.State) {
 			continue
 		}
-		to := r.To
+		to = r.To
 		switch {
 		case r.Stay:
 			to = i.State
 		case len(r.Return) > 0:
 			to = i.Before
 		}
-		category, _ := p.o.Lifecycle.Category(to)
-		return category
+		_, known = p.o.Lifecycle.Category(to)
+		return to, known
 	}
-	return ""
+	return "", false
 }
 
-// checkUse notes input that the action would have no use for, and takes it out.
-func (w *work) checkUse(in *Input, to itsm.Category) {
+// checkUse notes input that an action into the state would have no use for, and takes it out.
+func (w *work) checkUse(in *Input, to State) {
 	unused := func(field string, given bool, of itsm.Category) bool {
-		if !given || to == "" || to == of {
+		if !given || w.category(to) == of {
 			return false
 		}
 		w.faults.Addf(field, "is for an action that leads to a %s state", of)
@@ -117,7 +117,12 @@ func (w *work) checkUse(in *Input, to itsm.Category) {
 	if unused("hold_reason", in.HoldReason != "", itsm.CategoryWaiting) {
 		in.HoldReason = ""
 	}
-	if unused("until", !in.Until.IsZero(), itsm.CategoryWaiting) {
+	switch {
+	case in.Until.IsZero():
+	case unused("until", true, itsm.CategoryWaiting):
+		in.Until = time.Time{}
+	case !w.p.o.Lifecycle.Has(to, ActionResume):
+		w.faults.Addf("until", "has no effect in the state %s, which has no action %s", to, ActionResume)
 		in.Until = time.Time{}
 	}
 	if unused("link", in.Link != nil, itsm.CategoryWaiting) {
@@ -158,7 +163,7 @@ func (w *work) apply(ctx context.Context, in Input) error {
 	case len(in.Data) > MaxData:
 		w.faults.Addf("data", "has %d bytes; at most %d are allowed", len(in.Data), MaxData)
 	case len(in.Data) > 0 && !json.Valid(in.Data):
-		w.faults.Add("data", "is not JSON")
+		w.faults.Add("data", "is not valid JSON")
 	}
 	return nil
 }
@@ -186,9 +191,11 @@ func (p *Practice) isSystem(s State, a Action) bool {
 	return false
 }
 
-// PermittedActions gives every action of the state that the incident is in: whether the actor
-// can take it now and, where not, why. A refused permission is a reason too. What the input
-// must bring stands in Missing.
+// PermittedActions gives every action of the state that the incident is in, those beside the
+// lifecycle too: whether the actor can take it now and, where not, why. Of an action that the actor
+// has no permission for, Forbidden is set and the reason says so, whatever a guard would say. What
+// the input must bring stands in Missing. To link or unlink a parent or child takes the permission on
+// that one too.
 func (p *Practice) PermittedActions(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]itsm.PermittedAction, error) {
 	var out []itsm.PermittedAction
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
@@ -205,9 +212,7 @@ func (p *Practice) PermittedActions(ctx context.Context, actor itsm.Actor, id it
 			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, subject(&i))
 			switch {
 			case isForbidden(err):
-				if a.Permitted {
-					a.Permitted, a.Reason = false, err.Error()
-				}
+				a.Permitted, a.Forbidden, a.Reason = false, true, err.Error()
 			case err != nil:
 				return err
 			}
@@ -228,6 +233,15 @@ func (w *work) actions(ctx context.Context) ([]itsm.PermittedAction, error) {
 		return nil, err
 	}
 	out := slices.DeleteFunc(l.Actions(w.State, w.attempt()), func(a itsm.PermittedAction) bool { return a.System })
+	for n := range out { // a host's rules for actions beside it need what their commands need
+		if b, ok := besideRule(Action(out[n].Action)); ok {
+			for _, field := range b.needs {
+				if !slices.Contains(out[n].Missing, field) {
+					out[n].Missing = append(out[n].Missing, field)
+				}
+			}
+		}
+	}
 	for _, b := range besideRules {
 		if l.Has(w.State, b.action) || !b.in(category) {
 			continue
@@ -235,7 +249,7 @@ func (w *work) actions(ctx context.Context) ([]itsm.PermittedAction, error) {
 		reason := b.guard(w.Case)
 		out = append(out, itsm.PermittedAction{
 			Action: string(b.action), Title: b.title, To: string(w.State),
-			Permitted: reason == "", Reason: reason, Permission: b.permission,
+			Permitted: reason == "", Reason: reason, Missing: slices.Clone(b.needs), Permission: b.permission,
 		})
 	}
 	return out, nil

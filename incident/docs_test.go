@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the documentation")
@@ -29,22 +31,28 @@ func TestTheDiagramIsThatOfTheTable(t *testing.T) {
 // TestTheDocumentationHasWhatTheTablesHave holds the tables of docs/incident.md to those that run.
 func TestTheDocumentationHasWhatTheTablesHave(t *testing.T) {
 	held(t, "incident.md", func(page string) string {
-		for name, text := range map[string]string{
+		return fill(t, page, map[string]string{
 			"lifecycle":    "```mermaid\n" + StandardLifecycle().Mermaid() + "```\n",
 			"rules":        ruleTable(),
 			"beside":       besideTable(),
 			"hold reasons": holdReasonTable(),
 			"events":       eventList(),
-		} {
-			begin, end := "<!-- generated: "+name+" -->\n", "<!-- end -->"
-			before, rest, ok := strings.Cut(page, begin)
-			require.True(t, ok, "the page has no place for %q", name)
-			_, after, ok := strings.Cut(rest, end)
-			require.True(t, ok)
-			page = before + begin + text + end + after
-		}
-		return page
+		})
 	})
+}
+
+// fill writes the generated parts of a page in their places.
+func fill(t *testing.T, page string, parts map[string]string) string {
+	t.Helper()
+	for name, text := range parts {
+		begin, end := "<!-- generated: "+name+" -->\n", "<!-- end -->"
+		before, rest, ok := strings.Cut(page, begin)
+		require.True(t, ok, "the page has no place for %q", name)
+		_, after, ok := strings.Cut(rest, end)
+		require.True(t, ok)
+		page = before + begin + text + end + after
+	}
+	return page
 }
 
 func held(t *testing.T, name string, want func(page string) string) {
@@ -60,6 +68,124 @@ func held(t *testing.T, name string, want func(page string) string) {
 		return
 	}
 	require.Equal(t, generated, string(raw), "run go test ./incident -update")
+}
+
+// TestTheRolesAreThoseThatAreShipped holds docs/roles.md to the roles that itsm ships, as an
+// authorizer reads them.
+func TestTheRolesAreThoseThatAreShipped(t *testing.T) {
+	held(t, "roles.md", func(page string) string {
+		return fill(t, page, map[string]string{"roles": roleList(), "permissions": permissionTables(t)})
+	})
+}
+
+func roleList() string {
+	var b strings.Builder
+	b.WriteString("| Role | Name | Purpose |\n|---|---|---|\n")
+	for _, r := range itsm.StandardRoles() {
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", r.Title, r.Name, r.Purpose)
+	}
+	return b.String()
+}
+
+// permissionTables are a table for each kind: a row for each permission, a column for each set of
+// roles that may do the same.
+func permissionTables(t *testing.T) string {
+	roles := itsm.StandardRoles()
+	book, err := itsm.NewRoleBook(roles...)
+	require.NoError(t, err)
+	var kinds []string
+	actions := map[string][]string{}
+	add := func(p itsm.Permission) {
+		kind, action, _ := strings.Cut(string(p), ".")
+		if kind == "*" || action == "*" || action == "" {
+			return
+		}
+		if actions[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		if !slices.Contains(actions[kind], action) {
+			actions[kind] = append(actions[kind], action)
+		}
+	}
+	for _, p := range asked() {
+		add(p)
+	}
+	for _, r := range roles {
+		for _, g := range r.Grants {
+			add(g.Permission)
+		}
+	}
+	add(engine.PermissionReadJobs)
+	add(engine.PermissionRetryJobs)
+
+	var b strings.Builder
+	for _, kind := range kinds {
+		slices.Sort(actions[kind])
+		var columns [][]string // of cells, one for each action
+		var heads []string
+		for _, r := range roles {
+			cells := make([]string, len(actions[kind]))
+			for n, action := range actions[kind] {
+				cells[n] = whereOf(t, book, r.Name, itsm.Permission(kind+"."+action))
+			}
+			if strings.Join(cells, "") == "" {
+				continue // may do nothing here
+			}
+			same := slices.IndexFunc(columns, func(c []string) bool { return slices.Equal(c, cells) })
+			if same < 0 {
+				columns, heads = append(columns, cells), append(heads, r.Title)
+			} else {
+				heads[same] += "<br>" + r.Title
+			}
+		}
+		fmt.Fprintf(&b, "\n### %s\n| Permission | %s |\n|---|%s\n", kind, strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
+		for n, action := range actions[kind] {
+			fmt.Fprintf(&b, "| `%s.%s` |", kind, action)
+			for _, c := range columns {
+				fmt.Fprintf(&b, " %s |", c[n])
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String() + "\n"
+}
+
+// asked are the permissions that the practice asks for.
+func asked() []itsm.Permission {
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionDo, Kind + ".see_restricted"}
+	for _, r := range StandardLifecycle().Rules() {
+		if !r.System { // of which nobody is asked
+			all = append(all, r.Permission)
+		}
+	}
+	for _, r := range besideRules {
+		all = append(all, r.permission)
+	}
+	return all
+}
+
+// whereOf says on which records a role has a permission.
+func whereOf(t *testing.T, book *itsm.RoleBook, role itsm.RoleName, p itsm.Permission) string {
+	scopes, err := book.Scopes(t.Context(), itsm.Actor{Tenant: "t", ID: "a", Roles: []itsm.RoleName{role}}, p)
+	require.NoError(t, err)
+	has := func(s itsm.Scope) bool { return slices.Contains(scopes, s) }
+	var words []string
+	switch {
+	case has(itsm.ScopeRestricted):
+		words = append(words, "all, restricted too")
+	case has(itsm.ScopeAll):
+		words = append(words, "all")
+	default:
+		for _, s := range []struct {
+			scope itsm.Scope
+			word  string
+		}{{itsm.ScopeGroup, "group's"}, {itsm.ScopeAssignee, "assigned"}, {itsm.ScopeRequester, "own"}} {
+			if has(s.scope) {
+				words = append(words, s.word)
+			}
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func names[T ~string](list []T) string {
@@ -96,7 +222,7 @@ func ruleTable() string {
 
 func besideTable() string {
 	var b strings.Builder
-	b.WriteString("| Action | In states that are | Permission |\n|---|---|---|\n")
+	b.WriteString("| Action | In states that are | Needs | Permission |\n|---|---|---|---|\n")
 	categories := []itsm.Category{itsm.CategoryNew, itsm.CategoryActive, itsm.CategoryWaiting, itsm.CategoryResolved, itsm.CategoryClosed, itsm.CategoryCancelled}
 	for _, r := range besideRules {
 		var in []string
@@ -109,7 +235,7 @@ func besideTable() string {
 		if len(in) == len(categories) {
 			where = "any"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", r.action, where, r.permission)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", r.action, where, strings.Join(r.needs, ", "), r.permission)
 	}
 	return b.String()
 }

@@ -44,20 +44,20 @@ type Reassigned struct {
 
 // Held: it waits.
 type Held struct {
-	Reason HoldReason `json:"hold_reason"`
-	Until  time.Time  `json:"until,omitzero"`
-	Link   *itsm.Ref  `json:"link,omitempty"`
-	Note   itsm.ID    `json:"note,omitempty"`
+	HoldReason HoldReason `json:"hold_reason"`
+	Until      time.Time  `json:"until,omitzero"`
+	Link       *itsm.Ref  `json:"link,omitempty"`
+	Note       itsm.ID    `json:"note,omitempty"`
 }
 
 // HoldReasonChanged: it waits on, for another reason: a segment of the wait ended and the next
 // began.
 type HoldReasonChanged struct {
-	From   HoldReason `json:"from"`
-	Reason HoldReason `json:"hold_reason"`
-	Until  time.Time  `json:"until,omitzero"`
-	Link   *itsm.Ref  `json:"link,omitempty"`
-	Note   itsm.ID    `json:"note,omitempty"`
+	From       HoldReason `json:"from"`
+	HoldReason HoldReason `json:"hold_reason"`
+	Until      time.Time  `json:"until,omitzero"`
+	Link       *itsm.Ref  `json:"link,omitempty"`
+	Note       itsm.ID    `json:"note,omitempty"`
 }
 
 // ResumedBy says what ended a wait.
@@ -73,9 +73,9 @@ const (
 
 // Resumed: it no longer waits and is back in the state before.
 type Resumed struct {
-	// Reason is why it waited.
-	Reason HoldReason `json:"hold_reason,omitempty"`
-	By     ResumedBy  `json:"by"`
+	// HoldReason is why it waited.
+	HoldReason HoldReason `json:"hold_reason,omitempty"`
+	By         ResumedBy  `json:"by"`
 }
 
 // ReplyReceived: its requester or affected person wrote. Where the category is resolved this is the alert to its

@@ -58,7 +58,7 @@ func Example() {
 			return err
 		},
 		func() error {
-			_, err := incidents.Hold(ctx, anAnalyst, i.ID, incident.Hold{Reason: incident.HoldCaller, Note: "Which mailbox?"})
+			_, err := incidents.Hold(ctx, anAnalyst, i.ID, incident.Hold{HoldReason: incident.HoldCaller, Note: "Which mailbox?"})
 			return err
 		},
 		func() error {
@@ -139,7 +139,7 @@ func ExamplePractice_PermittedActions() {
 	// Output:
 	// Resolve - rita lacks the permission incident.resolve in tenant acme on incident ID: no role of the actor grants it
 	// Cancel - can be taken; missing: [reason]
-	// Reply - can be taken; missing: []
+	// Reply - can be taken; missing: [text]
 	// confirm while new is refused; permitted: [assign accept start] …
 }
 

@@ -101,7 +101,7 @@ func TestAShopSwitchesStepsOff(t *testing.T) {
 	require.Equal(t, incident.StateNew, i.State, "there is no assigned state to go to")
 	i, err = d.Start(ctx, ana, i.ID, itsm.Command{})
 	require.NoError(t, err)
-	_, err = d.Hold(ctx, ana, i.ID, incident.Hold{Reason: incident.HoldCaller, Note: "?"})
+	_, err = d.Hold(ctx, ana, i.ID, incident.Hold{HoldReason: incident.HoldCaller, Note: "?"})
 	require.ErrorIs(t, err, itsm.ErrTransition)
 	_, err = d.Resolve(ctx, ana, i.ID, fixed)
 	require.NoError(t, err)

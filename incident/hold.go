@@ -15,9 +15,9 @@ import (
 // Hold says why an incident waits, for what and until when.
 type Hold struct {
 	itsm.Command
-	// Reason is one of the hold reasons of the [Options]. (The Reason of the Command is
-	// words for the audit trail.)
-	Reason HoldReason `json:"hold_reason"`
+	// HoldReason is one of the hold reasons of the [Options]. The Reason of the Command is
+	// free text for the audit trail.
+	HoldReason HoldReason `json:"hold_reason"`
 	// Until resumes it at that time; zero waits without end.
 	Until time.Time `json:"until,omitzero"`
 	// Note is written on it. Visibility is who may read the note: empty is public where the
@@ -34,34 +34,34 @@ func (p *Practice) Hold(ctx context.Context, actor itsm.Actor, id itsm.ID, r Hol
 		if err := w.hold(ctx, ActionHold, r); err != nil {
 			return err
 		}
-		return w.move(Held{Reason: r.Reason, Until: w.HoldUntil, Link: w.HoldLink, Note: w.HoldNote})
+		return w.move(Held{HoldReason: r.HoldReason, Until: w.HoldUntil, Link: w.HoldLink, Note: w.HoldNote})
 	})
 }
 
 // ChangeHoldReason lets an incident that waits wait on for another reason.
 func (p *Practice) ChangeHoldReason(ctx context.Context, actor itsm.Actor, id itsm.ID, r Hold) (Incident, error) {
 	return p.command(ctx, actor, id, ActionChangeHoldReason, r.Command, r, func(ctx context.Context, w *work) error {
-		if r.Reason != "" && r.Reason == w.Was.HoldReason {
+		if r.HoldReason != "" && r.HoldReason == w.Was.HoldReason {
 			w.faults.Add("hold_reason", "must differ from what it is now")
 		}
 		if err := w.hold(ctx, ActionChangeHoldReason, r); err != nil {
 			return err
 		}
-		return w.move(HoldReasonChanged{From: w.Was.HoldReason, Reason: r.Reason, Until: w.HoldUntil, Link: w.HoldLink, Note: w.HoldNote})
+		return w.move(HoldReasonChanged{From: w.Was.HoldReason, HoldReason: r.HoldReason, Until: w.HoldUntil, Link: w.HoldLink, Note: w.HoldNote})
 	})
 }
 
 // hold applies and checks a hold, and writes its note.
 func (w *work) hold(ctx context.Context, a Action, r Hold) (err error) {
-	rule, known := w.p.holdRule(r.Reason)
-	if r.Reason != "" && !known {
+	rule, known := w.p.holdRule(r.HoldReason)
+	if r.HoldReason != "" && !known {
 		w.faults.Addf("hold_reason", "must be one of: %s", list(w.p.holdReasons()))
 	}
 	if r.Visibility == "" && rule.NeedsNote {
 		r.Visibility = itsm.VisibilityPublic
 	}
 	w.write(r.Note, r.Visibility)
-	if err := w.waitFor(ctx, r.Reason, r.Until, r.Link); err != nil {
+	if err := w.waitFor(ctx, r.HoldReason, r.Until, r.Link); err != nil {
 		return err
 	}
 	if err := w.check(ctx, a); err != nil {
@@ -133,7 +133,7 @@ func (p *Practice) Resume(ctx context.Context, actor itsm.Actor, id itsm.ID, r i
 }
 
 func (w *work) resume(ctx context.Context, by ResumedBy) error {
-	return w.fire(ctx, ActionResume, Resumed{Reason: w.HoldReason, By: by})
+	return w.fire(ctx, ActionResume, Resumed{HoldReason: w.HoldReason, By: by})
 }
 
 // LinkedDone says that a record is finished. An incident that waits for it, for a reason that a

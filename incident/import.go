@@ -83,7 +83,7 @@ const (
 )
 
 // Imported is one row of an imported history. Its event has the row's own time and author; it
-// was recorded when it was imported. From and To of the event are the record's states, which
+// was recorded when it was imported. Subscribers and reactions are told of it as of any event. From and To of the event are the record's states, which
 // differ from the row's where a flag says so.
 type Imported struct {
 	System string `json:"system"`
@@ -135,6 +135,13 @@ type ImportOptions struct {
 	Listed int
 	// Progress is called after each unit, from the goroutine of Import.
 	Progress func(ImportProgress)
+	// Own gives what a row says of the host's own fields and columns. The record takes it with the
+	// row's other values, where it follows the row; what it does not name stays. It is called for
+	// each row that can be read, also for those that were imported before, and must depend on the
+	// row alone: a later import leaves out the same rows. Its ErrInvalid makes the row faulty, and
+	// so does a value that the definitions refuse; any other error ends the import. Nil gives
+	// nothing.
+	Own func(row HistoryEntry) (OwnValues, error)
 }
 
 // ImportProgress says how far an import is.

@@ -42,17 +42,18 @@ func (f *follower) category(s State) itsm.Category {
 	return c
 }
 
-// follow counts a row and lets the record follow it. last is the row before, nil for the first.
-func (f *follower) follow(e, last *HistoryEntry) (flags []ImportFlag) {
-	i, own := f.i, f.i.Imported
-	own.Rows++
+// follow counts a row and lets the record follow it. last is the row before, nil for the first; own is
+// what the host says of the row.
+func (f *follower) follow(e, last *HistoryEntry, own OwnValues) (flags []ImportFlag) {
+	i, from := f.i, f.i.Imported
+	from.Rows++
 	if last != nil && e.At.Before(last.At) {
 		flags = append(flags, FlagTimeBack)
 	}
 	switch {
 	case f.takenOver:
 		return append(flags, FlagTakenOver)
-	case own.Stopped != nil:
+	case from.Stopped != nil:
 		return append(flags, FlagAfterStop)
 	}
 	l, to := f.p.o.Lifecycle, State(e.State)
@@ -63,17 +64,18 @@ func (f *follower) follow(e, last *HistoryEntry) (flags []ImportFlag) {
 		if i.State == "" {
 			f.enter(l.Initial()[0])
 		}
-	case own.Began == "":
-		own.Began, own.MidLife = to, !slices.Contains(l.Initial(), to)
+	case from.Began == "":
+		from.Began, from.MidLife = to, !slices.Contains(l.Initial(), to)
 		f.enter(to)
 	case to == i.State:
 	case f.moves[i.State][to]:
 		f.enter(to)
 	default:
-		own.Stopped = &ImportStop{Source: own.Source, Row: own.Rows, Line: e.Line, At: e.At, From: i.State, To: to}
+		from.Stopped = &ImportStop{Source: from.Source, Row: from.Rows, Line: e.Line, At: e.At, From: i.State, To: to}
 		return append(flags, FlagRefused)
 	}
 	f.take(e)
+	f.p.setOwn(i, own) // it was checked when it was read
 	return flags
 }
 

@@ -55,6 +55,10 @@ const (
 // several incidents are written in one unit. The memory that an import takes does not grow with
 // the number of rows; for each incident it remembers some forty bytes to know it again.
 //
+// Subscribers and reactions are told of each row, as of any event. They know it by the types of the
+// payloads, [Imported] and [HistoryImported], by the action "import", and by a time of recording
+// after its own; one who names the types of its events is told of those alone.
+//
 // The report stands, also next to an error, for what was committed.
 func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, entries iter.Seq2[HistoryEntry, error], o ImportOptions) (ImportReport, error) {
 	r := &importRun{p: p, actor: actor, system: system, seen: map[sourceKey]seenSource{}}
@@ -64,7 +68,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, 
 		return r.report, err
 	}
 	if entries == nil {
-		return r.report, itsm.Invalid("import", "entries", "are nil")
+		return r.report, itsm.Invalid("import", "entries", "are required")
 	}
 	if err := actor.Validate(); err != nil {
 		return r.report, err
@@ -84,7 +88,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, 
 			continue
 		case err != nil:
 			// The last incident may be cut in two: what is whole is written, and it is not.
-			r.run.rows = nil
+			r.run = sourceRun{}
 			err = errors.Join(err, r.flush(ctx))
 			return r.report, err
 		}
@@ -93,7 +97,16 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, system string, 
 			r.faulty(RowFault{Line: e.Line, Source: e.Source, Faults: faults})
 			continue
 		}
-		if err := r.add(ctx, e); err != nil {
+		own, faults, err := r.ownOf(e)
+		if err != nil {
+			r.run = sourceRun{}
+			return r.report, errors.Join(err, r.flush(ctx))
+		}
+		if len(faults) > 0 {
+			r.faulty(RowFault{Line: e.Line, Source: e.Source, Faults: faults})
+			continue
+		}
+		if err := r.add(ctx, e, own); err != nil {
 			return r.report, err
 		}
 	}
@@ -123,6 +136,7 @@ type importRun struct {
 type sourceRun struct {
 	source string
 	rows   []HistoryEntry
+	own    []OwnValues // of each row
 }
 
 // sourceKey stands for an incident's name.
@@ -159,7 +173,7 @@ func (r *importRun) faulty(f RowFault) {
 	}
 }
 
-func (r *importRun) add(ctx context.Context, e HistoryEntry) error {
+func (r *importRun) add(ctx context.Context, e HistoryEntry, own OwnValues) error {
 	if len(r.run.rows) > 0 && (r.run.source != e.Source || len(r.run.rows) == maxRun) {
 		r.endRun()
 		if len(r.pending) >= r.o.Batch || r.rows >= maxUnitRows {
@@ -170,6 +184,7 @@ func (r *importRun) add(ctx context.Context, e HistoryEntry) error {
 	}
 	r.run.source = e.Source
 	r.run.rows = append(r.run.rows, e)
+	r.run.own = append(r.run.own, own)
 	return nil
 }
 
@@ -239,6 +254,8 @@ type importUnit struct {
 	seen  map[sourceKey]seenSource
 	found map[itsm.ID]*Incident // the records of this unit, as they are now
 	taken map[string]bool       // numbers
+	// highest is the greatest number of the practice's own form that it gave.
+	highest int64
 	// last has the last rows that were written in this unit: they cannot be read back yet.
 	last   map[itsm.ID]*HistoryEntry
 	report ImportReport
@@ -260,7 +277,10 @@ func (w *importUnit) write(ctx context.Context) error {
 			return fmt.Errorf("import %s: %w", w.pending[i].source, err)
 		}
 	}
-	return nil
+	if w.highest == 0 {
+		return nil
+	}
+	return w.u.Advance(ctx, Kind, w.highest+1)
 }
 
 // load reads the records of the unit, and which of the numbers are taken, in two queries.
@@ -282,13 +302,6 @@ func (w *importUnit) load(ctx context.Context) error {
 	}
 	if len(w.found) == len(ids) {
 		return nil
-	}
-	for _, number := range slices.Sorted(slices.Values(numbers)) { // in one order, so that no two wait for each other
-		if w.p.looksOwn(number) {
-			if err := lockNumber(ctx, w.u, number); err != nil {
-				return err
-			}
-		}
 	}
 	// Counted, not listed: a list is in the order of ids, for which a database may read them all.
 	groups, err := w.p.table.CountBy(ctx, w.u, ByNumber.In(numbers...), ByNumber)
@@ -368,7 +381,7 @@ func (w *importUnit) writeRun(ctx context.Context, run *sourceRun) error {
 			w.report.Continued++
 			s.outcome = outcomeContinued
 		}
-		if err := w.append(ctx, i, rows, digest); err != nil {
+		if err := w.append(ctx, i, rows, run.own[known:], digest); err != nil {
 			return err
 		}
 		s.rows += len(rows)
@@ -439,17 +452,17 @@ func (w *importUnit) events(ctx context.Context, id itsm.ID) iter.Seq2[itsm.Even
 }
 
 // append adds rows to the history of an incident, lets the record follow them, and writes both.
-func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntry, digest rowDigest) error {
+func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntry, own []OwnValues, digest rowDigest) error {
 	was := *i
-	own := *i.Imported
-	i.Imported = &own
+	from := *i.Imported
+	i.Imported = &from
 	last, err := w.lastRow(ctx, i)
 	if err != nil {
 		return err
 	}
-	f := &follower{p: w.p, moves: w.moves, i: i, takenOver: i.Version != own.Version}
+	f := &follower{p: w.p, moves: w.moves, i: i, takenOver: i.Version != from.Version}
 	if i.Version == 0 {
-		if i.Number, err = w.number(ctx, own.Source); err != nil {
+		if i.Number, err = w.number(ctx, from.Source); err != nil {
 			return err
 		}
 	}
@@ -457,7 +470,7 @@ func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntr
 	events = append(events, itsm.Event{
 		Kind: Kind, Record: i.ID, Action: "import", Internal: true,
 		From: string(i.State), To: string(i.State), FromCategory: f.category(i.State), ToCategory: f.category(i.State),
-		Data: HistoryImported{System: own.System, Source: own.Source, First: own.Rows + 1, Last: own.Rows + len(rows)},
+		Data: HistoryImported{System: from.System, Source: from.Source, First: from.Rows + 1, Last: from.Rows + len(rows)},
 	})
 	var before map[string]string
 	if last != nil {
@@ -465,17 +478,17 @@ func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntr
 	}
 	for k := range rows {
 		e := &rows[k]
-		from := i.State
-		flags := f.follow(e, last)
+		state := i.State
+		flags := f.follow(e, last, own[k])
 		flat := flatten(e)
 		data := Imported{
-			System: own.System, Source: own.Source, Row: i.Imported.Rows, Line: e.Line,
+			System: from.System, Source: from.Source, Row: i.Imported.Rows, Line: e.Line,
 			SourceState: e.SourceState, State: State(e.State), Flags: flags, Anonymous: e.Author == "",
 		}
 		data.Set, data.Unset = difference(before, flat)
 		events = append(events, itsm.Event{
 			Kind: Kind, Record: i.ID, Action: "import", Internal: true, At: e.At, Actor: itsm.ID(e.Author), ActorName: e.Author,
-			From: string(from), To: string(i.State), FromCategory: f.category(from), ToCategory: f.category(i.State), Data: data,
+			From: string(state), To: string(i.State), FromCategory: f.category(state), ToCategory: f.category(i.State), Data: data,
 		})
 		digest = digest.next(e)
 		last, before = e, flat
@@ -540,5 +553,6 @@ func (w *importUnit) number(ctx context.Context, source string) (string, error) 
 		}
 	}
 	w.taken[number] = true
+	w.highest = max(w.highest, w.p.ownNumber(number))
 	return number, nil
 }

@@ -611,8 +611,8 @@ func TestFaultyRowsAreToldAndLeftOut(t *testing.T) {
 	require.Equal(t, []incident.RowFault{
 		{Line: 5, Source: "INC1", Faults: []itsm.Fault{{Field: "at", Problem: "is late"}}},
 		{Line: 7, Faults: []itsm.Fault{
-			{Field: "source", Problem: "is empty"}, {Field: "at", Problem: "must be a time from the year 1970 to 9999"},
-			{Field: "source_state", Problem: "is empty"}, {Field: "author", Problem: "holds a control character"},
+			{Field: "source", Problem: "is required"}, {Field: "at", Problem: "must be a time from the year 1970 to 9999"},
+			{Field: "source_state", Problem: "is required"}, {Field: "author", Problem: "holds a control character"},
 			{Field: "impact", Problem: "must be 1, 2 or 3"},
 		}},
 		{Line: 8, Source: "INC2", Faults: []itsm.Fault{{Field: "opened", Problem: "must be a time from the year 1970 to 9999"}}},

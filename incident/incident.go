@@ -168,7 +168,7 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		storage.IndexOn(ByGroup.Asc(), ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),
 		storage.IndexOn(ByRequester.Asc(), ByPriority.Asc(), ByReported.Asc()),
 		storage.IndexOn(ByAffected.Asc()),
-		storage.IndexOn(ByNumber.Asc()),
+		storage.UniqueOn(ByNumber.Asc()),
 	},
 })
 

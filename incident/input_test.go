@@ -80,13 +80,13 @@ func TestBadInputIsToldWhole(t *testing.T) {
 			return d.Reassign(ctx, mona, open, incident.Assignment{Group: itsm.ID(notUTF8), Assignee: itsm.ID(huge)})
 		}, []string{"group", "assignee"}},
 		{"a hold wrong everywhere", func() (incident.Incident, error) {
-			return d.Hold(ctx, mona, open, incident.Hold{Reason: incident.HoldReason(huge), Until: d.now.Add(-1 * time.Second), Note: notUTF8, Visibility: "secret", Link: &itsm.Ref{Kind: withNUL}})
+			return d.Hold(ctx, mona, open, incident.Hold{HoldReason: incident.HoldReason(huge), Until: d.now.Add(-1 * time.Second), Note: notUTF8, Visibility: "secret", Link: &itsm.Ref{Kind: withNUL}})
 		}, []string{"hold_reason", "note", "visibility", "until", "link.kind", "link.id"}},
 		{"a hold for another tenant's incident", func() (incident.Incident, error) {
-			return d.Hold(ctx, mona, open, incident.Hold{Reason: incident.HoldProblem, Link: &itsm.Ref{Kind: incident.Kind, ID: abroad.ID}})
+			return d.Hold(ctx, mona, open, incident.Hold{HoldReason: incident.HoldProblem, Link: &itsm.Ref{Kind: incident.Kind, ID: abroad.ID}})
 		}, []string{"link"}},
 		{"the same reason again", func() (incident.Incident, error) {
-			return d.ChangeHoldReason(ctx, mona, waiting, incident.Hold{Reason: incident.HoldCaller})
+			return d.ChangeHoldReason(ctx, mona, waiting, incident.Hold{HoldReason: incident.HoldCaller})
 		}, []string{"hold_reason", "note"}},
 		{"a reply of a mebibyte", func() (incident.Incident, error) { return d.Reply(ctx, rita, open, incident.Reply{Text: huge}) }, []string{"text"}},
 		{"a note of nothing", func() (incident.Incident, error) {

@@ -122,8 +122,12 @@ var (
 	NeedsReason = need("reason", func(c *Case) bool { return strings.TrimSpace(c.Reason) == "" })
 )
 
-// notAnothers keeps a person from taking what another has: that is a reassignment.
-func notAnothers(a attempt) string {
+// byPersonNotAnothers leaves accepting to people, and keeps them from taking what another has: that
+// is a reassignment.
+func byPersonNotAnothers(a attempt) string {
+	if a.Actor.System {
+		return "only a person accepts; assign it"
+	}
 	if who := a.Subject.Was.Assignee; who != "" && who != a.Actor.ID {
 		return "it is assigned to someone else; reassign it"
 	}
@@ -166,7 +170,7 @@ var standard = sync.OnceValue(func() *Lifecycle {
 			{Name: StateCancelled, Category: itsm.CategoryCancelled},
 		},
 		Rule{From: []State{StateNew}, On: ActionAssign, To: StateAssigned, Needs: []itsm.Field[*Case]{NeedsGroupOrAssignee}},
-		Rule{From: []State{StateNew, StateAssigned}, On: ActionAccept, To: StateAssigned, Guard: notAnothers},
+		Rule{From: []State{StateNew, StateAssigned}, On: ActionAccept, To: StateAssigned, Guard: byPersonNotAnothers},
 		Rule{From: []State{StateNew, StateAssigned}, On: ActionStart, To: StateInProgress, Needs: []itsm.Field[*Case]{NeedsAssignee}},
 		Rule{From: working, On: ActionReassign, Stay: true, Needs: []itsm.Field[*Case]{NeedsGroupOrAssignee}},
 		Rule{From: working, On: ActionHold, To: StateOnHold, Needs: holdNeeds},

@@ -80,10 +80,10 @@ var commands = map[incident.Action]func(ctx context.Context, p *incident.Practic
 		return p.Reassign(ctx, mona, id, incident.Assignment{Group: "network", Assignee: "sam"})
 	},
 	incident.ActionHold: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
-		return p.Hold(ctx, mona, id, incident.Hold{Reason: incident.HoldCustomerScheduled})
+		return p.Hold(ctx, mona, id, incident.Hold{HoldReason: incident.HoldCustomerScheduled})
 	},
 	incident.ActionChangeHoldReason: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
-		return p.ChangeHoldReason(ctx, mona, id, incident.Hold{Reason: incident.HoldVendor, Link: &itsm.Ref{Kind: "case", ID: "1"}})
+		return p.ChangeHoldReason(ctx, mona, id, incident.Hold{HoldReason: incident.HoldVendor, Link: &itsm.Ref{Kind: "case", ID: "1"}})
 	},
 	incident.ActionResume: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
 		return p.Resume(ctx, mona, id, itsm.Command{})
@@ -173,7 +173,7 @@ func prepared(d *serviceDesk, s incident.State) incident.Incident {
 		must(d.Start(ctx, mona, id, itsm.Command{}))
 	case incident.StateOnHold:
 		must(d.Assign(ctx, mona, id, incident.Assignment{Assignee: "mona"}))
-		must(d.Hold(ctx, mona, id, incident.Hold{Reason: incident.HoldCustomerScheduled}))
+		must(d.Hold(ctx, mona, id, incident.Hold{HoldReason: incident.HoldCustomerScheduled}))
 	case incident.StateResolved:
 		must(d.Resolve(ctx, mona, id, fixed))
 	case incident.StateClosed:

@@ -4,7 +4,6 @@ package incident
 
 import (
 	"context"
-	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -23,15 +22,19 @@ type Relation struct {
 // event is this one's.
 //
 // A parent acts on its children, so [itsm.LinkChildOf] and [itsm.LinkParentOf] between incidents
-// take "incident.edit" on both, and two incidents are not each other's parent. What waits,
+// take "incident.edit" on both. No incident is above itself, through however many others, and a
+// family has at most [MaxGenerations]. What waits,
 // duplicates and follow-ups are linked by commands of their own: Hold, Cancel and FollowUp.
 func (p *Practice) Link(ctx context.Context, actor itsm.Actor, id itsm.ID, r Relation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionLink, r.Command, r, func(ctx context.Context, w *work) error {
-		if err := w.checkRelation(ctx, r); err != nil {
+		right, err := w.checkRelation(ctx, r)
+		if err != nil {
 			return err
 		}
-		if err := w.checkCycle(ctx, r); err != nil {
-			return err
+		if right && r.isFamily() {
+			if err := w.checkFamily(ctx, r); err != nil {
+				return err
+			}
 		}
 		if err := w.check(ctx, ActionLink); err != nil {
 			return err
@@ -48,7 +51,7 @@ func (p *Practice) Link(ctx context.Context, actor itsm.Actor, id itsm.ID, r Rel
 // know, is a fault. It asks for what [Practice.Link] asks for.
 func (p *Practice) Unlink(ctx context.Context, actor itsm.Actor, id itsm.ID, r Relation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionUnlink, r.Command, r, func(ctx context.Context, w *work) error {
-		if err := w.checkRelation(ctx, r); err != nil {
+		if _, err := w.checkRelation(ctx, r); err != nil {
 			return err
 		}
 		if err := w.check(ctx, ActionUnlink); err != nil {
@@ -85,44 +88,25 @@ func (r Relation) isFamily() bool {
 }
 
 // checkRelation notes a relation that is not to be made or ended by hand, and asks for what it
-// takes on its other side.
-func (w *work) checkRelation(ctx context.Context, r Relation) error {
+// takes on its other side. right says that there was nothing to note.
+func (w *work) checkRelation(ctx context.Context, r Relation) (right bool, err error) {
+	before := len(w.faults.List())
 	w.faults.Key("type", string(r.Type))
 	if by := linkedBy(r.Type); by != "" {
 		w.faults.Addf("type", "%s is set by the command %s alone", r.Type, by)
 	}
 	if err := w.checkRef(ctx, "to", r.To); err != nil {
-		return err
+		return false, err
 	}
-	if !r.isFamily() || !w.faults.Empty() {
-		return nil
+	right = len(w.faults.List()) == before
+	if !right || !r.isFamily() {
+		return right, nil
 	}
 	other, err := w.p.find(ctx, w.u, w.actor, r.To.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return w.u.Authorize(ctx, PermissionEdit, subject(&other))
-}
-
-// checkCycle notes a relation by which two incidents would be each other's parent.
-func (w *work) checkCycle(ctx context.Context, r Relation) error {
-	if !r.isFamily() || !w.faults.Empty() {
-		return nil
-	}
-	// The two ends are different records: only a lock of the pair keeps two commands, one from
-	// each end, from making a cycle together.
-	a, b := min(w.ID, r.To.ID), max(w.ID, r.To.ID)
-	if err := w.u.Lock(ctx, "incident_family/"+string(memberID(a, b))); err != nil {
-		return err
-	}
-	links, err := engine.Links(ctx, w.u, w.Ref())
-	if err != nil {
-		return err
-	}
-	if slices.Contains(links, itsm.Link{Type: r.Type.Inverse(), From: w.Ref(), To: r.To}) {
-		w.faults.Addf("to", "is linked as %s already; two incidents cannot be each other's parent", r.Type.Inverse())
-	}
-	return nil
+	return true, w.u.Authorize(ctx, PermissionEdit, subject(&other))
 }
 
 // Links gives the links of an incident, read from its side, to records of which the actor may

@@ -54,6 +54,7 @@ func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Inciden
 			return Incident{}, err
 		}
 		w := p.workOn(u, r.incident(u))
+		w.faults.Merge("", call.Validate())
 		var err error
 		if w.internal, err = p.allows(ctx, actor, PermissionReadInternal, &w.Incident); err != nil {
 			return Incident{}, err
@@ -61,6 +62,7 @@ func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Inciden
 		w.setFields(r.Fields)
 		w.setColumns(r.Columns)
 		w.classify()
+		w.checkNew()
 		if err := w.create(ctx, func() itsm.Payload { return Logged{Number: w.Number, Priority: w.Priority} }, w.mayLog); err != nil {
 			return Incident{}, err
 		}
@@ -110,12 +112,11 @@ func (w *work) mayLog(ctx context.Context) error {
 	return w.u.Authorize(ctx, PermissionLog, s)
 }
 
-// create makes the work's incident a new one: checked, authorised, numbered, and told of.
-func (w *work) create(ctx context.Context, payload func() itsm.Payload, authorized func(context.Context) error) error {
-	o := &w.p.o
+// checkNew fills in what a new incident has by default, and notes what is wrong with it.
+func (w *work) checkNew() {
 	w.Was = Incident{}
-	if w.Channel == "" {
-		w.Channel = o.Channels[len(o.Channels)-1]
+	if channels := w.p.o.Channels; w.Channel == "" {
+		w.Channel = channels[len(channels)-1]
 	}
 	w.faults.Text("title", w.Title, MaxTitle, true)
 	w.faults.Text("description", w.Description, MaxDescription, false)
@@ -130,7 +131,11 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 	w.checkPeople("members", w.Members)
 	w.checkPeople("watchers", w.Watchers)
 	w.checkTimes()
-	w.State, w.Open = o.Lifecycle.Initial()[0], true
+}
+
+// create makes the work's incident, which was checked, a new one: authorised, numbered, and told of.
+func (w *work) create(ctx context.Context, payload func() itsm.Payload, authorized func(context.Context) error) error {
+	w.State, w.Open = w.p.o.Lifecycle.Initial()[0], true
 	if err := w.faults.Err(Kind); err != nil {
 		return err
 	}
@@ -144,12 +149,12 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 	if err := w.faults.Err(Kind); err != nil {
 		return err
 	}
-	number, err := w.p.freeNumber(ctx, w.u)
-	if err != nil {
+	var err error
+	if w.Number, _, err = w.p.drawNumber(ctx, w.u); err != nil {
 		return err
 	}
-	w.ID, w.Number = w.u.NewID(), number
-	w.action = ActionLog
+	w.ID = w.u.NewID()
+	w.action, w.logged = ActionLog, payload
 	w.tell("", w.State, payload())
 	return nil
 }
@@ -179,12 +184,15 @@ func (p *Practice) FollowUp(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 		if err := closed.authorize(ctx, closed.permission(ActionFollowUp)); err != nil {
 			return Incident{}, err
 		}
-		if err := closed.check(ctx, ActionFollowUp); err != nil {
-			return Incident{}, err
-		}
 		next := p.workOn(u, closed.Incident.continued(r, u.Now()))
 		next.internal = closed.internal
 		next.recompute()
+		next.checkNew()
+		closed.faults.Merge("", call.Validate())
+		closed.faults.Merge("", next.faults.Err(Kind))
+		if err := closed.check(ctx, ActionFollowUp); err != nil {
+			return Incident{}, err
+		}
 		permitted := func(context.Context) error { return nil } // by the follow-up's own permission
 		payload := func() itsm.Payload {
 			return Logged{Number: next.Number, Priority: next.Priority, FollowUpOf: id}

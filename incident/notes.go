@@ -4,6 +4,7 @@ package incident
 
 import (
 	"context"
+	"strings"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -55,6 +56,13 @@ func (w *work) visible(v itsm.Visibility) {
 // require notes a text that is blank or cannot be one.
 func (w *work) require(field, text string) {
 	w.faults.Text(field, text, itsm.MaxNote, true)
+}
+
+// requireReason notes a reason that is blank; what else can be wrong with it is the command's.
+func (w *work) requireReason(reason string) {
+	if strings.TrimSpace(reason) == "" {
+		w.fault("reason", "is required")
+	}
 }
 
 // Notes gives a page of the notes that the actor may read, oldest first; after is the Next of

@@ -4,6 +4,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,20 +13,22 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// maxLeap bounds how many numbers are passed over at once.
-const maxLeap = 1_000_000
+// maxNumber is the highest number of an imported incident behind which the practice goes on: one
+// that is higher was hardly counted, and would leave little room.
+const maxNumber = 1_000_000_000_000
 
-// freeNumber draws a number that no incident of the tenant has. Imported incidents keep theirs,
-// which may look like the practice's own; where one is met, all up to the highest of them are
-// passed over.
+// drawNumber gives the next number. An imported incident may have it.
+func (p *Practice) drawNumber(ctx context.Context, u *engine.Unit) (string, int64, error) {
+	n, err := u.Next(ctx, Kind)
+	return fmt.Sprintf("%s%07d", p.o.NumberPrefix, n), n, err
+}
+
+// freeNumber draws a number that no incident of the tenant has. Where one is taken, all up to the
+// highest are passed over.
 func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, error) {
 	for {
-		n, err := u.Next(ctx, Kind)
+		number, n, err := p.drawNumber(ctx, u)
 		if err != nil {
-			return "", err
-		}
-		number := fmt.Sprintf("%s%07d", p.o.NumberPrefix, n)
-		if err := lockNumber(ctx, u, number); err != nil {
 			return "", err
 		}
 		taken, err := p.table.Count(ctx, u, ByNumber.Is(number))
@@ -36,29 +39,41 @@ func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, erro
 		if err != nil {
 			return "", err
 		}
-		if highest > n+maxLeap {
-			continue
-		}
-		for n < highest {
-			if n, err = u.Next(ctx, Kind); err != nil {
+		if highest > n {
+			if err := u.Advance(ctx, Kind, highest+1); err != nil {
 				return "", err
 			}
 		}
 	}
 }
 
-// looksOwn says whether a number is one that the practice might give.
-func (p *Practice) looksOwn(number string) bool {
-	digits, ok := strings.CutPrefix(number, p.o.NumberPrefix)
-	if !ok || len(digits) < 7 || len(digits) > 19 {
-		return false
+// putNumbered creates the incident under the number that it drew, or under another. The table's unique
+// index tells where an import has the first, which is seldom: an import has the numbers go on behind
+// its own.
+func (w *work) putNumbered(ctx context.Context) error {
+	const attempts = 3 // an import may come in between
+	for attempt := 1; ; attempt++ {
+		err := w.p.table.Put(ctx, w.u, &w.Incident)
+		if attempt == attempts || !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+		if w.Number, err = w.p.freeNumber(ctx, w.u); err != nil {
+			return err
+		}
 	}
-	return strings.Trim(digits, "0123456789") == ""
 }
 
-// lockNumber keeps a number from being given by an import and by a report at the same moment.
-func lockNumber(ctx context.Context, u *engine.Unit, number string) error {
-	return u.Lock(ctx, "incident_number/"+number)
+// ownNumber gives what a number counts, 0 for one that the practice would not give.
+func (p *Practice) ownNumber(number string) int64 {
+	digits, ok := strings.CutPrefix(number, p.o.NumberPrefix)
+	if !ok || len(digits) < 7 || strings.Trim(digits, "0123456789") != "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n > maxNumber {
+		return 0
+	}
+	return n
 }
 
 // highestNumber is that of the incident whose number comes last among those that look like the
@@ -70,9 +85,5 @@ func (p *Practice) highestNumber(ctx context.Context, u *engine.Unit) (int64, er
 	if err != nil || len(last.Items) == 0 {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(strings.TrimPrefix(last.Items[0].Number, p.o.NumberPrefix), 10, 64)
-	if err != nil {
-		return 0, nil //nolint:nilerr // it only looks like one
-	}
-	return n, nil
+	return p.ownNumber(last.Items[0].Number), nil
 }

@@ -40,7 +40,7 @@ type settings struct {
 func New(e *engine.Engine, o Options) (*Practice, error) {
 	var f itsm.Faults
 	if e == nil {
-		f.Add("engine", "is nil")
+		f.Add("engine", "is required")
 	}
 	o, err := o.withDefaults()
 	f.Merge("", err)
@@ -142,6 +142,7 @@ func (p *Practice) command(ctx context.Context, actor itsm.Actor, id itsm.ID, ac
 				return Incident{}, err
 			}
 		}
+		w.faults.Merge("", call.Validate())
 		if err := fn(ctx, w); err != nil {
 			return Incident{}, err
 		}

@@ -4,6 +4,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -34,7 +35,7 @@ func DefaultOrder() []storage.Order { return []storage.Order{ByPriority.Asc(), B
 // Get gives an incident as the actor may see it. One that the actor may not read is ErrNotFound.
 func (p *Practice) Get(ctx context.Context, actor itsm.Actor, id itsm.ID) (Incident, error) {
 	var out Incident
-	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+	err := p.e.ReadTenants(ctx, actor, []storage.Tenant{actor.Tenant}, func(ctx context.Context, r storage.Reader) error {
 		i, err := p.find(ctx, r, actor, id)
 		if err != nil {
 			return err
@@ -145,12 +146,14 @@ func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (sto
 	return p.List(ctx, actor, q)
 }
 
-// view runs fn on a snapshot with the query's filter narrowed to what the actor may read, and
-// the filter of those incidents of which the actor may read what is internal.
+// view runs fn, which reads once, with the query's filter narrowed to what the actor may read, and
+// the filter of those incidents of which the actor may read what is internal. Where both come of one
+// read, as the actor's memberships are not asked for or there are none, they need no snapshot.
 func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []storage.ColumnOf[Head], fn func(context.Context, storage.Reader, storage.Filter[Head], storage.Filter[Head]) error) error {
 	if err := actor.Validate(); err != nil {
 		return err
 	}
+	snapshot := false
 	read := func(ctx context.Context, r storage.Reader) error {
 		var may, internal []storage.Filter[Head]
 		for _, tenant := range r.Tenants() {
@@ -161,20 +164,26 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 				}
 				return storage.AllOf(byTenant.Is(tenant), f)
 			}
-			f, err := p.scope(ctx, r, there, PermissionRead)
+			f, member, err := p.scope(ctx, r, there, PermissionRead)
 			if err != nil {
 				return err
+			}
+			if member && !snapshot {
+				return errMember
 			}
 			may = append(may, in(f))
 			if len(p.internalColumns) == 0 {
 				continue
 			}
-			f, err = p.scope(ctx, r, there, PermissionReadInternal)
+			f, member, err = p.scope(ctx, r, there, PermissionReadInternal)
 			if isForbidden(err) {
 				f, err = nowhere(), nil
 			}
 			if err != nil {
 				return err
+			}
+			if member && !snapshot {
+				return errMember
 			}
 			internal = append(internal, in(f))
 		}
@@ -185,11 +194,21 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 		}
 		return fn(ctx, r, storage.AllOf(where...), anyOf(internal))
 	}
-	if len(q.Tenants) == 0 {
-		return p.e.View(ctx, actor, read)
+	tenants := q.Tenants
+	if len(tenants) == 0 {
+		tenants = []storage.Tenant{actor.Tenant}
 	}
-	return p.e.ViewTenants(ctx, actor, q.Tenants, read)
+	err := p.e.ReadTenants(ctx, actor, tenants, read)
+	if errors.Is(err, errMember) {
+		snapshot = true
+		err = p.e.ViewTenants(ctx, actor, tenants, read)
+	}
+	return err
 }
+
+// errMember says that the actor is a member of restricted incidents. A page read after that may be of
+// a time when the actor is one no more.
+var errMember = errors.New("incident: memberships and page must be of one snapshot")
 
 func anyOf(fs []storage.Filter[Head]) storage.Filter[Head] {
 	if len(fs) == 1 {

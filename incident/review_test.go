@@ -207,7 +207,7 @@ func TestOnlyThoseWhoAreAskedReply(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d, ctx := openDesk(t, incident.Options{ReopenOnReply: true}), t.Context()
 			i := d.report(func(r *incident.Report) { r.Affected = "rob" })
-			_, err := d.Hold(ctx, mona, i.ID, incident.Hold{Reason: incident.HoldCaller, Note: "Which?"})
+			_, err := d.Hold(ctx, mona, i.ID, incident.Hold{HoldReason: incident.HoldCaller, Note: "Which?"})
 			require.NoError(t, err)
 			resolved := d.report(func(r *incident.Report) { r.Affected = "rob" })
 			_, err = d.Resolve(ctx, mona, resolved.ID, fixed)

@@ -32,6 +32,9 @@ type work struct {
 	// action was checked, and leads to the state.
 	action Action
 	to     State
+	// logged makes the payload of the first event of a new incident, when that has its number; nil for
+	// one that is there already.
+	logged func() itsm.Payload
 	// events are emitted when the record has been put, and after runs then: for side tables.
 	events []itsm.Event
 	after  []func(context.Context) error
@@ -252,8 +255,15 @@ func (w *work) say(ctx context.Context) (itsm.ID, error) {
 // told nothing changed nothing.
 func (w *work) finish(ctx context.Context) (Incident, error) {
 	if len(w.events) > 0 {
-		if err := w.p.table.Put(ctx, w.u, &w.Incident); err != nil {
+		put := func(ctx context.Context) error { return w.p.table.Put(ctx, w.u, &w.Incident) }
+		if w.logged != nil {
+			put = w.putNumbered
+		}
+		if err := put(ctx); err != nil {
 			return Incident{}, err
+		}
+		if w.logged != nil {
+			w.events[0].Data = w.logged() // which tells the number
 		}
 		for _, e := range w.events {
 			w.u.Emit(e)

@@ -307,7 +307,7 @@ func TestARoleBookIsChecked(t *testing.T) {
 	var invalid *itsm.ValidationError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, []itsm.Fault{
-		{Field: "roles[0].name", Problem: "is empty"},
+		{Field: "roles[0].name", Problem: "is required"},
 		{Field: "roles[0].grants[0].permission", Problem: `is "incident"; write "kind.action", "kind.*", "*.action" or "*"`},
 		{Field: "roles[0].grants[1].permission", Problem: `is "in*.read"; write "kind.action", "kind.*", "*.action" or "*"`},
 		{Field: "roles[1].grants[0].scopes", Problem: `has "mine"; allowed are all, group, assignee, requester and member`},

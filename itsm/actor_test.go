@@ -49,7 +49,7 @@ func TestASystemActorIsNoneInAnotherTenant(t *testing.T) {
 }
 
 func TestAnActorNeedsATenantAndAnID(t *testing.T) {
-	require.EqualError(t, itsm.Actor{}.Validate(), "actor: invalid: tenant is empty; id is empty")
+	require.EqualError(t, itsm.Actor{}.Validate(), "actor: invalid: tenant is required; id is required")
 	require.ErrorIs(t, itsm.Actor{Tenant: "a\x00", ID: "x"}.Validate(), itsm.ErrInvalid)
 	require.NoError(t, itsm.Actor{Tenant: "acme", ID: "ann"}.Validate())
 }

@@ -6,7 +6,8 @@ package itsm
 type Command struct {
 	// Key makes the command idempotent: the same request of the same actor under the same
 	// key gives the record that came of it, as it is now, and does nothing more. Keys of one
-	// command are apart from those of another, and are kept for ever. Empty means none.
+	// command are apart from those of another. They are kept for as long as the engine's options
+	// say, a week by default; after that the same key is a new command. Empty means none.
 	Key string `json:"key,omitempty"`
 	// IfVersion is the version of the record that the caller has seen: any other gives
 	// [ErrConflict], as a [VersionError]. 0 means whichever is there.

@@ -64,7 +64,7 @@ type Faults struct {
 }
 
 // Add notes one fault. The problem continues a sentence that begins with the field's name:
-// "is required", "must be 1, 2 or 3".
+// "must be 1, 2 or 3". What is not there and must be "is required", whatever it is.
 func (f *Faults) Add(field, problem string) {
 	f.list = append(f.list, Fault{Field: field, Problem: problem})
 }
@@ -146,7 +146,11 @@ func (f *Faults) Text(field, value string, max int, required bool) {
 // Key checks an id, a tenant or another key of storage: not empty, at most 200 bytes of
 // valid UTF-8 without control characters.
 func (f *Faults) Key(field, value string) {
-	if problem := storage.CheckKey(value); problem != "" {
+	problem := storage.CheckKey(value)
+	if value == "" {
+		problem = "is required" // as a text is
+	}
+	if problem != "" {
 		f.Add(field, problem)
 	}
 }

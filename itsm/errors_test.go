@@ -140,5 +140,5 @@ func TestKeysAreThoseOfStorage(t *testing.T) {
 	f.Key("id", "ok")
 	f.Key("group", "")
 	f.Key("ci", strings.Repeat("x", storage.MaxKey+1))
-	require.Equal(t, []itsm.Fault{{Field: "group", Problem: "is empty"}, {Field: "ci", Problem: "is longer than 200 bytes"}}, f.List())
+	require.Equal(t, []itsm.Fault{{Field: "group", Problem: "is required"}, {Field: "ci", Problem: "is longer than 200 bytes"}}, f.List())
 }

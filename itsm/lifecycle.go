@@ -132,13 +132,17 @@ type PermittedAction struct {
 	Title  string `json:"title"`
 	// To is the state to which it leads: the state before for a rule that returns.
 	To string `json:"to"`
-	// Permitted says that the guard lets it pass. Fields that are Missing must still be
-	// given; the permission is for the caller to check.
+	// Permitted says that it can be taken now, once what is Missing is given: no guard refuses
+	// it and, where the permission was asked for, the actor has it.
 	Permitted bool `json:"permitted"`
+	// Forbidden says that the permission was asked for and the actor lacks it. A practice's
+	// PermittedActions asks; [Lifecycle.Actions] does not, and leaves it false.
+	Forbidden bool `json:"forbidden,omitempty"`
 	// Reason says why it is not permitted.
 	Reason string `json:"reason,omitempty"`
 	// Missing names the required fields that are empty now.
-	Missing    []string   `json:"missing,omitempty"`
+	Missing []string `json:"missing,omitempty"`
+	// Permission is what the actor needs.
 	Permission Permission `json:"permission"`
 	// System marks what is not offered to people.
 	System bool `json:"system,omitempty"`
@@ -325,8 +329,8 @@ func (l *Lifecycle[S, A, T]) Has(from S, action A) bool {
 }
 
 // Actions gives every action of the state in table order, those of the system too, and says
-// of each whether it can be taken now, why not, and which required fields are empty. A state
-// that the lifecycle does not have has no actions. Attempt.Faults is not looked at.
+// of each whether a guard lets it pass, why not, and which required fields are empty. It asks for
+// no permission: [PermittedAction] names it. A state that the lifecycle does not have has no actions. Attempt.Faults is not looked at.
 func (l *Lifecycle[S, A, T]) Actions(from S, attempt Attempt[T]) []PermittedAction {
 	n, ok := l.index[from]
 	if !ok {

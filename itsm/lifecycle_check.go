@@ -30,7 +30,7 @@ func (l *Lifecycle[S, A, T]) Validate() error {
 
 func (l *Lifecycle[S, A, T]) checkStates(f *Faults) map[S]Category {
 	if len(l.states) == 0 {
-		f.Add("states", "are none")
+		f.Add("states", "are required")
 	}
 	categories := make(map[S]Category, len(l.states))
 	for i, s := range l.states {

@@ -301,12 +301,12 @@ func TestValidateNamesEveryFaultOfATable(t *testing.T) {
 		want    faults
 	}{
 		{"nothing at all", "", nil, nil, nil, faults{
-			{Field: "kind", Problem: "is empty"}, {Field: "states", Problem: "are none"}, {Field: "initial", Problem: "names no state"}}},
+			{Field: "kind", Problem: "is required"}, {Field: "states", Problem: "are required"}, {Field: "initial", Problem: "names no state"}}},
 		{"states and initial states", "x", []state{"new", "new", "gone"},
 			[]itsm.State[state]{fresh, active, closed, fresh, {Name: "", Category: itsm.CategoryClosed}, {Name: "odd", Category: "strange"}},
 			[]rule{begin, end}, faults{
 				{Field: "states[3].name", Problem: `"new" is used twice`},
-				{Field: "states[4].name", Problem: "is empty"},
+				{Field: "states[4].name", Problem: "is required"},
 				{Field: "states[5].category", Problem: `is "strange"; allowed are new, active, waiting, resolved, closed and cancelled`},
 				{Field: "initial", Problem: `names "new" twice`},
 				{Field: "initial", Problem: `names the unknown state "gone"`},
@@ -320,7 +320,7 @@ func TestValidateNamesEveryFaultOfATable(t *testing.T) {
 			[]rule{begin, end, {On: "", To: "new"}, {From: []state{"new"}, On: "idle"},
 				{From: []state{"new"}, On: "both", To: "active", Stay: true},
 				{From: []state{"new"}, On: "odd", To: "active", Permission: "incident", Needs: []field{{Name: "x"}}}}, faults{
-				{Field: "rules[2].on", Problem: "is empty"},
+				{Field: "rules[2].on", Problem: "is required"},
 				{Field: "rules[2]", Problem: "() starts from no state"},
 				{Field: "rules[3]", Problem: "(idle) has 0 of To, Return and Stay; it needs one"},
 				{Field: "rules[4]", Problem: "(both) has 2 of To, Return and Stay; it needs one"},

@@ -88,7 +88,7 @@ func NewPriorityMatrix(entries map[Impact]map[Urgency]Priority) (*PriorityMatrix
 			p, ok := entries[i][u]
 			switch {
 			case !ok:
-				f.Addf(cell(i, u), "is missing")
+				f.Add(cell(i, u), "is required")
 			case !p.Valid():
 				known++
 				f.Addf(cell(i, u), "must be a priority from 1 to 5, not %d", p)

@@ -48,7 +48,7 @@ func TestAMatrixHasNoHolesAndFallsNowhere(t *testing.T) {
 		entries entries
 		want    []itsm.Fault
 	}{
-		"holes": {entries{1: row(1, 2, 3), 2: {1: 2, 3: 4}, 3: row(3, 4, 5)}, []itsm.Fault{{Field: "impact 2, urgency 2", Problem: "is missing"}}},
+		"holes": {entries{1: row(1, 2, 3), 2: {1: 2, 3: 4}, 3: row(3, 4, 5)}, []itsm.Fault{{Field: "impact 2, urgency 2", Problem: "is required"}}},
 		"unknown values": {entries{1: row(1, 2, 3), 2: row(2, 3, 4), 3: row(3, 4, 6), 4: {1: 5}},
 			[]itsm.Fault{{Field: "impact 3, urgency 3", Problem: "must be a priority from 1 to 5, not 6"},
 				{Field: "entries", Problem: "hold an impact or urgency other than 1, 2 and 3"}}},

@@ -25,7 +25,7 @@ func TestANoteIsChecked(t *testing.T) {
 	good.Visibility = itsm.VisibilityInternal
 	require.NoError(t, good.Validate())
 	require.EqualError(t, itsm.Note{Visibility: "secret", Text: " "}.Validate(),
-		`note: invalid: at is required; author is empty; visibility must be "public" or "internal"; text is required`)
+		`note: invalid: at is required; author is required; visibility must be "public" or "internal"; text is required`)
 	good.Text = strings.Repeat("x", itsm.MaxNote+1)
 	require.ErrorIs(t, good.Validate(), itsm.ErrInvalid)
 }
@@ -65,5 +65,5 @@ func TestALinkIsChecked(t *testing.T) {
 	require.Equal(t, l, l.Inverse().Inverse())
 	l.To = l.From
 	require.EqualError(t, l.Validate(), "link: invalid: to is the record itself")
-	require.EqualError(t, itsm.Link{To: l.To}.Validate(), "link: invalid: type is empty; from.kind is empty; from.id is empty")
+	require.EqualError(t, itsm.Link{To: l.To}.Validate(), "link: invalid: type is required; from.kind is required; from.id is required")
 }

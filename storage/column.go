@@ -28,7 +28,8 @@ type Column[H, V any] struct {
 	read   func(*H) any
 	write  func(*H, any) error
 	encode func(V) any
-	decode func(any) V
+	// decode puts a value of the column's kind where the field is, or says that it cannot hold it.
+	decode func(any, *V) bool
 }
 
 // Plain is what a column of text or integers may hold.
@@ -77,7 +78,7 @@ func NullCol[H any, V Plain](name string, field func(h *H) **V) Column[H, V] {
 // BoolCol declares a column for a bool.
 func BoolCol[H any](name string, field func(h *H) *bool) Column[H, bool] {
 	encode := func(b bool) any { return b }
-	decode := func(v any) bool { return v.(bool) }
+	decode := func(v any, to *bool) bool { *to = v.(bool); return true }
 	return Column[H, bool]{
 		spec:   ColumnSpec{Name: name, Kind: Bool},
 		field:  func(h *H) any { return field(h) },
@@ -139,7 +140,7 @@ func Custom[V CustomValue, R, H, B any](t Table[R, H, B], name string) Column[H,
 	column := "x_" + name
 	spec := ColumnSpec{Name: column, Nullable: true, From: []string{"fields", name}}
 	encode := func(v V) any { return any(v) }
-	decode := func(v any) V { return v.(V) }
+	decode := func(v any, to *V) bool { *to = v.(V); return true }
 	switch any(zero).(type) {
 	case string:
 		spec.Kind = Text
@@ -150,7 +151,7 @@ func Custom[V CustomValue, R, H, B any](t Table[R, H, B], name string) Column[H,
 	case time.Time:
 		spec.Kind = Time
 		encode = func(v V) any { return encodeTime(any(v).(time.Time)) }
-		decode = func(v any) V { return any(decodeTime(v)).(V) }
+		decode = func(v any, to *V) bool { return decodeTime(v, any(to).(*time.Time)) }
 	}
 	meta := t.d.meta
 	return Column[H, V]{
@@ -190,44 +191,54 @@ func own(m *Meta) map[string]any {
 	return m.Custom
 }
 
-func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any) V) {
-	t := reflect.TypeFor[V]()
-	if t.Kind() == reflect.String {
+func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any, *V) bool) {
+	if reflect.TypeFor[V]().Kind() == reflect.String {
 		return Text,
-			func(v V) any { return reflect.ValueOf(v).String() },
-			func(v any) (out V) { reflect.ValueOf(&out).Elem().SetString(v.(string)); return out }
+			func(v V) any {
+				if text, ok := any(v).(string); ok {
+					return text
+				}
+				return reflect.ValueOf(v).String()
+			},
+			func(v any, to *V) bool {
+				switch to := any(to).(type) { // the usual ones need no reflection
+				case *string:
+					*to = v.(string)
+				case *ID:
+					*to = ID(v.(string))
+				default:
+					reflect.ValueOf(to).Elem().SetString(v.(string))
+				}
+				return true
+			}
 	}
 	return Int,
 		func(v V) any { return reflect.ValueOf(v).Int() },
-		func(v any) (out V) {
-			e := reflect.ValueOf(&out).Elem()
-			if e.OverflowInt(v.(int64)) {
-				panic(overflow{})
+		func(v any, to *V) bool {
+			e, n := reflect.ValueOf(to).Elem(), v.(int64)
+			if e.OverflowInt(n) {
+				return false
 			}
-			e.SetInt(v.(int64))
-			return out
+			e.SetInt(n)
+			return true
 		}
 }
 
-type overflow struct{}
-
 func encodeTime(t time.Time) any { return t.UnixMicro() }
-func decodeTime(v any) time.Time { return time.UnixMicro(v.(int64)).UTC() }
+
+func decodeTime(v any, to *time.Time) bool {
+	*to = time.UnixMicro(v.(int64)).UTC()
+	return true
+}
 
 // assign decodes what an adapter gave into a field, refusing what is not of the column's kind.
-func assign[V any](name string, kind Kind, v any, decode func(any) V, to *V) (err error) {
+func assign[V any](name string, kind Kind, v any, decode func(any, *V) bool, to *V) error {
 	if problem := kindProblem(kind, v); problem != "" {
 		return Invalid("column "+name, name, problem)
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(overflow); !ok {
-				panic(r)
-			}
-			err = Invalid("column "+name, name, fmt.Sprintf("holds %v, which its field cannot", v))
-		}
-	}()
-	*to = decode(v)
+	if !decode(v, to) {
+		return Invalid("column "+name, name, fmt.Sprintf("holds %v, which its field cannot", v))
+	}
 	return nil
 }
 
@@ -271,7 +282,8 @@ func (c Column[H, V]) Of(h *H) (value V, ok bool) {
 	if v == nil || kindProblem(c.spec.Kind, v) != "" {
 		return value, false
 	}
-	return c.decode(v), true
+	ok = c.decode(v, &value)
+	return value, ok
 }
 
 // Value is a value for this column, to be given to a command that sets columns it does not know.

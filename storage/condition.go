@@ -229,13 +229,22 @@ func checkValue(k Kind, v any) string {
 
 // checkText says why text cannot stand in a column, or "".
 func checkText(s string) string {
+	if problem := checkCharacters(s); problem != "" {
+		return problem
+	}
+	if len(s) > MaxText && utf8.RuneCountInString(s) > MaxText {
+		return fmt.Sprintf("is longer than %d characters", MaxText)
+	}
+	return ""
+}
+
+// checkCharacters says why an engine could not keep the text, however long, or "".
+func checkCharacters(s string) string {
 	switch {
 	case !utf8.ValidString(s):
 		return "is not valid UTF-8"
 	case strings.IndexByte(s, 0) >= 0:
 		return "holds a NUL character"
-	case len(s) > MaxText && utf8.RuneCountInString(s) > MaxText:
-		return fmt.Sprintf("is longer than %d characters", MaxText)
 	}
 	return ""
 }

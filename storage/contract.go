@@ -2,23 +2,34 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
 // Store keeps records, their events and what is due, each within one tenant. An adapter is
-// these four methods and those of [Tx]; it knows no practice, and a new kind of record costs
+// these methods and those of [Tx]; it knows no practice, and a new kind of record costs
 // it nothing. Package storagetest holds every promise made here as a case.
+//
+// Input that a method cannot take is ErrInvalid: a *[ValidationError] with every fault at once, by
+// the one of this package's Check functions that is named after it. Nothing is changed then, and
+// the unit can still be used.
 //
 // A store is safe for any number of goroutines.
 type Store interface {
-	// View runs fn on a snapshot of the named tenants: it sees what was committed before it
-	// began, nothing that is committed later, and no other tenant. Without a tenant, with one
-	// twice or with one that CheckKey refuses it is ErrInvalid.
+	// View runs fn on a snapshot of the named tenants: it sees one moment, between its beginning
+	// and its first read, nothing that is committed later, and no other tenant. Without a tenant,
+	// with one twice, with one that CheckKey refuses or with more than MaxTenants it is ErrInvalid.
 	//
 	// With the context that an Update gave its fn, View reads inside that open unit instead,
-	// its own writes included, provided the tenant is the unit's and no other.
+	// its own writes included; with another tenant than the unit's, or with more, it is
+	// ErrInvalid. With the context of a unit that is over every method is ErrInvalid. Inside
+	// another View it may read that one's snapshot.
 	View(ctx context.Context, tenants []Tenant, fn func(ctx context.Context, r Reader) error) error
+
+	// Read runs fn without a snapshot: each read of its Reader sees one state of the named
+	// tenants, at least as new as when Read began, but two reads may see two states. It is for
+	// what one read answers, as a page of a list, and saves the round trips of a transaction.
+	// In all else it is View; inside an open View it may read that one's snapshot.
+	Read(ctx context.Context, tenants []Tenant, fn func(ctx context.Context, r Reader) error) error
 
 	// Update runs fn in one transaction in the tenant and commits when fn returns nil: all of
 	// it or, when fn or the commit fails or panics, none of it. A unit reads its own writes.
@@ -28,14 +39,18 @@ type Store interface {
 	// effect outside the Tx but on what it sets anew at each run. Update itself never runs fn
 	// again after a conflict: it returns ErrConflict or ErrRetry, and ErrUnknownOutcome where
 	// the connection was lost in the commit. With the context that another Update of the same
-	// store gave its fn, it is ErrInvalid: use the Tx at hand.
+	// store gave its fn, it is ErrInvalid: use the Tx at hand. So it and Claim may be inside a View,
+	// which may hold the store's only connection.
 	Update(ctx context.Context, tenant Tenant, fn func(ctx context.Context, tx Tx) error) error
 
 	// Claim takes jobs that are due, of any tenant, for this worker alone until the lease
 	// ends, and adds one to their attempts. Tenants with much due do not starve the others:
-	// a claim takes from as many tenants as it can before it takes more from one. Of one
-	// tenant and subject it takes only the job that is due first, and none while another is
-	// claimed. No jobs is no error.
+	// a claim takes from as many tenants as it can before it takes more from one, and tenants
+	// take turns from one claim to the next, so that claims alike of one job each come to every
+	// tenant that has something due before they come to one again. Of one tenant and subject it
+	// takes only the job that is due first, and none while another is claimed; a job of a kind that
+	// was not asked for holds up its subject too. The order in which jobs are given says nothing.
+	// No jobs is no error.
 	Claim(ctx context.Context, c Claim) ([]Job, error)
 
 	// Close lets go of what the store opened itself. A store that was given an open database
@@ -50,16 +65,16 @@ type Reader interface {
 	Tenants() []Tenant
 
 	// Get gives a whole record. A record that is not there, or in a tenant that cannot be read
-	// here, is ErrNotFound.
+	// here, is ErrNotFound; so is an id that no record can have.
 	Get(ctx context.Context, s *Schema, tenant Tenant, id ID) (Row, error)
 
 	// Query gives one page in the order asked for; ties stand by tenant and id, in the
-	// direction of the last column of the order. The query has passed CheckQuery.
+	// direction of the last column of the order.
 	Query(ctx context.Context, s *Schema, q RowQuery) ([]Row, error)
 
 	// Count counts the rows that meet the condition: one Group for each combination of values
 	// of the columns that there is, in the order of these values; without columns one Group,
-	// of 0 too. The condition and the columns have been checked.
+	// of 0 too. No column is named twice.
 	Count(ctx context.Context, s *Schema, where Condition, by []string) ([]Group, error)
 
 	// Events reads the event log in the order of [EventPosition].
@@ -82,17 +97,22 @@ type Tx interface {
 
 	// Put writes a record. row.Version is the version it was read at; 0 creates it. Where the
 	// stored version is another, where it exists already or is gone, it is ErrConflict (an
-	// *Error that names table and id), and the unit can still be used. It sets row.Version to
+	// *Error that names table and id), and the unit can still be used. So it is for a record to be
+	// created with values that a unique index has already; a change to such values is ErrConflict
+	// too, and the unit then fails. It sets row.Version to
 	// the new one, row.Tenant to the unit's tenant, and row.Layout to the schema's. The times are
-	// the caller's, truncated to microseconds.
+	// the caller's, truncated to microseconds. Columns that only other schemas of the table have
+	// stay as they were.
 	Put(ctx context.Context, s *Schema, row *Row) error
 
 	// Delete removes a record of that version: ErrConflict where it has another, ErrNotFound
-	// where there is none. Its events stay.
+	// where there is none; the unit can still be used. Its events stay.
 	Delete(ctx context.Context, s *Schema, id ID, version int64) error
 
 	// Append adds to the event log. An event's place (kind, record, version, n) is taken once:
-	// a second event there is ErrConflict.
+	// a second event there is ErrConflict. Of several in one call then none is kept. After a
+	// conflict of a single event the unit can still be used; after one of several it may have to
+	// fail.
 	Append(ctx context.Context, events ...Event) error
 
 	// Enqueue writes jobs. A job of the same kind and key that is there already is replaced:
@@ -107,7 +127,8 @@ type Tx interface {
 
 	// Finish ends a claim within this unit, so that the effect of a job and its completion
 	// commit together. It is ErrConflict where the claim is no longer this worker's: the lease
-	// ended and another has it, it was cancelled, or finished.
+	// ended and another has it, it was cancelled, or finished; the unit can still be used. A job
+	// of another tenant is ErrInvalid.
 	Finish(ctx context.Context, claimed Job, o Outcome) error
 
 	// Lock waits until no other unit of this tenant holds the name, and holds it to the end of
@@ -116,9 +137,20 @@ type Tx interface {
 	Lock(ctx context.Context, name string) error
 
 	// Next gives a number that no other call for this tenant and sequence has had or will
-	// have, from 1 upward. Numbers of units that fail, and some at a restart, are never used;
-	// their order is not the order of commits.
+	// have, from 1 upward: the first that a sequence gives is 1. Numbers of units that fail, and
+	// some at a restart, are never used; their order is not the order of commits.
 	Next(ctx context.Context, sequence string) (int64, error)
+
+	// Advance makes Next give atLeast or more: at once in this unit, in others from its commit
+	// on. It is for an import, after numbers were given by other means. A sequence never goes
+	// back: where it is further already nothing changes. One that no number was taken from goes on
+	// with atLeast itself. A unit that fails leaves the sequence where the numbers that it took
+	// have brought it.
+	//
+	// A store that reserves numbers ahead may still give, below atLeast too, those that another
+	// process had reserved before the commit; and it may keep other units waiting for new numbers
+	// of the sequence from Advance to the end of the unit, so let it be among the last calls.
+	Advance(ctx context.Context, sequence string, atLeast int64) error
 }
 
 // RowQuery asks for a page of rows.
@@ -137,7 +169,7 @@ type RowQuery struct {
 const MaxLimit = 1000
 
 // Position is a row's place in an order: its values in the order's columns, and what breaks
-// the ties.
+// the ties. There need be no such row; tenant and id may be empty, which is less than any.
 type Position struct {
 	Values []any
 	Tenant Tenant
@@ -188,12 +220,14 @@ type EventPosition struct {
 
 // EventQuery asks for a page of the log.
 type EventQuery struct {
-	// Kind and Record narrow it to one kind and, with a kind, to one record.
+	// Kind and Record narrow it to one kind and to one record of it. A Record without a Kind is
+	// ErrInvalid.
 	Kind   string
 	Record ID
-	// Types narrows it to these; empty means all.
+	// Types narrows it to these, at most MaxNames; empty means all.
 	Types []string
-	// After is the place after which to read; the zero one is before everything.
+	// After is the place after which to read; the zero one is before everything. There need be no
+	// such event: names may be empty and numbers negative, which is less than any.
 	After EventPosition
 	// Limit is at least 1 and at most MaxLimit.
 	Limit int
@@ -209,7 +243,8 @@ type Job struct {
 	Subject string
 	// Due is when it may first run, in UTC microseconds.
 	Due time.Time
-	// Payload is one JSON document of at most 64 KiB, or nil.
+	// Payload is one JSON document of at most MaxPayload bytes, or nil for none. An empty one that
+	// is not nil is no document.
 	Payload []byte
 	// Dead jobs are never claimed: they are dead letters, kept to be read and retried.
 	Dead bool
@@ -233,13 +268,15 @@ type Job struct {
 
 // Claim asks for due jobs.
 type Claim struct {
-	// Now is the instant by which they are due, and from which leases count.
+	// Now is the instant by which they are due, and from which leases count. It is not the zero
+	// time.
 	Now time.Time
-	// Lease is how long the worker has; after it the jobs may be claimed again.
+	// Lease is how long the worker has, at least a microsecond; after it the jobs may be claimed
+	// again.
 	Lease time.Duration
 	// Limit is at least 1 and at most MaxLimit.
 	Limit int
-	// Kinds narrows it to these; empty means all.
+	// Kinds narrows it to these, at most MaxNames; empty means all.
 	Kinds []string
 }
 
@@ -252,8 +289,8 @@ type Outcome struct {
 	Payload []byte
 	// Due, Error and Dead are for a job that is not done: when to try again, what went wrong,
 	// or that it shall not be tried again. Where its generation rose since it was claimed it is
-	// not made dead, and is due at the later of Due and its own due time. With Reset the
-	// attempts start again: some of it was done.
+	// not made dead, and is due at the later of Due and its own due time. A dead letter whose Due
+	// is the zero time keeps its own. With Reset the attempts start again: some of it was done.
 	Due   time.Time
 	Error string
 	Dead  bool
@@ -285,82 +322,4 @@ type Migrator interface {
 	// Check says what is missing or would lose or confuse data: tables, columns, settings of
 	// the engine. It changes nothing.
 	Check(ctx context.Context, schemas ...*Schema) error
-}
-
-// CheckTenants refuses a list of tenants that a View must refuse.
-func CheckTenants(tenants []Tenant) error {
-	var faults []Fault
-	if len(tenants) == 0 {
-		faults = append(faults, Fault{Field: "tenants", Problem: "are none; name at least one"})
-	}
-	seen := make(map[Tenant]bool, len(tenants))
-	for _, t := range tenants {
-		if problem := CheckKey(string(t)); problem != "" {
-			faults = append(faults, Fault{Field: "tenant", Problem: problem})
-		} else if seen[t] {
-			faults = append(faults, Fault{Field: "tenant", Problem: "is named twice"})
-		}
-		seen[t] = true
-	}
-	if len(faults) > 0 {
-		return &ValidationError{Subject: "view", Faults: faults}
-	}
-	return nil
-}
-
-// CheckQuery refuses a query that does not fit the schema, with every fault at once.
-func CheckQuery(s *Schema, q RowQuery) error {
-	var faults []Fault
-	add := func(field, problem string) { faults = append(faults, Fault{Field: field, Problem: problem}) }
-	var v *ValidationError
-	if errors.As(q.Where.Check(s), &v) {
-		faults = append(faults, v.Faults...)
-	}
-	if q.Limit < 1 || q.Limit > MaxLimit {
-		add("limit", "must be from 1 to 1000")
-	}
-	seen := map[string]bool{}
-	for _, o := range q.Order {
-		c, ok := s.Column(o.Column)
-		switch {
-		case !ok || o.Column == ColumnTenant:
-			add("order", quoted(o.Column)+" is not a column to order by")
-		case c.Nullable:
-			add("order", quoted(o.Column)+" may be null, so it is no order")
-		case seen[o.Column]:
-			add("order", quoted(o.Column)+" is named twice")
-		}
-		seen[o.Column] = true
-	}
-	if q.After != nil {
-		if len(q.After.Values) != len(q.Order) {
-			add("after", "does not fit the order")
-		} else {
-			for i, o := range q.Order {
-				if c, ok := s.Column(o.Column); ok {
-					if problem := checkValue(c.Kind, q.After.Values[i]); problem != "" {
-						add("after", problem)
-					}
-				}
-			}
-		}
-	}
-	if len(faults) > 0 {
-		return &ValidationError{Subject: "query on " + s.name, Faults: faults}
-	}
-	return nil
-}
-
-// CheckGroups refuses columns that cannot be counted by.
-func CheckGroups(s *Schema, by []string) error {
-	var faults []Fault
-	for _, name := range by {
-		if _, ok := s.Column(name); !ok {
-			faults = append(faults, Fault{Field: "by", Problem: quoted(name) + " is not a column"})
-		}
-	}
-	if len(faults) > 0 {
-		return &ValidationError{Subject: "count on " + s.name, Faults: faults}
-	}
-	return nil
 }

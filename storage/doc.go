@@ -15,8 +15,8 @@
 // store keeps their event log, jobs that are due at an instant, named locks and sequences. A
 // record has a version; putting one that has changed since it was read is [ErrConflict].
 //
-// Four methods of [Store] and those of [Tx] are all that an adapter implements; it knows no
-// record type. Package memory is one that lives in the process, package sqlstore one over a
+// The methods of [Store] and [Tx] are all that an adapter implements, and the Check functions are
+// all that it refuses; it knows no record type. Package memory is one that lives in the process, package sqlstore one over a
 // database that the host opened, and package storagetest holds every promise of the contract as
 // a test that any adapter can run. Lists are pages by keyset: a page costs the same at any size
 // where the columns compared for equality, followed by those of the order, are a declared

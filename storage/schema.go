@@ -58,6 +58,9 @@ type ColumnSpec struct {
 // index costs the same however many rows there are.
 type Index struct {
 	Columns []Order
+	// Unique keeps two records of a tenant from having the same values in all of its columns, of
+	// which it then needs no id at its end; a NULL is like no other value. See Tx.Put.
+	Unique bool
 }
 
 // Order is one column of an order or of an index.
@@ -67,8 +70,9 @@ type Order struct {
 }
 
 // Schema is a table as an adapter sees it. It is immutable. Two schemas of one name describe
-// the same table: one of them may have more columns, which a row that was put through the
-// other has as NULL, or as the zero of its kind where the column is not nullable.
+// the same table: one of them may have more columns. A row that was created through the other has
+// NULL in these, or the zero of the kind where the column is not nullable; a row that has them
+// already and is put through the other keeps them as they were.
 type Schema struct {
 	name    string
 	columns []ColumnSpec
@@ -134,7 +138,7 @@ func NewSchema(name string, layout int, columns []ColumnSpec, indexes []Index) (
 				fault("indexes", fmt.Sprintf("names %q, which is not a column to index", o.Column))
 			}
 		}
-		s.indexes = append(s.indexes, Index{Columns: slices.Clone(ix.Columns)})
+		s.indexes = append(s.indexes, Index{Columns: slices.Clone(ix.Columns), Unique: ix.Unique})
 	}
 	if len(faults) > 0 {
 		return nil, &ValidationError{Subject: "table " + name, Faults: faults}

@@ -118,6 +118,9 @@ func cover[H any](table string, columns []ColumnOf[H]) {
 // IndexOn declares an index; each column is given as the order it serves: ByState.Asc().
 func IndexOn(columns ...Order) Index { return Index{Columns: columns} }
 
+// UniqueOn declares an index of which no two records of a tenant have the same values.
+func UniqueOn(columns ...Order) Index { return Index{Columns: columns, Unique: true} }
+
 // With gives the table with a host's own columns and indexes. The original stays as it is, and
 // both name the same table in the store.
 func (t Table[R, H, B]) With(columns []ColumnOf[H], indexes ...Index) (Table[R, H, B], error) {
@@ -314,10 +317,7 @@ func (t Table[R, H, B]) CountBy(ctx context.Context, r Reader, where Filter[H], 
 	for i, c := range by {
 		names[i] = c.Spec().Name
 	}
-	if err := where.cond.Check(t.d.schema); err != nil {
-		return nil, err
-	}
-	if err := CheckGroups(t.d.schema, names); err != nil {
+	if err := CheckCount(t.d.schema, where.cond, names); err != nil {
 		return nil, err
 	}
 	return r.Count(ctx, t.d.schema, where.cond, names)

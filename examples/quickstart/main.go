@@ -30,7 +30,7 @@ func main() {
 
 	inc := must(incidents.Log(ctx, ada, incident.Report{Title: "Nobody in sales can print", Requester: rosa.ID, Impact: itsm.ImpactMedium, Urgency: itsm.UrgencyHigh}))
 	must(incidents.Accept(ctx, ada, inc.ID, itsm.Command{}))
-	must(incidents.Hold(ctx, ada, inc.ID, incident.Hold{Reason: incident.HoldCaller, Note: "Which printer is it?"}))
+	must(incidents.Hold(ctx, ada, inc.ID, incident.Hold{HoldReason: incident.HoldCaller, Note: "Which printer is it?"}))
 	now = now.Add(20 * time.Minute)
 	must(incidents.Reply(ctx, rosa, inc.ID, incident.Reply{Text: "The one on floor 3."})) // resumes what waited for it
 	must(incidents.Resolve(ctx, ada, inc.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "Restarted the print server."}))

@@ -134,7 +134,7 @@ func TestAnImportWhoseProcessWasKilledEndsAsOneThatWasNot(t *testing.T) {
 var faults = []struct{ line, field, problem string }{
 	{"INC0000001,New,true", "row", "has 3 fields; the header has 36"},
 	{strings.Repeat("x", 2<<20), "row", "is longer than 1 MiB, or has a quotation mark that is never closed"},
-	{fullRow("number", "?"), "number", "is missing"},
+	{fullRow("number", "?"), "number", "is required"},
 	{fullRow("sys_updated_at", "31/6/2016 10:00"), "sys_updated_at", `must be a time written as "2/1/2006 15:04"`},
 	{fullRow("reassignment_count", "many"), "reassignment_count", "must be a number from 0 to 1000000, or a code that the mapping knows"},
 	{fullRow("category", "\xff"), "category", "is not valid UTF-8"},

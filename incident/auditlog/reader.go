@@ -84,7 +84,7 @@ func (r *Reader) readHeader() error {
 	fields, _, problem, err := r.scan.next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return itsm.Invalid("audit log", "header", "is missing: the log is empty")
+		return itsm.Invalid("audit log", "header", "is required: the log is empty")
 	case err != nil:
 		return fmt.Errorf("audit log: %w", err)
 	case problem != "":
@@ -191,7 +191,7 @@ func (r *Reader) read(e *Entry, c column, value string, f *itsm.Faults) {
 	if absent {
 		switch c.field {
 		case FieldSource, FieldAt, FieldState:
-			f.Add(c.name, "is missing")
+			f.Add(c.name, "is required")
 		}
 		return
 	}

@@ -104,9 +104,9 @@ func TestAFaultyRowIsToldAndTheRestIsRead(t *testing.T) {
 			faults: []itsm.Fault{{Field: "sys_updated_at", Problem: `must be a time written as "2/1/2006 15:04"`}}},
 		"a year before all logs": {row: "INC1,New,1/3/0016 10:00,2 - Medium,0,a\n", source: "INC1",
 			faults: []itsm.Fault{{Field: "sys_updated_at", Problem: "must be from the year 1970 to 9999"}}},
-		"no incident": {row: "?,New,1/3/2016 10:00,2 - Medium,0,a\n", faults: []itsm.Fault{{Field: "number", Problem: "is missing"}}},
+		"no incident": {row: "?,New,1/3/2016 10:00,2 - Medium,0,a\n", faults: []itsm.Fault{{Field: "number", Problem: "is required"}}},
 		"several faults at once": {row: ",?,?,2 - Medium,0,a\n", faults: []itsm.Fault{
-			{Field: "number", Problem: "is missing"}, {Field: "incident_state", Problem: "is missing"}, {Field: "sys_updated_at", Problem: "is missing"}}},
+			{Field: "number", Problem: "is required"}, {Field: "incident_state", Problem: "is required"}, {Field: "sys_updated_at", Problem: "is required"}}},
 		"an unknown impact": {row: "INC1,New,1/3/2016 10:00,9 - Cosmic,0,a\n", source: "INC1",
 			faults: []itsm.Fault{{Field: "impact", Problem: "must be a number from 1 to 3, or a code that the mapping knows"}}},
 		"a count that is none": {row: "INC1,New,1/3/2016 10:00,2 - Medium,-1,a\n", source: "INC1",

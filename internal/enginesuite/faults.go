@@ -291,7 +291,9 @@ func ifVersionBound(t *testing.T, b *bench) {
 		}, nil)
 		require.ErrorIs(t, err, want, "who may not know of the record learns nothing of its version")
 	}
-	_, err = engine.Execute(ctx, e, boxes, engine.Call{Name: "x", Actor: b.actor, Command: itsm.Command{IfVersion: 1}}, nil, nil)
+	_, err = engine.Execute(ctx, e, boxes, engine.Call{Name: "x", Actor: b.actor, Command: itsm.Command{IfVersion: 1}}, func(ctx context.Context, u *engine.Unit) (box, error) {
+		return fillIn(ctx, u, "new", 1)
+	}, nil)
 	require.ErrorIs(t, err, storage.ErrInvalid, "without a record there is no version")
 }
 

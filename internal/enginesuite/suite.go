@@ -64,6 +64,11 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"attempts are counted for each event", eventAttempts},
 		{"more than a page is delivered", manyEvents},
 		{"a store's faults do not lose or repeat anything", storeFaults},
+		{"an old key is a new command", oldKeys},
+		{"old keys are removed some at a time", forgottenKeys},
+		{"a faulty command is told with all else", faultyCommands},
+		{"jobs that nobody handles are told", jobsWithoutHandler},
+		{"many jobs that nobody handles are told", manyJobsWithoutHandler},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, newStore(t))) })
 	}

@@ -360,7 +360,7 @@ func (h *byHand) hold(ctx context.Context, by itsm.Actor, id, reason string, unt
 				{Field: "holds", New: json.RawMessage(fmt.Sprint(t.body.Holds))},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
-			Data: practice.Held{Reason: practice.HoldReason(reason), Until: until},
+			Data: practice.Held{HoldReason: practice.HoldReason(reason), Until: until},
 		}, "incident.resume", until
 	})
 }
@@ -378,7 +378,7 @@ func (h *byHand) resume(ctx context.Context, by itsm.Actor, id string) (ticket, 
 				{Field: "hold_until", Old: moment(was.body.HoldUntil)},
 				{Field: "state", Old: text(was.state), New: text(t.state)},
 			},
-			Data: practice.Resumed{Reason: practice.HoldReason(was.holdReason), By: practice.ResumedByPerson},
+			Data: practice.Resumed{HoldReason: practice.HoldReason(was.holdReason), By: practice.ResumedByPerson},
 		}, "incident.resume", time.Time{}
 	})
 }
@@ -416,6 +416,9 @@ func report(n int64) practice.Report {
 
 const notes = "The drum was worn and has been replaced. A test page came out clean."
 
+// seeded counts the incidents that seed has made, for their numbers.
+var seeded atomic.Int64
+
 // seed stores incidents that are being worked on, past the practice, and gives their ids.
 func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
 	tb.Helper()
@@ -426,7 +429,7 @@ func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
 			at := time.Now().Add(-time.Hour)
 			rec := practice.Incident{
 				Head: practice.Head{
-					Meta: storage.Meta{ID: itsm.IDSource(nil).New(), Created: at, Updated: at}, Number: fmt.Sprintf("INC%07d", i), Title: r.Title,
+					Meta: storage.Meta{ID: itsm.IDSource(nil).New(), Created: at, Updated: at}, Number: fmt.Sprintf("SEED%07d", seeded.Add(1)), Title: r.Title,
 					State: practice.StateInProgress, Open: true, Priority: 3, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Service: r.Service,
 					Requester: r.Requester, Group: "team-05", Assignee: "ana", Channel: r.Channel, Reported: at,
 				},
@@ -448,7 +451,7 @@ var steps = []struct {
 	hand    func(ctx context.Context, h *byHand, id itsm.ID, until time.Time) error
 }{
 	{func(ctx context.Context, p serviceDesk, id itsm.ID, until time.Time) error {
-		_, err := p.Hold(ctx, ana, id, practice.Hold{Reason: practice.HoldCustomerScheduled, Until: until})
+		_, err := p.Hold(ctx, ana, id, practice.Hold{HoldReason: practice.HoldCustomerScheduled, Until: until})
 		return err
 	}, func(ctx context.Context, h *byHand, id itsm.ID, until time.Time) error {
 		_, err := h.hold(ctx, ana, string(id), string(practice.HoldCustomerScheduled), until)

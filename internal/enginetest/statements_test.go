@@ -14,7 +14,7 @@ import (
 )
 
 // TestEveryOperationIsFewStatements counts what reaches the driver. On SQLite a unit begins with
-// a statement that makes it the writer; a View begins with one that makes its snapshot.
+// a statement that makes it the writer.
 func TestEveryOperationIsFewStatements(t *testing.T) {
 	update := func(fn func(ctx context.Context, tx storage.Tx) error) func(*sqlstore.Store) error {
 		return func(s *sqlstore.Store) error { return s.Update(context.Background(), acme, fn) }
@@ -86,22 +86,22 @@ func TestEveryOperationIsFewStatements(t *testing.T) {
 		{"a record read", view(func(ctx context.Context, r storage.Reader) error {
 			_, err := r.Get(ctx, incidents, acme, old.ID)
 			return err
-		}), 2, 2},
+		}), 1, 1},
 		{"a page and its count", view(func(ctx context.Context, r storage.Reader) error {
 			if _, err := r.Query(ctx, incidents, storage.RowQuery{Limit: 50}); err != nil {
 				return err
 			}
 			_, err := r.Count(ctx, incidents, storage.Condition{}, []string{"state"})
 			return err
-		}), 3, 3},
+		}), 2, 2},
 		{"the secret of cursors, known already", view(func(ctx context.Context, r storage.Reader) error {
 			_, err := r.CursorKey(ctx)
 			return err
-		}), 1, 1},
+		}), 0, 0},
 		{"a page of events", view(func(ctx context.Context, r storage.Reader) error {
 			_, err := r.Events(ctx, storage.EventQuery{Limit: 50})
 			return err
-		}), 2, 2},
+		}), 1, 1},
 		{"a claim of nothing", func(s *sqlstore.Store) error {
 			_, err := s.Claim(context.Background(), storage.Claim{Now: noon.Add(-time.Hour), Lease: time.Minute, Limit: 10})
 			return err

@@ -460,12 +460,12 @@ func timers(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.True(t, last.System)
 
 	i = d.report(t, ctx, func(r *incident.Report) { r.Assignee = "ana" })
-	hold := incident.Hold{Reason: incident.HoldCustomerScheduled, Until: d.clock.Now().Add(24 * time.Hour)}
+	hold := incident.Hold{HoldReason: incident.HoldCustomerScheduled, Until: d.clock.Now().Add(24 * time.Hour)}
 	_, err = d.p.Hold(ctx, ana, i.ID, hold)
 	require.NoError(t, err)
 	// Another reason with another end replaces the end.
 	_, err = d.p.ChangeHoldReason(ctx, ana, i.ID, incident.Hold{
-		Reason: incident.HoldVendor, Link: &itsm.Ref{Kind: "vendor_case", ID: "V-1"}, Until: d.clock.Now().Add(72 * time.Hour)})
+		HoldReason: incident.HoldVendor, Link: &itsm.Ref{Kind: "vendor_case", ID: "V-1"}, Until: d.clock.Now().Add(72 * time.Hour)})
 	require.NoError(t, err)
 	require.Zero(t, tick(24*time.Hour))
 	require.Equal(t, incident.StateOnHold, state(i.ID))
@@ -589,4 +589,26 @@ func spanningTenants(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 	_, err = d.p.Count(ctx, provider, q)
 	require.ErrorIs(t, err, itsm.ErrForbidden)
+}
+
+// cycleTogether: several commands, each of which closes a part of a cycle, do not close it together.
+func cycleTogether(t *testing.T, newStore func(*testing.T) storage.Store) {
+	d, ctx := open(t, newStore(t), incident.Options{}), t.Context()
+	for _, length := range []int{2, 3, 5} {
+		ring := make([]incident.Incident, length)
+		for k := range ring {
+			ring[k] = d.report(t, ctx)
+		}
+		refused := 0
+		for _, err := range together(length, func(k int) error {
+			_, err := d.p.Link(ctx, manager(acme), ring[k].ID, incident.Relation{Type: itsm.LinkChildOf, To: ring[(k+1)%length].Ref()})
+			return err
+		}) {
+			if err != nil {
+				require.ErrorIs(t, err, itsm.ErrInvalid)
+				refused++
+			}
+		}
+		require.Equal(t, 1, refused)
+	}
 }

@@ -44,6 +44,7 @@ var cases = []struct {
 	{"AHostsColumnFromReportToQueue", hostsColumn},
 	{"AutoCloseAndHoldUntilComeDue", timers},
 	{"ChildrenAreResolvedWithTheirParent", children},
+	{"CommandsTogetherMakeNoCycleOfParents", cycleTogether},
 	{"PagesShowEachIncidentOnce", pages},
 	{"AReadSpansTheTenantsGranted", spanningTenants},
 }

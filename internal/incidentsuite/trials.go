@@ -108,7 +108,7 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 	"change_hold_reason": func(m *machine, r *modelRecord, a itsm.Actor) trial {
 		h, bad := hold(m)
 		return trial{
-			permission: "change_hold_reason", states: []incident.State{incident.StateOnHold}, bad: bad || h.Reason == r.holdReason,
+			permission: "change_hold_reason", states: []incident.State{incident.StateOnHold}, bad: bad || h.HoldReason == r.holdReason,
 			call: func(a itsm.Actor, c itsm.Command) (incident.Incident, error) {
 				h := h
 				h.Command = c
@@ -418,7 +418,7 @@ func aRef(m *machine) itsm.Ref {
 
 // hold draws a hold, and says whether it lacks what its reason needs.
 func hold(m *machine) (h incident.Hold, bad bool) {
-	h.Reason = pick(m, []incident.HoldReason{"", incident.HoldCaller, incident.HoldCustomerScheduled, incident.HoldVendor, incident.HoldProblem, incident.HoldChange}, "reason")
+	h.HoldReason = pick(m, []incident.HoldReason{"", incident.HoldCaller, incident.HoldCustomerScheduled, incident.HoldVendor, incident.HoldProblem, incident.HoldChange}, "reason")
 	if rapid.Bool().Draw(m.T, "with note") {
 		h.Note = "Please answer"
 	}
@@ -429,7 +429,7 @@ func hold(m *machine) (h incident.Hold, bad bool) {
 	if days := rapid.IntRange(0, 4).Draw(m.T, "until"); days > 0 {
 		h.Until = m.now().Add(time.Duration(days) * 24 * time.Hour)
 	}
-	switch h.Reason {
+	switch h.HoldReason {
 	case "":
 		bad = true
 	case incident.HoldCaller:
@@ -442,10 +442,10 @@ func hold(m *machine) (h incident.Hold, bad bool) {
 
 // wait has the record wait for something, with the note that was given.
 func (r *modelRecord) wait(a itsm.Actor, h incident.Hold) {
-	r.holdReason, r.until, r.link = h.Reason, h.Until, h.Link
+	r.holdReason, r.until, r.link = h.HoldReason, h.Until, h.Link
 	switch {
 	case h.Note == "":
-	case h.Reason == incident.HoldCaller:
+	case h.HoldReason == incident.HoldCaller:
 		r.say(a)
 	default:
 		r.internal++

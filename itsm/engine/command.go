@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -40,8 +39,14 @@ func (c Call) target() recordKey { return recordKey{c.kind, c.Target} }
 // ErrConflict, whatever else fn finds, and the unit is not run again. Only fn's ErrNotFound and
 // ErrForbidden come before it: who may not read a record does not learn that it was changed.
 //
-// Where the call has a key under which the actor has given this command before, fn is not run: the
-// record that came of it is given as it is now. The same key with another request is ErrInvalid.
+// Where the call has a key under which the actor has given this command within
+// [Options].KeyRetention, fn is not run: the record that came of it is given as it is now. The same
+// key with another request is ErrInvalid. After that time the same key is a new command.
+//
+// A command that [Call.Validate] refuses is ErrInvalid, and nothing is changed. fn is run all the
+// same, so that what else is wrong with the request is told together with it: fn merges Validate
+// into its faults before it writes anything. An fn that does not is undone, and the caller learns
+// what is wrong with the command when nothing else is.
 //
 // show, where it is not nil, makes of the stored record what the actor is given, or refuses it. It
 // is told whether the command was done before: who may no longer read the record may not learn
@@ -52,15 +57,17 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 ) (R, error) {
 	var out, zero R
 	c.kind = t.Name()
-	if err := c.check(); err != nil {
-		return zero, err
-	}
+	faulty := c.Validate()
+	keyed := c.Command.Key != "" && faulty == nil
 	err := e.update(ctx, c, func(ctx context.Context, u *Unit) error {
-		key, err := u.key(ctx, c)
-		if err != nil {
-			return err
+		var key keyRecord
+		var again bool
+		var err error
+		if keyed {
+			if key, again, err = u.key(ctx, c); err != nil {
+				return err
+			}
 		}
-		again := key.Version > 0
 		var m *storage.Meta
 		if again {
 			if out, err = t.Get(ctx, u.Quiet(), key.Result); err != nil {
@@ -68,19 +75,19 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 			}
 			m = t.Meta(&out)
 		} else {
-			if out, err = fn(ctx, u); u.stale != nil && !hidden(err) {
+			if out, err = fn(ctx, u); u.stale != nil && faulty == nil && !hidden(err) {
 				return u.stale
+			}
+			if err == nil {
+				err = faulty
 			}
 			if err != nil {
 				return err
 			}
 			m = t.Meta(&out)
-			if c.Command.Key != "" {
+			if keyed {
 				key.Kind, key.Result, key.ResultVersion = t.Name(), m.ID, m.Version
-				if err := commandTable.Put(ctx, u.Quiet(), &key); err != nil {
-					if errors.Is(err, storage.ErrConflict) {
-						return &createConflict{recordKey{commandTable.Name(), key.ID}, err}
-					}
+				if err := u.keep(ctx, key); err != nil {
 					return err
 				}
 			}
@@ -103,6 +110,9 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 	if err != nil {
 		return zero, err
 	}
+	if keyed {
+		e.r.keys.meet(c.Actor.Tenant)
+	}
 	return out, nil
 }
 
@@ -111,10 +121,13 @@ func hidden(err error) bool {
 	return errors.Is(err, itsm.ErrNotFound) || errors.Is(err, itsm.ErrForbidden)
 }
 
-func (c Call) check() error {
+// Validate gives what is wrong with the command that the request embeds, as ErrInvalid with every
+// fault by the names of its fields: those of [itsm.Command.Validate], and a version where there is
+// no record yet. A practice merges it into the faults of its request, so that all are told at once.
+func (c Call) Validate() error {
 	var f itsm.Faults
 	f.Merge("", c.Command.Validate())
-	if c.Command.IfVersion != 0 && c.Target == "" {
+	if c.Command.IfVersion > 0 && c.Target == "" {
 		f.Add("if_version", "is for commands on a record that exists")
 	}
 	return f.Err("command")
@@ -128,54 +141,6 @@ func (u *Unit) atEnd(ctx context.Context, fn func(context.Context) error) error 
 	}
 	u.s.after = append(u.s.after, fn)
 	return nil
-}
-
-// keyRecord is the memory of a command that was given under a key.
-type keyRecord struct {
-	keyHead
-	keyBody
-}
-
-type keyHead struct{ storage.Meta }
-
-type keyBody struct {
-	Command       string     `json:"command"`
-	Actor         storage.ID `json:"actor"`
-	Key           string     `json:"key"`
-	Request       string     `json:"request"` // its hash
-	Kind          string     `json:"kind"`
-	Result        storage.ID `json:"result"`
-	ResultVersion int64      `json:"result_version"` // as fn left it, for who reads the table
-}
-
-var commandTable = storage.Define("command", storage.Def[keyRecord, keyHead, keyBody]{
-	Parts: func(r *keyRecord) (*keyHead, *keyBody) { return &r.keyHead, &r.keyBody },
-})
-
-// key finds the memory of the call's key, or makes a new one of version 0.
-func (u *Unit) key(ctx context.Context, c Call) (keyRecord, error) {
-	var k keyRecord
-	if c.Command.Key == "" {
-		return k, nil
-	}
-	request, err := json.Marshal(c.Request)
-	if err != nil {
-		return k, storage.Invalid(c.Name, "request", "cannot be written as JSON")
-	}
-	id := storage.ID(digest(string(c.Actor.ID), c.Name, c.Command.Key))
-	hash := digest(string(c.Target), string(request))
-	k, err = commandTable.Get(ctx, u.s.tx, id)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		k = keyRecord{keyBody: keyBody{Command: c.Name, Actor: c.Actor.ID, Key: c.Command.Key, Request: hash}}
-		k.ID, k.Created, k.Updated = id, u.s.now, u.s.now
-		return k, nil
-	case err != nil:
-		return k, err
-	case k.Request != hash:
-		return k, storage.Invalid(c.Name, "key", fmt.Sprintf("%q was used for another request", c.Command.Key))
-	}
-	return k, nil
 }
 
 // digest is a hash of parts that no other parts have.

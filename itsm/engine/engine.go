@@ -36,6 +36,9 @@ type Options struct {
 	TickLimit int
 	// Poll is the pause between the ticks of Run when nothing is due; 0 is one second.
 	Poll time.Duration
+	// KeyRetention is how long a command is known by its key; 0 is [DefaultKeyRetention], a week.
+	// After it the same key is a new command, and Tick removes what was remembered.
+	KeyRetention time.Duration
 }
 
 // Engine runs commands as units over a store. It is safe for any number of goroutines, and
@@ -57,6 +60,9 @@ type registry struct {
 	tickLimit   int
 	poll        time.Duration
 
+	keyRetention time.Duration
+	keys         keyring
+
 	mu          sync.Mutex
 	sealed      atomic.Bool
 	unfit       error // why it cannot work, found when it was sealed
@@ -73,7 +79,7 @@ type registry struct {
 // New gives an engine over a store.
 func New(store storage.Store, o Options) (*Engine, error) {
 	if store == nil {
-		return nil, storage.Invalid("engine", "store", "is nil")
+		return nil, storage.Invalid("engine", "store", "is required")
 	}
 	authorizer := o.Authorizer
 	if authorizer == nil {
@@ -90,9 +96,10 @@ func New(store storage.Store, o Options) (*Engine, error) {
 	}{
 		{"attempts", int64(o.Attempts)}, {"job_attempts", int64(o.JobAttempts)}, {"backoff", int64(o.Backoff)},
 		{"lease", int64(o.Lease)}, {"tick_limit", int64(o.TickLimit)}, {"poll", int64(o.Poll)},
+		{"key_retention", int64(o.KeyRetention)},
 	} {
 		if n.value < 0 {
-			faults.Add(n.name, "is negative")
+			faults.Add(n.name, "must not be negative")
 		}
 	}
 	if err := faults.Err("engine options"); err != nil {
@@ -112,9 +119,12 @@ func New(store storage.Store, o Options) (*Engine, error) {
 			lease:       orDefault(o.Lease, time.Minute),
 			tickLimit:   orDefault(o.TickLimit, 10_000),
 			poll:        orDefault(o.Poll, time.Second),
-			types:       map[string]itsm.EventType{},
-			reactions:   map[string][]Reaction{},
-			jobs:        map[string]JobHandler{},
+
+			keyRetention: orDefault(o.KeyRetention, DefaultKeyRetention),
+
+			types:     map[string]itsm.EventType{},
+			reactions: map[string][]Reaction{},
+			jobs:      map[string]JobHandler{},
 		},
 	}
 	return e, e.Use(own())
@@ -285,15 +295,22 @@ func (e *Engine) Migrate(ctx context.Context) error {
 }
 
 // Check says what Migrate has not made yet, or what in the store's settings would lose or
-// confuse data. It changes nothing.
-func (e *Engine) Check(ctx context.Context) error {
+// confuse data. Of the tenants that are named it also says which jobs, deliveries and dead letters
+// are of a kind that no module handles any more, and so never run: a module or a subscriber was
+// taken out, or was given another name. It changes nothing.
+func (e *Engine) Check(ctx context.Context, tenants ...storage.Tenant) error {
 	if err := e.seal(); err != nil {
 		return err
 	}
 	if m, ok := e.store.(storage.Migrator); ok {
-		return m.Check(ctx, e.r.tables...)
+		if err := m.Check(ctx, e.r.tables...); err != nil {
+			return err
+		}
 	}
-	return nil
+	if len(tenants) == 0 {
+		return nil
+	}
+	return e.checkJobs(ctx, tenants)
 }
 
 // View runs fn on a snapshot of the actor's tenant.
@@ -311,6 +328,18 @@ func (e *Engine) ViewTenants(ctx context.Context, actor itsm.Actor, tenants []st
 		return err
 	}
 	return e.store.View(ctx, tenants, fn)
+}
+
+// ReadTenants is ViewTenants without a snapshot: two reads of fn may see two states. It is for what
+// one read answers, and saves the round trips of a transaction.
+func (e *Engine) ReadTenants(ctx context.Context, actor itsm.Actor, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	if err := actor.Validate(); err != nil {
+		return err
+	}
+	if err := e.seal(); err != nil {
+		return err
+	}
+	return e.store.Read(ctx, tenants, fn)
 }
 
 // Update runs fn as one unit: what it puts and emits, and what the reactions to that put and

@@ -25,6 +25,10 @@ func (b boundStore) View(ctx context.Context, tenants []storage.Tenant, fn func(
 	return fn(ctx, b.u)
 }
 
+func (b boundStore) Read(ctx context.Context, tenants []storage.Tenant, fn func(context.Context, storage.Reader) error) error {
+	return b.View(ctx, tenants, fn)
+}
+
 func (b boundStore) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
 	if tenant != b.u.Tenant() {
 		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")

@@ -21,6 +21,8 @@ type Ran struct {
 	// Lost is the number of claims that were no longer this worker's when it came to finish:
 	// cancelled meanwhile, or taken over after the lease. Their effect was undone.
 	Lost int
+	// Keys is the number of commands whose keys were forgotten.
+	Keys int
 	// More says that the limit of a Tick was reached and something may still be due.
 	More bool
 }
@@ -38,14 +40,29 @@ const claimSize = 16
 
 // Tick does what is due by now, in any tenant: jobs, and deliveries to subscribers. Many
 // processes may tick at once; each job runs in one of them. A job that fails is put off and
-// does not fail the Tick. What the jobs do happens at now, whatever the clock says. Its errors are those of the store, joined, and that of ctx. Of jobs that
-// the store had errors with, the others are done all the same.
+// does not fail the Tick. What the jobs do happens at now, whatever the clock says. Its errors are
+// those of the store, joined, and that of ctx. Of jobs that the store had errors with, the others
+// are done all the same.
+//
+// When nothing is due any more, it removes some keys of commands that are older than
+// [Options].KeyRetention, in the tenants that this process knows of: those in which it was
+// commanded under a key, and those whose jobs it ran.
 func (e *Engine) Tick(ctx context.Context, now time.Time) (Ran, error) {
-	var ran Ran
 	if err := e.seal(); err != nil {
-		return ran, err
+		return Ran{}, err
 	}
 	now = storage.Instant(now)
+	ran, err := e.runDue(ctx, now)
+	if err != nil || ran.More {
+		return ran, err
+	}
+	ran.Keys, ran.More, err = e.forget(ctx, now)
+	return ran, err
+}
+
+// runDue runs jobs and deliveries up to the limit of a Tick.
+func (e *Engine) runDue(ctx context.Context, now time.Time) (Ran, error) {
+	var ran Ran
 	if len(e.r.kinds) == 0 {
 		return ran, nil
 	}
@@ -67,6 +84,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) (Ran, error) {
 		}
 		n += len(jobs)
 		for _, j := range jobs {
+			e.r.keys.meet(j.Tenant)
 			var did Ran
 			var err error
 			if left := e.left(j, now); left >= e.r.lease/2 {

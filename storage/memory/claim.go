@@ -12,7 +12,7 @@ import (
 
 // Claim implements [storage.Store]. Tenants take turns, also from one claim to the next.
 func (s *Store) Claim(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
-	if err := checkClaim(c); err != nil {
+	if err := storage.CheckClaim(c); err != nil {
 		return nil, err
 	}
 	if s.unitOf(ctx) != nil {

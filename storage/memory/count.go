@@ -12,10 +12,7 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 	if err := r.ready(ctx, "count"); err != nil {
 		return nil, err
 	}
-	if err := where.Check(s); err != nil {
-		return nil, err
-	}
-	if err := storage.CheckGroups(s, by); err != nil {
+	if err := storage.CheckCount(s, where, by); err != nil {
 		return nil, err
 	}
 	b, err := r.store.catalog.bind(s)

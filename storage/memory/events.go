@@ -12,7 +12,7 @@ func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Ev
 	if err := r.ready(ctx, "events"); err != nil {
 		return nil, err
 	}
-	if err := checkEventQuery(q); err != nil {
+	if err := storage.CheckEventQuery(q); err != nil {
 		return nil, err
 	}
 	prefix := ""

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -18,9 +19,11 @@ const never = math.MaxInt64
 
 // queue is the jobs of one tenant. Every tree has the same jobs, which are never changed.
 type queue struct {
-	// byName has all by kind and key; dead has the dead letters among them.
+	// byName has all by kind and key, byLife by dead or not, kind and key.
 	byName tree[*storage.Job]
-	dead   tree[*storage.Job]
+	byLife tree[*storage.Job]
+	// ofSubject has those with a subject, by subject, dead or not, kind and key.
+	ofSubject tree[*storage.Job]
 	// bySubject has those with a subject, by subject, dead or not, due, kind and key.
 	bySubject tree[*storage.Job]
 	// leases has those with a subject that are claimed, by subject, lease, kind and key.
@@ -38,25 +41,23 @@ func (q *queue) put(edit uint64, old, job *storage.Job) int64 { return q.exchang
 func (q *queue) remove(edit uint64, old *storage.Job) int64 { return q.exchange(edit, old, nil) }
 
 func (q *queue) exchange(edit uint64, old, job *storage.Job) int64 {
-	var subjects [2]string
 	if old != nil {
-		subjects[0] = old.Subject
 		q.unready(edit, old)
 	}
-	if job != nil {
-		subjects[1] = job.Subject
-		if job.Subject != "" && (old == nil || old.Subject != job.Subject) {
-			q.unready(edit, job)
-		}
+	if job != nil && job.Subject != "" && (old == nil || old.Subject != job.Subject) {
+		q.unready(edit, job)
 	}
 	if old != nil {
 		if job == nil {
 			q.byName.delete(edit, jobKey(old.Kind, old.Key))
 		}
-		if old.Dead {
-			q.dead.delete(edit, jobKey(old.Kind, old.Key))
+		if job == nil || job.Dead != old.Dead {
+			q.byLife.delete(edit, lifeKey(old.Dead)+jobKey(old.Kind, old.Key))
 		}
 		if old.Subject != "" {
+			if job == nil || job.Dead != old.Dead || job.Subject != old.Subject {
+				q.ofSubject.delete(edit, textKey(old.Subject)+lifeKey(old.Dead)+jobKey(old.Kind, old.Key))
+			}
 			q.bySubject.delete(edit, subjectKey(old))
 			if !old.Lease.IsZero() {
 				q.leases.delete(edit, leaseKey(old))
@@ -64,11 +65,11 @@ func (q *queue) exchange(edit uint64, old, job *storage.Job) int64 {
 		}
 	}
 	if job != nil {
-		q.byName.set(edit, jobKey(job.Kind, job.Key), job)
-		if job.Dead {
-			q.dead.set(edit, jobKey(job.Kind, job.Key), job)
-		}
+		name := jobKey(job.Kind, job.Key)
+		q.byName.set(edit, name, job)
+		q.byLife.set(edit, lifeKey(job.Dead)+name, job)
 		if job.Subject != "" {
+			q.ofSubject.set(edit, textKey(job.Subject)+lifeKey(job.Dead)+name, job)
 			q.bySubject.set(edit, subjectKey(job), job)
 			if !job.Lease.IsZero() {
 				q.leases.set(edit, leaseKey(job), job)
@@ -130,13 +131,17 @@ func leaseEnd(job *storage.Job) int64 {
 	return micros(job.Lease)
 }
 
+// lifeKey is the part of a key that says dead or not.
+func lifeKey(dead bool) string {
+	if dead {
+		return "\x01"
+	}
+	return "\x00"
+}
+
 func subjectKey(j *storage.Job) string {
 	b := appendText(make([]byte, 0, room), j.Subject)
-	if j.Dead {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
-	}
+	b = append(b, lifeKey(j.Dead)...)
 	b = appendInt(b, micros(j.Due))
 	return string(appendText(appendText(b, j.Kind), j.Key))
 }
@@ -184,7 +189,7 @@ func (u *unit) Enqueue(ctx context.Context, jobs ...storage.Job) error {
 	if err := u.ready(ctx, "enqueue"); err != nil {
 		return err
 	}
-	if err := checkJobs(jobs); err != nil {
+	if err := storage.CheckJobs(jobs); err != nil {
 		return err
 	}
 	for _, j := range jobs {
@@ -212,6 +217,9 @@ func (u *unit) Cancel(ctx context.Context, kind, key string) error {
 	if err := u.ready(ctx, "cancel"); err != nil {
 		return err
 	}
+	if err := storage.CheckCancel(kind, key); err != nil {
+		return err
+	}
 	if old := u.touch(jobKey(kind, key)); old != nil {
 		u.idle = min(u.idle, u.work.jobs.remove(u.edit, old))
 	}
@@ -223,10 +231,7 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	if err := u.ready(ctx, "finish"); err != nil {
 		return err
 	}
-	if claimed.Tenant != u.tenant.name {
-		return storage.Invalid("finish", "tenant", "is not the unit's")
-	}
-	if err := checkOutcome(o); err != nil {
+	if err := storage.CheckFinish(u.tenant.name, claimed, o); err != nil {
 		return err
 	}
 	old := u.touch(jobKey(claimed.Kind, claimed.Key))
@@ -271,7 +276,7 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 	if err := r.ready(ctx, "jobs"); err != nil {
 		return nil, err
 	}
-	if err := checkJobQuery(q); err != nil {
+	if err := storage.CheckJobQuery(q); err != nil {
 		return nil, err
 	}
 	if r.unit != nil {
@@ -306,39 +311,57 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 	return page, nil
 }
 
-// list gives the first jobs of the span that the query asks for.
+// list gives the first jobs of the span of names that the query asks for, along the tree that has
+// them together. A key without a kind is looked for under each kind.
 func (q *queue) list(place span, want storage.JobQuery) []*storage.Job {
 	var found []*storage.Job
-	if want.Subject != "" {
-		subject := q.bySubject.walk(under(textKey(want.Subject)), true)
-		for _, j, ok := subject.next(); ok; _, j, ok = subject.next() {
-			name := jobKey(j.Kind, j.Key)
-			if name >= place.lo && (place.hi == "" || name < place.hi) && wanted(j, want) {
+	take := func(from tree[*storage.Job], prefix string) {
+		part := under(prefix)
+		part.lo += place.lo
+		if place.hi != "" {
+			part.hi = prefix + place.hi
+		}
+		walk, left := from.walk(part, true), want.Limit
+		for _, j, ok := walk.next(); ok; _, j, ok = walk.next() {
+			if wanted(j, want) {
+				found = append(found, j)
+				if left--; left == 0 {
+					break
+				}
+			}
+		}
+	}
+	switch {
+	case want.Key != "" && want.Kind == "":
+		for rest := (span{}); len(found) < want.Limit; {
+			walk := q.byName.walk(rest, true)
+			_, j, ok := walk.next()
+			if !ok {
+				break
+			}
+			name := jobKey(j.Kind, want.Key)
+			if j, ok := q.byName.get(name); ok && name >= place.lo && wanted(j, want) {
 				found = append(found, j)
 			}
+			rest.lo = after(textKey(j.Kind))
 		}
+	case want.Key != "" || want.Subject == "" && want.Dead == nil:
+		take(q.byName, "")
+	case want.Subject == "":
+		take(q.byLife, lifeKey(*want.Dead))
+	case want.Dead != nil:
+		take(q.ofSubject, textKey(want.Subject)+lifeKey(*want.Dead))
+	default:
+		take(q.ofSubject, textKey(want.Subject)+lifeKey(false))
+		take(q.ofSubject, textKey(want.Subject)+lifeKey(true))
 		slices.SortFunc(found, func(a, b *storage.Job) int {
-			if c := strings.Compare(a.Kind, b.Kind); c != 0 {
-				return c
-			}
-			return strings.Compare(a.Key, b.Key)
+			return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Key, b.Key))
 		})
-		return found
-	}
-	from := q.byName
-	if want.Dead != nil && *want.Dead {
-		from = q.dead
-	}
-	walk := from.walk(place, true)
-	for _, j, ok := walk.next(); ok && len(found) < want.Limit; _, j, ok = walk.next() {
-		if wanted(j, want) {
-			found = append(found, j)
-		}
 	}
 	return found
 }
 
-// wanted says whether a job of the right kind and subject is asked for.
+// wanted says whether a job of the right kind and key is asked for.
 func wanted(j *storage.Job, q storage.JobQuery) bool {
-	return (q.Key == "" || j.Key == q.Key) && (q.Dead == nil || j.Dead == *q.Dead)
+	return (q.Subject == "" || j.Subject == q.Subject) && (q.Dead == nil || j.Dead == *q.Dead)
 }

@@ -224,6 +224,9 @@ func (w *search) resume(p *path, r reach, tenant storage.Tenant) span {
 			}
 			continue
 		}
+		if o.place == placeID && w.after.Values[i] == "" { // less than any
+			return p.from(r.span, key, !o.descending)
+		}
 		key += p.encode(part{column: o.column, descending: o.descending == p.up}, w.after.Values[i])
 		if o.place == placeID {
 			id, named = w.after.Values[i].(string)
@@ -234,6 +237,9 @@ func (w *search) resume(p *path, r reach, tenant storage.Tenant) span {
 	}
 	if named {
 		return p.from(r.span, key, sign(cmp.Compare(id, string(w.after.ID)), w.descending) > 0)
+	}
+	if w.after.ID == "" {
+		return p.from(r.span, key, !w.descending)
 	}
 	last := p.parts[len(p.parts)-1]
 	return p.from(r.span, key+p.encode(last, string(w.after.ID)), false)

@@ -32,6 +32,9 @@ func (r *reader) ready(ctx context.Context, op string) error {
 	if r.ended || r.unit != nil && r.unit.ended {
 		return storage.Invalid(op, "reader", "is used after its function returned")
 	}
+	if r.unit != nil && r.unit.broken != nil {
+		return r.unit.broken
+	}
 	return alive(ctx, op)
 }
 

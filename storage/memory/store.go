@@ -110,6 +110,11 @@ func (s *Store) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx 
 	return fn(ctx, r)
 }
 
+// Read implements [storage.Store]: a snapshot costs nothing.
+func (s *Store) Read(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	return s.View(ctx, tenants, fn)
+}
+
 // snapshot gives what is committed of the tenants, in their order.
 func (s *Store) snapshot(tenants []storage.Tenant) []partition {
 	parts := make([]partition, len(tenants))
@@ -130,8 +135,8 @@ func (s *Store) snapshot(tenants []storage.Tenant) []partition {
 // Update implements [storage.Store]. It waits until no other unit of the tenant is open, or
 // until the context ends.
 func (s *Store) Update(ctx context.Context, name storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) error {
-	if problem := storage.CheckKey(string(name)); problem != "" {
-		return storage.Invalid("update", "tenant", problem)
+	if err := storage.CheckName("update", "tenant", string(name)); err != nil {
+		return err
 	}
 	if s.unitOf(ctx) != nil {
 		return storage.Invalid("update", "context", "is of a unit of this store; use its Tx")
@@ -154,6 +159,9 @@ func (s *Store) Update(ctx context.Context, name storage.Tenant, fn func(ctx con
 	defer u.end()
 	if err := fn(context.WithValue(ctx, inside{s}, u), u); err != nil {
 		return err
+	}
+	if u.broken != nil {
+		return u.broken
 	}
 	if err := alive(ctx, "commit"); err != nil {
 		return err

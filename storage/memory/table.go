@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -39,6 +40,7 @@ type part struct {
 type index struct {
 	parts      []part
 	descending bool
+	unique     bool
 }
 
 // table is one table of the store. It only ever grows, so that what a unit or a snapshot knows
@@ -102,12 +104,12 @@ func (c *catalog) bind(s *storage.Schema) (*binding, error) {
 	}
 	indexes := slices.Clip(t.indexes)
 	for _, declared := range s.Indexes() {
-		ix := index{}
+		ix := index{unique: declared.Unique}
 		for _, o := range declared.Columns {
 			ix.parts = append(ix.parts, part{column: b.column(o.Column), descending: o.Descending})
 			ix.descending = o.Descending
 		}
-		if !slices.ContainsFunc(indexes, func(x index) bool { return slices.Equal(x.parts, ix.parts) }) {
+		if !slices.ContainsFunc(indexes, func(x index) bool { return x.unique == ix.unique && slices.Equal(x.parts, ix.parts) }) {
 			indexes = append(indexes, ix)
 		}
 	}
@@ -230,6 +232,25 @@ func (r *rows) own(edit uint64, indexes []index) *rows {
 	return c
 }
 
+// taken says whether a unique index has a row's values for another one.
+func (r *rows) taken(indexes []index, old, rec *record) bool {
+	for i, ix := range indexes {
+		if !ix.unique || ix.hasNull(rec) {
+			continue
+		}
+		values := ix.values(rec)
+		if old != nil && string(ix.values(old)) == string(values) {
+			continue
+		}
+		// No place of other values lies between these and their ids.
+		walk := r.indexes[i].walk(span{lo: string(values)}, true)
+		if key, _, ok := walk.next(); ok && strings.HasPrefix(key, string(values)) {
+			return true
+		}
+	}
+	return false
+}
+
 // put replaces old, which is nil for a new row, by a row of the same id.
 func (r *rows) put(edit uint64, indexes []index, old, rec *record) {
 	r.byID.set(edit, rec.id, rec)
@@ -251,12 +272,23 @@ func (r *rows) delete(edit uint64, indexes []index, old *record) {
 	}
 }
 
-// key gives the row's key in the index.
-func (ix index) key(r *record) string {
+// hasNull says whether a row has a NULL in one of the index's columns.
+func (ix index) hasNull(r *record) bool {
+	return slices.ContainsFunc(ix.parts, func(p part) bool { return p.nullable && r.value(p.column) == nil })
+}
+
+// values begins the row's key in the index.
+func (ix index) values(r *record) []byte {
 	b := make([]byte, 0, room)
 	for _, p := range ix.parts {
 		b = p.append(b, r)
 	}
+	return b
+}
+
+// key gives the row's key in the index.
+func (ix index) key(r *record) string {
+	b := ix.values(r)
 	start := len(b)
 	b = appendText(b, r.id)
 	if ix.descending {

@@ -18,6 +18,10 @@ type unit struct {
 	ownTables bool
 	// idle is the least instant at which a job that the unit wrote can be claimed.
 	idle int64
+	// broken is what the unit fails with, whatever its function returns.
+	broken error
+	// least is what the unit has advanced sequences to.
+	least map[string]int64
 
 	// Guarded by the store's mu: the jobs that this unit has replaced or removed, which Claim
 	// passes over, and those that were claimed since it began, which it has yet to take over.
@@ -47,6 +51,9 @@ func (u *unit) commit() {
 	*done = u.work
 	u.tenant.state = done
 	u.tenant.idle = min(u.tenant.idle, u.idle)
+	for sequence, least := range u.least {
+		u.tenant.sequences[sequence] = max(u.tenant.sequences[sequence], least-1)
+	}
 	u.tenant.open = nil
 	s.mu.Unlock()
 }
@@ -80,11 +87,11 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 	if err := u.ready(ctx, "put"); err != nil {
 		return err
 	}
-	b, err := u.store.catalog.bind(s)
-	if err != nil {
+	if err := storage.CheckRow(s, row); err != nil {
 		return err
 	}
-	if err := checkRow(s, row); err != nil {
+	b, err := u.store.catalog.bind(s)
+	if err != nil {
 		return err
 	}
 	indexes := u.store.catalog.indexesOf(b.table)
@@ -94,6 +101,13 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		return failed("put", s.Name(), row.ID, storage.ErrConflict)
 	}
 	rec := b.record(row, old)
+	if content.taken(indexes, old, rec) {
+		err := failed("put", s.Name(), row.ID, storage.ErrConflict)
+		if ok {
+			u.broken = err // as with engines that can do nothing more then
+		}
+		return err
+	}
 	content.put(u.edit, indexes, old, rec)
 	row.Tenant, row.Version, row.Layout = u.tenant.name, rec.version, rec.layout
 	row.Created, row.Updated = instant(rec.created), instant(rec.updated)
@@ -103,6 +117,9 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 // Delete implements [storage.Tx].
 func (u *unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
 	if err := u.ready(ctx, "delete"); err != nil {
+		return err
+	}
+	if err := storage.CheckDelete(s, id, version); err != nil {
 		return err
 	}
 	b, err := u.store.catalog.bind(s)
@@ -127,7 +144,7 @@ func (u *unit) Append(ctx context.Context, events ...storage.Event) error {
 	if err := u.ready(ctx, "append"); err != nil {
 		return err
 	}
-	if err := checkEvents(events); err != nil {
+	if err := storage.CheckEvents(events); err != nil {
 		return err
 	}
 	keys := make([]string, len(events))
@@ -150,10 +167,7 @@ func (u *unit) Lock(ctx context.Context, name string) error {
 	if err := u.ready(ctx, "lock"); err != nil {
 		return err
 	}
-	if problem := storage.CheckKey(name); problem != "" {
-		return storage.Invalid("lock", "name", problem)
-	}
-	return nil
+	return storage.CheckName("lock", "name", name)
 }
 
 // Next implements [storage.Tx].
@@ -161,12 +175,27 @@ func (u *unit) Next(ctx context.Context, sequence string) (int64, error) {
 	if err := u.ready(ctx, "next"); err != nil {
 		return 0, err
 	}
-	if problem := storage.CheckKey(sequence); problem != "" {
-		return 0, storage.Invalid("next", "sequence", problem)
+	if err := storage.CheckName("next", "sequence", sequence); err != nil {
+		return 0, err
 	}
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
-	n := u.tenant.sequences[sequence] + 1
+	n := max(u.tenant.sequences[sequence]+1, u.least[sequence])
 	u.tenant.sequences[sequence] = n
 	return n, nil
+}
+
+// Advance implements [storage.Tx].
+func (u *unit) Advance(ctx context.Context, sequence string, atLeast int64) error {
+	if err := u.ready(ctx, "advance"); err != nil {
+		return err
+	}
+	if err := storage.CheckAdvance(sequence, atLeast); err != nil {
+		return err
+	}
+	if u.least == nil {
+		u.least = map[string]int64{}
+	}
+	u.least[sequence] = max(u.least[sequence], atLeast)
+	return nil
 }

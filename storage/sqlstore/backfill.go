@@ -251,7 +251,7 @@ func fit(raw []byte, c storage.ColumnSpec) (any, bool) {
 		}
 		v = n
 	}
-	return v, misfit(c, v) == ""
+	return v, storage.CheckValue(c, v) == ""
 }
 
 // cut takes the first member at the path out of a JSON object.

@@ -29,7 +29,7 @@ const probe = 500
 // under it. A statement there sees all that was committed before it began, and a claim's locks
 // are let go of only after its commit is seen.
 func (s *core) Claim(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
-	if err := checkClaim(c); err != nil {
+	if err := storage.CheckClaim(c); err != nil {
 		return nil, err
 	}
 	if err := s.alone(ctx, "claim"); err != nil {
@@ -62,26 +62,6 @@ func (s *core) Claim(ctx context.Context, c storage.Claim) ([]storage.Job, error
 	return jobs, nil
 }
 
-func checkClaim(c storage.Claim) error {
-	var faults []storage.Fault
-	fault := func(field, problem string) {
-		faults = append(faults, storage.Fault{Field: field, Problem: problem})
-	}
-	if c.Limit < 1 || c.Limit > storage.MaxLimit {
-		fault("limit", "must be from 1 to "+strconv.Itoa(storage.MaxLimit))
-	}
-	if c.Lease <= 0 {
-		fault("lease", "must be longer than nothing")
-	}
-	if c.Now.IsZero() {
-		fault("now", "is missing")
-	}
-	if len(faults) > 0 {
-		return &storage.ValidationError{Subject: "claim", Faults: faults}
-	}
-	return nil
-}
-
 // claim is one claim in the making.
 type claim struct {
 	storage.Claim
@@ -89,6 +69,9 @@ type claim struct {
 	t     *session
 	now   int64
 	taken []storage.Job
+	// lanes are those in which something is due. With anyLanes there may be others.
+	lanes    map[storage.Tenant][]string
+	anyLanes bool
 	// last is the tenant that was served last.
 	last storage.Tenant
 }
@@ -155,15 +138,19 @@ func (c *claim) take(ctx context.Context) error {
 // beginning behind the one that was served last, and none when it has given all.
 func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant, error), err error) {
 	st := c.s.d.statement()
-	st.write(`SELECT "tenant", COUNT(*) FROM (SELECT "tenant" FROM `, c.s.text.job, " WHERE ")
-	c.due(st).write(` ORDER BY "ready" LIMIT `, strconv.Itoa(probe), `) AS "due" GROUP BY "tenant"`)
+	st.write(`SELECT "tenant", "lane", COUNT(*) FROM (SELECT "tenant", "lane" FROM `, c.s.text.job, " WHERE ")
+	c.due(st).write(` ORDER BY "ready" LIMIT `, strconv.Itoa(probe), `) AS "due" GROUP BY "tenant", "lane"`)
 	var tenants []storage.Tenant
 	total := int64(0)
+	c.lanes = map[storage.Tenant][]string{}
 	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
-		var t string
+		var t, lane string
 		var n int64
-		err := rows.Scan(&t, &n)
+		err := rows.Scan(&t, &lane, &n)
 		tenants = append(tenants, storage.Tenant(t))
+		if lane != "" {
+			c.lanes[storage.Tenant(t)] = append(c.lanes[storage.Tenant(t)], lane)
+		}
 		total += n
 		return err
 	})
@@ -183,6 +170,7 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 			}
 			return cmp.Compare(a, b)
 		})
+		tenants = slices.Compact(tenants)
 		return func(n int) ([]storage.Tenant, error) {
 			n = min(n, len(tenants))
 			some := tenants[:n]
@@ -190,7 +178,8 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 			return some, nil
 		}, nil
 	}
-	// There may be tenants whose jobs became due after these.
+	// There may be tenants, and lanes, whose jobs became due after these.
+	c.anyLanes = true
 	at, round := served, served == ""
 	return func(n int) ([]storage.Tenant, error) {
 		for {
@@ -216,8 +205,8 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 	}, nil
 }
 
-// walk finds up to n tenants behind a place that have due jobs, by jumping from tenant to tenant
-// along the index.
+// walk finds up to n tenants behind a place that have due jobs or lanes, by jumping from tenant to
+// tenant along the index.
 func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []storage.Tenant, err error) {
 	job := c.s.text.job
 	st := c.s.d.statement()
@@ -225,8 +214,10 @@ func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []s
 		write(` ORDER BY "tenant" LIMIT 1) UNION ALL SELECT (SELECT "j"."tenant" FROM `, job,
 			` AS "j" WHERE "j"."tenant" > "t"."tenant" ORDER BY "j"."tenant" LIMIT 1) FROM "t" WHERE "t"."tenant" IS NOT NULL) `,
 			// Not EXISTS, which an engine may turn into a join with all that is due.
-			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND (SELECT 1 FROM `, job, ` AS "j" WHERE "j"."tenant" = "t"."tenant" AND `)
-	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1 LIMIT `, strconv.Itoa(n))
+			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND ((SELECT 1 FROM `, job,
+			` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" = '' AND `)
+	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1 OR (SELECT 1 FROM `, job,
+		` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" > '' ORDER BY "lane" LIMIT 1) = 1) LIMIT `, strconv.Itoa(n))
 	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
 		var t string
 		err := rows.Scan(&t)
@@ -302,45 +293,185 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 
 // candidates gives the first jobs of tenants that can be claimed, up to a number of each, locking
 // their rows where rows have locks.
+//
+// The lanes are first. Where they have that many jobs the row outside is read up to the last of
+// them only: a job there that is ready before it, and yet waits for one in a lane, waits for one of
+// these, so that few such jobs are met.
 func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit int) (map[storage.Tenant][]storage.Job, error) {
 	jobs := map[storage.Tenant][]storage.Job{}
+	aside := slices.DeleteFunc(slices.Clone(tenants), func(t storage.Tenant) bool { return !c.anyLanes && len(c.lanes[t]) == 0 })
+	var parts []part
+	for _, t := range aside {
+		parts = append(parts, part{tenant: t})
+	}
+	if err := c.read(ctx, jobs, parts, limit, c.inLanes); err != nil {
+		return nil, err
+	}
+	parts = nil
+	for _, t := range tenants {
+		p := part{tenant: t, ready: c.now + 1} // no name is empty, so that this is all that is due
+		if found := jobs[t]; len(found) == limit {
+			slices.SortFunc(found, byDue)
+			last := found[limit-1]
+			p.ready, p.kind, p.key = last.Due.UnixMicro(), last.Kind, last.Key
+		}
+		parts = append(parts, p)
+	}
+	if err := c.read(ctx, jobs, parts, limit, c.outside); err != nil {
+		return nil, err
+	}
+	for _, t := range aside {
+		slices.SortFunc(jobs[t], byDue)
+		jobs[t] = jobs[t][:min(limit, len(jobs[t]))]
+	}
+	return jobs, nil
+}
+
+// byDue orders jobs as those of a subject run.
+func byDue(a, b storage.Job) int {
+	return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
+}
+
+// part is a tenant's jobs before a place in the order in which they are ready.
+type part struct {
+	tenant    storage.Tenant
+	ready     int64
+	kind, key string
+}
+
+// read adds what a query gives of each part. The query writes the part as it is told: as arguments,
+// or as columns that it may use.
+func (c *claim) read(ctx context.Context, jobs map[storage.Tenant][]storage.Job, parts []part, limit int,
+	query func(st *statement, of written, limit int)) error {
 	scan := func(rows *sql.Rows) error {
 		j, err := scanJob(rows)
 		jobs[j.Tenant] = append(jobs[j.Tenant], j)
 		return err
 	}
-	read := func(st *statement, tenant func()) {
-		st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE "j"."tenant" = `)
-		tenant()
-		st.write(" AND ")
-		c.due(st).write(" AND ")
-		c.first(st).write(` ORDER BY "ready", "kind", "key" LIMIT `).arg(int64(limit)).write(c.s.d.skipLocked)
-	}
-	if c.s.d.lateral && len(tenants) > 1 {
+	if c.s.d.lateral && len(parts) > 1 {
 		st := c.s.d.statement()
-		st.write(`SELECT "c".* FROM `).each(tenants).write(" CROSS JOIN LATERAL (")
-		read(st, func() { st.write(`"t"."column1"`) })
+		st.write(`SELECT "c".* FROM (VALUES `)
+		var tenants []storage.Tenant
+		for i, p := range parts {
+			if i > 0 {
+				st.write(", ")
+			}
+			st.write("(CAST(").arg(string(p.tenant)).write(" AS TEXT), CAST(").arg(p.ready).write(" AS BIGINT), CAST(").
+				arg(p.kind).write(" AS TEXT), CAST(").arg(p.key).write(" AS TEXT))")
+			tenants = append(tenants, p.tenant)
+		}
+		st.write(`) AS "t" CROSS JOIN LATERAL (`)
+		query(st, written{tenants, func() { st.write(`"t"."column1"`) }, func() { st.write(`("t"."column2", "t"."column3", "t"."column4")`) }}, limit)
 		st.write(`) AS "c"`)
-		return jobs, c.t.each(ctx, st.text.String(), st.args, scan)
+		return c.t.each(ctx, st.text.String(), st.args, scan)
 	}
-	for _, t := range tenants {
+	for _, p := range parts {
 		st := c.s.d.statement()
-		read(st, func() { st.arg(string(t)) })
+		query(st, written{[]storage.Tenant{p.tenant}, func() { st.arg(string(p.tenant)) }, func() { st.tuple(p.ready, p.kind, p.key) }}, limit)
 		if err := c.t.each(ctx, st.text.String(), st.args, scan); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return jobs, nil
+	return nil
 }
 
-// first adds that the job j waits for no other of its subject: none is claimed, and it is the
-// one that is due first. That one is asked for by its order, so that every engine finds it at
-// the head of its index.
+// written is how a query writes what it is of: tenant adds the one tenant, which is one of the
+// tenants, and before the place.
+type written struct {
+	tenants        []storage.Tenant
+	tenant, before func()
+}
+
+// outside selects jobs outside the lanes that can be claimed: along the index, from what has been
+// ready longest on.
+func (c *claim) outside(st *statement, of written, limit int) {
+	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE "j"."tenant" = `)
+	of.tenant()
+	st.write(` AND "j"."lane" = '' AND ("j"."ready", "j"."kind", "j"."key") < `)
+	of.before()
+	if len(c.Kinds) > 0 {
+		st.write(" AND ").named("kind", c.Kinds)
+	}
+	st.write(` AND ("j"."subject" = '' OR (`)
+	c.first(st).write(`)) ORDER BY "ready", "kind", "key" LIMIT `).arg(int64(limit)).write(c.s.d.skipLocked)
+}
+
+// inLanes selects jobs in lanes that can be claimed: of each subject that has a lane the first job,
+// where that is in the lane. The lanes are those that are known to have something due, or all, by
+// jumping from one to the next along the index.
+func (c *claim) inLanes(st *statement, of written, limit int) {
+	job := c.s.text.job
+	if c.anyLanes {
+		st.write(`WITH RECURSIVE "l" ("name") AS (SELECT (SELECT "i"."lane" FROM `, job, ` AS "i" WHERE "i"."tenant" = `)
+		of.tenant()
+		st.write(` AND "i"."lane" > '' ORDER BY "i"."lane" LIMIT 1) UNION ALL SELECT (SELECT "i"."lane" FROM `, job, ` AS "i" WHERE "i"."tenant" = `)
+		of.tenant()
+		st.write(` AND "i"."lane" > "l"."name" ORDER BY "i"."lane" LIMIT 1) FROM "l" WHERE "l"."name" IS NOT NULL)`)
+	} else {
+		st.write(`WITH "l" ("name") AS (SELECT "column2" FROM (VALUES `)
+		comma := ""
+		for _, t := range of.tenants {
+			for _, lane := range c.lanes[t] {
+				st.write(comma).tuple(string(t), lane)
+				comma = ", "
+			}
+		}
+		st.write(`) AS "v" WHERE "column1" = `)
+		of.tenant()
+		st.write(")")
+	}
+	head := func(columns string) {
+		st.write("(SELECT ", columns, " FROM ", job, ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = `)
+		of.tenant()
+		st.write(` AND "k"."subject" = "l"."name" AND `, c.head(), ")")
+	}
+	free := func() {
+		st.write(` AND "j"."lane" > '' AND `)
+		c.due(st).write(" AND ")
+		c.unclaimed(st).write(` ORDER BY "due", "kind", "key"`)
+	}
+	if !c.s.d.lateral {
+		st.write(" SELECT ", quoteAll(jobColumns), ` FROM "l" CROSS JOIN `, job, ` AS "j" WHERE "j"."tenant" = `)
+		of.tenant()
+		st.write(` AND "j"."kind" = `)
+		head(`"k"."kind"`)
+		st.write(` AND "j"."key" = `)
+		head(`"k"."key"`)
+		free()
+		st.write(" LIMIT ").arg(int64(limit))
+		return
+	}
+	// No part of this can be run in another way than it is written: for each lane its head, and for
+	// each of those that are free, from what is due first on and until there are enough, its row,
+	// passed over where it is locked. A planner that joined as it likes would read the whole table.
+	st.write(` SELECT "r".* FROM (SELECT "j"."kind", "j"."key" FROM "l" CROSS JOIN LATERAL `)
+	head(`"k".*`)
+	st.write(` AS "j" WHERE TRUE`)
+	free()
+	st.write(` OFFSET 0) AS "h" CROSS JOIN LATERAL (SELECT `, quoteAll(jobColumns), " FROM ", job, ` AS "j" WHERE "j"."tenant" = `)
+	of.tenant()
+	st.write(` AND "j"."kind" = "h"."kind" AND "j"."key" = "h"."key" AND "j"."ready" <= `).arg(c.now).
+		write(c.s.d.skipLocked, `) AS "r" LIMIT `).arg(int64(limit))
+}
+
+// first adds that the job j, which has a subject, waits for no other of it: none is claimed, and it
+// is the one that is due first. That one is asked for by its order, so that every engine finds it
+// at the head of its index.
 func (c *claim) first(st *statement) *statement {
-	other := c.s.text.job + ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `
-	return st.write(`("j"."subject" = '' OR (NOT EXISTS (SELECT 1 FROM `, other, `"k"."token" <> '' AND "k"."lease" > `).arg(c.now).
-		write(`) AND ("j"."kind", "j"."key") = (SELECT "k"."kind", "k"."key" FROM `, other, `"k"."dead" = `, c.s.d.no,
-			` ORDER BY "k"."due", "k"."kind", "k"."key" LIMIT 1)))`)
+	return c.unclaimed(st).write(` AND ("j"."kind", "j"."key") = (SELECT "k"."kind", "k"."key" FROM `, c.s.text.job,
+		` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `, c.head(), ")")
+}
+
+// head ends a SELECT of the first of a subject's jobs k.
+func (c *claim) head() string {
+	return `"k"."dead" = ` + c.s.d.no + ` ORDER BY "k"."due", "k"."kind", "k"."key" LIMIT 1`
+}
+
+// unclaimed adds that no job of the subject of j is claimed. It is not said by EXISTS, which an
+// engine may turn into a join with all that is claimed.
+func (c *claim) unclaimed(st *statement) *statement {
+	return st.write(`(SELECT 1 FROM `, c.s.text.job, ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" `,
+		`AND "k"."subject" = "j"."subject" AND "k"."token" <> '' AND "k"."lease" > `).arg(c.now).write(" LIMIT 1) IS NULL")
 }
 
 // settle locks the subjects of the picked jobs and drops those that are locked by another claim

@@ -148,14 +148,9 @@ func successor(prefix string) (string, bool) {
 
 // named adds that a column has one of the names.
 func (st *statement) named(column string, names []string) *statement { //nolint:unparam // it reads in a chain, as its sisters do
-	values := make([]any, 0, len(names))
-	for _, n := range names {
-		if storage.CheckKey(n) == "" {
-			values = append(values, n)
-		}
-	}
-	if len(values) == 0 {
-		return st.write(never)
+	values := make([]any, len(names))
+	for i, n := range names {
+		values[i] = n
 	}
 	return st.write(quote(column), " IN ").tuple(values...)
 }

@@ -38,14 +38,12 @@ type dialect struct {
 	text, integer, boolean, yes, no string
 	// tableOptions ends a CREATE TABLE.
 	tableOptions string
-	// unit and snapshot are the options of the transactions of Update and View; look is a SELECT
-	// that makes the snapshot at once.
+	// unit and snapshot are the options of the transactions of Update and View.
 	unit, snapshot *sql.TxOptions
-	look           string
 	// oneWriter says that a unit that writes keeps all others that would from beginning, so
 	// that neither rows nor names need locks.
 	oneWriter bool
-	// skipLocked ends a SELECT that locks its rows and passes over those that another unit has
+	// skipLocked ends a SELECT that locks its rows of j and passes over those that another unit has
 	// locked; lock locks a number for the rest of the transaction, tryLock does so to v.column1 without
 	// waiting and says whether it could.
 	skipLocked, lock, tryLock string
@@ -67,8 +65,9 @@ type dialect struct {
 	statements int
 	// retry says whether an engine's error means that the unit did not happen for a reason that
 	// passes, undone whether an error from COMMIT means that it did not happen.
-	// unknown says that it means that a table or a column is not there.
-	retry, undone, unknown func(error) bool
+	// unknown says that it means that a table or a column is not there, duplicate that a unique
+	// index has the values already.
+	retry, undone, unknown, duplicate func(error) bool
 }
 
 var dialects = map[Dialect]*dialect{
@@ -76,7 +75,6 @@ var dialects = map[Dialect]*dialect{
 		text: "TEXT", integer: "INTEGER", boolean: "INTEGER", yes: "1", no: "0",
 		tableOptions: " STRICT",
 		snapshot:     &sql.TxOptions{ReadOnly: true},
-		look:         "SELECT COUNT(*) FROM sqlite_schema WHERE 0",
 		oneWriter:    true,
 		columns: `SELECT m.name, p.name, p.type, p."notnull" = 0, 1 FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS p ` +
 			`WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ?`,
@@ -87,14 +85,14 @@ var dialects = map[Dialect]*dialect{
 		retry:      retrySQLite,
 		undone:     undoneSQLite,
 		unknown:    unknownSQLite,
+		duplicate:  duplicateSQLite,
 	},
 	PostgreSQL: {
 		numbered: true,
 		text:     `TEXT COLLATE "C"`, integer: "BIGINT", boolean: "BOOLEAN", yes: "TRUE", no: "FALSE",
 		unit:       &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		look:       "SELECT 1",
-		skipLocked: " FOR UPDATE SKIP LOCKED",
+		skipLocked: ` FOR UPDATE OF "j" SKIP LOCKED`,
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		forUpdate:  " FOR UPDATE",
 		lateral:    true,
@@ -110,6 +108,8 @@ var dialects = map[Dialect]*dialect{
 		retry:   retryPostgreSQL,
 		undone:  undonePostgreSQL,
 		unknown: unknownPostgreSQL,
+
+		duplicate: duplicatePostgreSQL,
 	},
 }
 

@@ -21,10 +21,20 @@ func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err 
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case s.d.retry(err), lost(err):
 		e.Err = storage.ErrRetry
+	case s.d.duplicate(err):
+		e.Err = storage.ErrConflict
 	case s.d.unknown(err):
 		e.Err = storage.Invalid("database", "schema", "lacks a table or a column: call Migrate")
 	}
 	return e
+}
+
+// duplicatePostgreSQL: unique_violation.
+func duplicatePostgreSQL(err error) bool { return sqlState(err) == "23505" }
+
+// duplicateSQLite: drivers differ in the extended code that they give, and not in SQLite's text.
+func duplicateSQLite(err error) bool {
+	return strings.Contains(err.Error(), "UNIQUE constraint failed")
 }
 
 // unknownPostgreSQL: undefined_table and undefined_column.

@@ -14,40 +14,13 @@ const batch = 500
 
 var eventColumns = []string{"tenant", "kind", "record", "version", "n", "id", "type", "at", "envelope"}
 
-// checkEvent refuses an event that cannot stand in the log.
-func checkEvent(e storage.Event, faults *[]storage.Fault) {
-	fault := func(field, problem string) {
-		*faults = append(*faults, storage.Fault{Field: field, Problem: problem})
-	}
-	for _, k := range []struct{ field, value string }{
-		{"kind", e.Kind}, {"record", string(e.Record)}, {"id", string(e.ID)}, {"type", e.Type},
-	} {
-		if problem := storage.CheckKey(k.value); problem != "" {
-			fault(k.field, problem)
-		}
-	}
-	if e.Version < 0 {
-		fault("version", "is negative")
-	}
-	if e.N < 0 {
-		fault("n", "is negative")
-	}
-	if !isDocument(e.Envelope) {
-		fault("envelope", "is not a JSON document")
-	}
-}
-
 // Append implements [storage.Tx].
 func (u *unit) Append(ctx context.Context, events ...storage.Event) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	var faults []storage.Fault
-	for _, e := range events {
-		checkEvent(e, &faults)
-	}
-	if len(faults) > 0 {
-		return &storage.ValidationError{Subject: "event", Faults: faults}
+	if err := storage.CheckEvents(events); err != nil {
+		return err
 	}
 	for rest := events; len(rest) > 0; {
 		n := min(len(rest), batch)
@@ -94,24 +67,29 @@ func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Ev
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
-	if err := checkPage("events", q.Limit); err != nil {
+	if err := storage.CheckEventQuery(q); err != nil {
 		return nil, err
 	}
 	events := make([]storage.Event, 0, min(q.Limit, 128))
-	if !mayBe(q.Kind) || !mayBe(string(q.Record)) {
-		return events, nil
-	}
-	if !mayBe(q.After.Kind) || !mayBe(string(q.After.Record)) {
-		return nil, storage.Invalid("query on events", "after", "is no place in the log")
-	}
-	for _, tenant := range sorted(r.tenants) {
-		if len(events) == q.Limit {
-			break
+	each := func(r *reader) (err error) {
+		for _, tenant := range sorted(r.tenants) {
+			if len(events) == q.Limit {
+				break
+			}
+			if events, err = r.eventsOf(ctx, tenant, q, events); err != nil {
+				return err
+			}
 		}
-		var err error
-		if events, err = r.eventsOf(ctx, tenant, q, events); err != nil {
-			return nil, err
-		}
+		return nil
+	}
+	var err error
+	if len(r.tenants) == 1 {
+		err = each(r)
+	} else {
+		err = r.whole(ctx, each)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return events, nil
 }
@@ -169,10 +147,6 @@ func (r *reader) eventsOf(ctx context.Context, tenant storage.Tenant, q storage.
 	return events, nil
 }
 
-// mayBe says whether something can have the name, so that engines are not asked for what they
-// cannot even read. Empty stands for any.
-func mayBe(name string) bool { return name == "" || storage.CheckKey(name) == "" }
-
 func sorted(tenants []storage.Tenant) []storage.Tenant {
 	if len(tenants) == 1 {
 		return tenants
@@ -180,12 +154,4 @@ func sorted(tenants []storage.Tenant) []storage.Tenant {
 	out := slices.Clone(tenants)
 	slices.Sort(out)
 	return out
-}
-
-// checkPage refuses a limit that no page has.
-func checkPage(subject string, limit int) error {
-	if limit < 1 || limit > storage.MaxLimit {
-		return storage.Invalid("query on "+subject, "limit", "must be from 1 to "+strconv.Itoa(storage.MaxLimit))
-	}
-	return nil
 }

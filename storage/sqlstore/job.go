@@ -7,14 +7,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
-
-// maxPayload is the greatest length of a job's payload in bytes.
-const maxPayload = 64 << 10
 
 // neverReady is when a dead job is ready.
 const neverReady = math.MaxInt64
@@ -22,38 +17,17 @@ const neverReady = math.MaxInt64
 var jobColumns = []string{"tenant", "kind", "key", "subject", "due", "ready", "dead", "generation",
 	"attempts", "lease", "token", "error", "payload"}
 
-// checkJob refuses a job that cannot be kept.
-func checkJob(j storage.Job, faults *[]storage.Fault) {
-	fault := func(field, problem string) {
-		*faults = append(*faults, storage.Fault{Field: field, Problem: problem})
-	}
-	if problem := storage.CheckKey(j.Kind); problem != "" {
-		fault("kind", problem)
-	}
-	if problem := storage.CheckKey(j.Key); problem != "" {
-		fault("key", problem)
-	}
-	if j.Subject != "" {
-		if problem := storage.CheckKey(j.Subject); problem != "" {
-			fault("subject", problem)
-		}
-	}
-	checkPayload(j.Payload, faults)
-}
-
-func checkPayload(p []byte, faults *[]storage.Fault) {
-	switch {
-	case len(p) == 0:
-	case len(p) > maxPayload:
-		*faults = append(*faults, storage.Fault{Field: "payload", Problem: "is larger than 64 KiB"})
-	case !isDocument(p):
-		*faults = append(*faults, storage.Fault{Field: "payload", Problem: "is not a JSON document"})
-	}
-}
+// crowd is how many jobs of its subject a job may find waiting and still stand in the one row, by
+// when they are ready, along which Claim looks for what is due. Those that find more stand aside, in
+// a lane of their subject, so that however many they are Claim need not pass them one by one: of a
+// lane it looks at the subject's first job alone. Which jobs have a lane decides what a claim costs,
+// never what it takes, so that it does not matter what units at the same time have not seen of each
+// other, and nothing has to be mended when jobs before it go.
+const crowd = 8
 
 // payload makes a payload into an argument.
 func payload(p []byte) any {
-	if len(p) == 0 {
+	if p == nil {
 		return nil
 	}
 	return string(p)
@@ -65,12 +39,8 @@ func (u *unit) Enqueue(ctx context.Context, jobs ...storage.Job) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	var faults []storage.Fault
-	for _, j := range jobs {
-		checkJob(j, &faults)
-	}
-	if len(faults) > 0 {
-		return &storage.ValidationError{Subject: "job", Faults: faults}
+	if err := storage.CheckJobs(jobs); err != nil {
+		return err
 	}
 	for len(jobs) > 0 {
 		n := distinct(jobs)
@@ -108,8 +78,9 @@ func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
 		})
 	}
 	st := u.s.d.statement()
-	st.args = make([]any, 0, len(jobs)*len(jobColumns))
-	st.write("INSERT INTO ", u.s.text.job, " (", quoteAll(jobColumns), ") VALUES ")
+	st.args = make([]any, 0, len(jobs)*(len(jobColumns)+3))
+	st.write("INSERT INTO ", u.s.text.job, " (", quoteAll(jobColumns), `, "lane") VALUES `)
+	before := map[string]int{}
 	for i, j := range jobs {
 		if i > 0 {
 			st.write(", ")
@@ -119,7 +90,10 @@ func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
 		if j.Dead {
 			ready, attempts, message = neverReady, int64(j.Attempts), j.Error
 		}
-		st.tuple(string(u.tenant), j.Kind, j.Key, j.Subject, due, ready, j.Dead, int64(1), attempts, int64(0), "", message, payload(j.Payload))
+		st.write("(").list([]any{string(u.tenant), j.Kind, j.Key, j.Subject, due, ready, j.Dead, int64(1), attempts, int64(0), "", message, payload(j.Payload)}).write(", ")
+		u.lane(st, j.Subject, before[j.Subject])
+		st.write(")")
+		before[j.Subject]++
 	}
 	st.write(u.s.text.replace)
 	if jobs[0].Keep {
@@ -133,13 +107,27 @@ func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
 	return nil
 }
 
+// lane adds the lane of a job before which the statement writes so many others of its subject.
+func (u *unit) lane(st *statement, subject string, before int) {
+	switch {
+	case subject == "":
+		st.write("''")
+	case before >= crowd:
+		st.arg(subject)
+	default:
+		st.write("CASE WHEN EXISTS (SELECT 1 FROM ", u.s.text.job, ` WHERE "tenant" = `).arg(string(u.tenant)).
+			write(` AND "subject" <> '' AND "subject" = `).arg(subject).write(` AND "dead" = `, u.s.d.no,
+			" LIMIT 1 OFFSET ", strconv.Itoa(crowd-1-before), ") THEN ").arg(subject).write(" ELSE '' END")
+	}
+}
+
 // Cancel implements [storage.Tx].
 func (u *unit) Cancel(ctx context.Context, kind, key string) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	if storage.CheckKey(kind) != "" || storage.CheckKey(key) != "" {
-		return nil // there is none
+	if err := storage.CheckCancel(kind, key); err != nil {
+		return err
 	}
 	if _, err := u.o.t.exec(ctx, u.s.text.cancel, string(u.tenant), kind, key); err != nil {
 		return u.failed(ctx, "cancel", "", "", err)
@@ -152,16 +140,11 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	if err := u.usable(); err != nil {
 		return err
 	}
-	var faults []storage.Fault
-	checkPayload(o.Payload, &faults)
-	if !utf8.ValidString(o.Error) || strings.IndexByte(o.Error, 0) >= 0 {
-		faults = append(faults, storage.Fault{Field: "error", Problem: "is not valid UTF-8, or holds a NUL character"})
-	}
-	if len(faults) > 0 {
-		return &storage.ValidationError{Subject: "outcome", Faults: faults}
+	if err := storage.CheckFinish(u.tenant, claimed, o); err != nil {
+		return err
 	}
 	conflict := &storage.Error{Op: "finish", Err: storage.ErrConflict}
-	if claimed.Tenant != u.tenant || storage.CheckKey(claimed.Kind) != "" || storage.CheckKey(claimed.Key) != "" || storage.CheckKey(claimed.Token) != "" {
+	if storage.CheckKey(claimed.Token) != "" { // none, or one that no engine need be asked about
 		return conflict
 	}
 	where := []any{string(u.tenant), claimed.Kind, claimed.Key, claimed.Token}
@@ -177,7 +160,7 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	}
 	st := u.s.d.statement()
 	st.write("UPDATE ", u.s.text.job, ` SET "token" = '', "lease" = 0`)
-	if len(o.Payload) > 0 {
+	if o.Payload != nil {
 		st.write(`, "payload" = `).arg(string(o.Payload))
 	}
 	if o.Done {
@@ -208,7 +191,12 @@ func (u *unit) again(st *statement, generation int64, o storage.Outcome) {
 	later := func() {
 		st.write(`CASE WHEN "due" > `).arg(due).write(` THEN "due" ELSE `).arg(due).write(" END")
 	}
-	st.write(`, "due" = CASE WHEN "generation" = `).arg(generation).write(" THEN ").arg(due).write(" ELSE ")
+	st.write(`, "due" = CASE WHEN "generation" = `).arg(generation).write(" THEN ")
+	if o.Dead && o.Due.IsZero() {
+		st.write(`"due" ELSE `)
+	} else {
+		st.arg(due).write(" ELSE ")
+	}
 	later()
 	ready := due
 	if o.Dead {
@@ -221,54 +209,92 @@ func (u *unit) again(st *statement, generation int64, o storage.Outcome) {
 	st.write(" END")
 }
 
-// Jobs implements [storage.Reader]. It reads one tenant after the other, each along the primary
-// key.
+// Jobs implements [storage.Reader]. It reads one tenant after the other, each along an index. An
+// index has the jobs of a subject, and the dead letters and the others, in the order of their names;
+// the jobs of a subject dead or not are those of two parts of it.
 func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
-	if err := checkPage("jobs", q.Limit); err != nil {
+	if err := storage.CheckJobQuery(q); err != nil {
 		return nil, err
 	}
 	jobs := []storage.Job{}
-	if !mayBe(q.Kind) || !mayBe(q.Key) || !mayBe(q.Subject) {
-		return jobs, nil
+	parts := []*bool{q.Dead}
+	if q.Subject != "" && q.Key == "" && q.Dead == nil {
+		no, yes := false, true
+		parts = []*bool{&no, &yes}
 	}
-	if !mayBe(q.After.Kind) || !mayBe(q.After.Key) {
-		return nil, storage.Invalid("query on jobs", "after", "is no place among the jobs")
+	read := func(r *reader) error {
+		for _, tenant := range sorted(r.tenants) {
+			if len(jobs) == q.Limit || tenant < q.After.Tenant {
+				continue
+			}
+			before := len(jobs)
+			for _, dead := range parts {
+				st := r.jobsOf(tenant, dead, q, q.Limit-before)
+				err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+					j, err := scanJob(rows)
+					jobs = append(jobs, j)
+					return err
+				})
+				if err != nil {
+					return r.failed(ctx, "jobs", "", "", err)
+				}
+			}
+			if len(parts) > 1 {
+				slices.SortFunc(jobs[before:], func(a, b storage.Job) int {
+					return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
+				})
+				jobs = jobs[:min(q.Limit, len(jobs))]
+			}
+		}
+		return nil
 	}
-	for _, tenant := range sorted(r.tenants) {
-		if len(jobs) == q.Limit || tenant < q.After.Tenant {
-			continue
-		}
-		st := r.s.d.statement()
-		st.write("SELECT ", quoteAll(jobColumns), " FROM ", r.s.text.job, " WHERE ").tenantIs([]storage.Tenant{tenant})
-		if q.Kind != "" {
-			st.write(` AND "kind" = `).arg(q.Kind)
-		}
-		if q.Key != "" {
-			st.write(` AND "key" = `).arg(q.Key)
-		}
-		if q.Subject != "" {
-			st.write(` AND "subject" <> '' AND "subject" = `).arg(q.Subject)
-		}
-		if q.Dead != nil {
-			st.write(` AND "dead" = `).arg(*q.Dead)
-		}
-		if tenant == q.After.Tenant {
-			st.write(` AND ("kind", "key") > `).tuple(q.After.Kind, q.After.Key)
-		}
-		st.write(` ORDER BY "kind", "key" LIMIT `, strconv.Itoa(q.Limit-len(jobs)))
-		err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
-			j, err := scanJob(rows)
-			jobs = append(jobs, j)
-			return err
-		})
-		if err != nil {
-			return nil, r.failed(ctx, "jobs", "", "", err)
-		}
+	err := error(nil)
+	if len(r.tenants) > 1 || len(parts) > 1 {
+		err = r.whole(ctx, read)
+	} else {
+		err = read(r)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return jobs, nil
+}
+
+// jobsOf selects jobs of a tenant.
+func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, limit int) *statement {
+	job := r.s.text.job
+	st := r.s.d.statement()
+	from := job + ` AS "j"`
+	if q.Key != "" && q.Kind == "" {
+		// A key is looked for under each kind that there is, by jumping from kind to kind.
+		st.write(`WITH RECURSIVE "k" ("name") AS (SELECT (SELECT "i"."kind" FROM `, job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).
+			write(` ORDER BY "i"."kind" LIMIT 1) UNION ALL SELECT (SELECT "i"."kind" FROM `, job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).
+			write(` AND "i"."kind" > "k"."name" ORDER BY "i"."kind" LIMIT 1) FROM "k" WHERE "k"."name" IS NOT NULL) `)
+		from = `"k" CROSS JOIN ` + from
+	}
+	st.write("SELECT ", quoteAll(jobColumns), " FROM ", from, ` WHERE "j"."tenant" = `).arg(string(tenant))
+	switch {
+	case q.Kind != "":
+		st.write(` AND "kind" = `).arg(q.Kind)
+	case q.Key != "":
+		st.write(` AND "kind" = "k"."name"`)
+	}
+	if q.Key != "" {
+		st.write(` AND "key" = `).arg(q.Key)
+	}
+	if q.Subject != "" {
+		st.write(` AND "subject" <> '' AND "subject" = `).arg(q.Subject)
+	}
+	if dead != nil {
+		st.write(` AND "dead" = `).arg(*dead)
+	}
+	if tenant == q.After.Tenant {
+		st.write(` AND ("kind", "key") > `).tuple(q.After.Kind, q.After.Key)
+	}
+	return st.write(` ORDER BY "kind", "key" LIMIT `, strconv.Itoa(limit))
 }
 
 func scanJob(rows *sql.Rows) (storage.Job, error) {
@@ -287,7 +313,7 @@ func scanJob(rows *sql.Rows) (storage.Job, error) {
 	}
 	j.Dead, _ = d.(bool)
 	j.Due, j.Attempts = instant(due), int(attempts)
-	if lease != 0 {
+	if j.Token != "" {
 		j.Lease = instant(lease)
 	}
 	return j, nil

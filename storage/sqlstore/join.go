@@ -34,7 +34,8 @@ type joined struct {
 // host can go on with and commit. Nothing is tried again, Claim is ErrInvalid, and what is
 // returned holds only if the host commits. View reads what the transaction sees. Next takes the
 // number from the sequence's row: other units that need a new block of the sequence wait for the
-// host, and a number whose transaction fails is given again.
+// host, and a number whose transaction fails is given again. What Advance passes over, this store
+// gives no more from the end of the unit on, whatever the host does.
 //
 // On SQLite an Update begins with a statement that writes nothing, to be the writer before it
 // reads. A host whose transaction has read something before may get ErrRetry, if another unit
@@ -77,6 +78,11 @@ func (j *joined) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx
 	return err
 }
 
+// Read implements [storage.Store]: the transaction is there already.
+func (j *joined) Read(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	return j.View(ctx, tenants, fn)
+}
+
 // Update implements [storage.Store].
 func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) (err error) {
 	if err := j.check(); err != nil {
@@ -101,7 +107,7 @@ func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx 
 		return j.s.failed(ctx, "update", "", "", err)
 	}
 	o := &open{t: t}
-	o.unit = &unit{reader: reader{s: j.s, o: o, tenants: []storage.Tenant{tenant}}, tenant: tenant, joined: true}
+	o.unit = &unit{reader: reader{s: j.s, o: o, tenants: []storage.Tenant{tenant}}, tenant: tenant, joined: true, taken: &taken{}}
 	kept := false
 	defer func() {
 		o.over = true
@@ -132,6 +138,7 @@ func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx 
 		return j.s.failed(ctx, "update", "", "", err)
 	}
 	kept = true
+	j.s.numbers.ended(tenant, o.unit.taken, nil)
 	return nil
 }
 

@@ -17,8 +17,8 @@ func (u *unit) Lock(ctx context.Context, name string) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	if problem := storage.CheckKey(name); problem != "" {
-		return storage.Invalid("lock", "name", problem)
+	if err := storage.CheckName("lock", "name", name); err != nil {
+		return err
 	}
 	if u.s.d.oneWriter || u.locked[name] {
 		return nil

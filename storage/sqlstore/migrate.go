@@ -187,7 +187,11 @@ func (s *core) define(c column) string {
 }
 
 func createIndex(r relation, ix index) string {
-	text := "CREATE INDEX IF NOT EXISTS " + quote(ix.name) + " ON " + quote(r.name) + " (" + orders(ix.columns) + ")"
+	text := "CREATE INDEX IF NOT EXISTS "
+	if ix.unique {
+		text = "CREATE UNIQUE INDEX IF NOT EXISTS "
+	}
+	text += quote(ix.name) + " ON " + quote(r.name) + " (" + orders(ix.columns) + ")"
 	if ix.where != "" {
 		text += " WHERE " + ix.where
 	}

@@ -46,22 +46,27 @@ func (s *core) own() []relation {
 		},
 		{
 			// ready is from when on a job may be claimed: when it is due, or when its lease ends;
-			// never for a dead one. token is not empty while a worker has it.
+			// never for a dead one. token is not empty while a worker has it. lane is the subject of
+			// a job that was enqueued behind many others of it, and otherwise empty: see [crowd].
 			name: s.prefix + jobTable,
 			columns: join(text("tenant", "kind", "key", "subject"), number("due", "ready"),
 				[]column{{name: "dead", kind: storage.Bool}}, number("generation", "attempts", "lease"),
-				text("token", "error"), []column{{name: "payload", kind: storage.Text, nullable: true}}),
+				text("token", "error"), []column{{name: "payload", kind: storage.Text, nullable: true}}, text("lane")),
 			primary: []string{"tenant", "kind", "key"},
 			indexes: []index{
 				// Whether anything is due at all, and the little that is when it is little.
-				{name: s.prefix + jobTable + "_ready", columns: by("ready", "tenant", "kind")},
-				// What is due of one tenant.
-				{name: s.prefix + jobTable + "_tenant_ready", columns: by("tenant", "ready", "kind", "key")},
+				{name: s.prefix + jobTable + "_ready", columns: by("ready", "tenant", "kind", "lane")},
+				// What is due of one tenant, and which subjects have lanes.
+				{name: s.prefix + jobTable + "_lane", columns: by("tenant", "lane", "ready", "kind", "key")},
 				// Which job of a subject is due first, and which is claimed.
 				{name: s.prefix + jobTable + "_subject", columns: by("tenant", "subject", "dead", "due", "kind", "key"),
 					where: `"subject" <> ''`},
 				{name: s.prefix + jobTable + "_claimed", columns: by("tenant", "subject", "lease"),
 					where: `"subject" <> '' AND "token" <> ''`},
+				// Lists of a subject's jobs, and of dead letters.
+				{name: s.prefix + jobTable + "_list", columns: by("tenant", "subject", "dead", "kind", "key"),
+					where: `"subject" <> ''`},
+				{name: s.prefix + jobTable + "_dead", columns: by("tenant", "dead", "kind", "key")},
 			},
 		},
 		{
@@ -92,7 +97,8 @@ func (s *core) own() []relation {
 // texts are the statements about the store's own tables.
 type texts struct {
 	becomeWriter                   string
-	newSequence, advance, sequence string
+	newSequence, reserve, sequence string
+	advance                        string
 	event, job                     string
 	replace, anew, keep            string
 	cancel, finished               string
@@ -109,10 +115,10 @@ func newTexts(s *core) texts {
 	job := table(jobTable)
 	place := ` WHERE "tenant" = ? AND "kind" = ? AND "key" = ?`
 	// A claimed job that is enqueued again stays claimed, so it is not ready before its lease ends.
-	ready := `CASE WHEN ` + job + `."lease" > excluded."ready" THEN ` + job + `."lease" ELSE excluded."ready" END`
+	ready := `CASE WHEN ` + job + `."token" <> '' AND ` + job + `."lease" > excluded."ready" THEN ` + job + `."lease" ELSE excluded."ready" END`
 	anew, keep := `"generation" = `+job+`."generation" + 1, "ready" = `+ready,
 		`"generation" = `+job+`."generation" + 1, "ready" = CASE WHEN `+job+`."dead" = `+s.d.yes+` THEN `+ready+` ELSE `+job+`."ready" END`
-	for _, c := range []string{"subject", "due", "dead", "attempts", "error", "payload"} {
+	for _, c := range []string{"subject", "due", "dead", "attempts", "error", "payload", "lane"} {
 		c = quote(c)
 		anew += ", " + c + " = excluded." + c
 		keep += ", " + c + " = CASE WHEN " + job + `."dead" = ` + s.d.yes + " THEN excluded." + c + " ELSE " + job + "." + c + " END"
@@ -121,17 +127,19 @@ func newTexts(s *core) texts {
 	return texts{
 		becomeWriter: "UPDATE " + table(leaseTable) + ` SET "until" = "until" WHERE 0`,
 		newSequence:  bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, 1) ON CONFLICT DO NOTHING`),
-		advance:      bind("UPDATE " + table(sequenceTable) + ` SET "next" = "next" + ? WHERE "tenant" = ? AND "name" = ?`),
-		sequence:     bind(`SELECT "next" FROM ` + table(sequenceTable) + ` WHERE "tenant" = ? AND "name" = ?`),
-		event:        table(eventTable),
-		job:          job,
-		replace:      ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `,
-		anew:         anew,
-		keep:         keep,
-		cancel:       bind("DELETE FROM " + job + place),
-		finished:     bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
-		lock:         bind(s.d.lock),
-		newLease:     bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?) ON CONFLICT DO NOTHING`),
+		reserve:      bind("UPDATE " + table(sequenceTable) + ` SET "next" = CASE WHEN "next" < ? THEN ? ELSE "next" END + ? WHERE "tenant" = ? AND "name" = ?`),
+		advance: bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, ?) ` +
+			`ON CONFLICT ("tenant", "name") DO UPDATE SET "next" = excluded."next" WHERE ` + table(sequenceTable) + `."next" < excluded."next"`),
+		sequence: bind(`SELECT "next" FROM ` + table(sequenceTable) + ` WHERE "tenant" = ? AND "name" = ?`),
+		event:    table(eventTable),
+		job:      job,
+		replace:  ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `,
+		anew:     anew,
+		keep:     keep,
+		cancel:   bind("DELETE FROM " + job + place),
+		finished: bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
+		lock:     bind(s.d.lock),
+		newLease: bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?) ON CONFLICT DO NOTHING`),
 		takeLease: bind("UPDATE " + table(leaseTable) + ` SET "holder" = ?, "until" = ` + s.d.clock + ` + ? WHERE "name" = ? AND ("until" < ` +
 			s.d.clock + ` OR "holder" = ?)`),
 		endLease:    bind("UPDATE " + table(leaseTable) + ` SET "until" = 0 WHERE "name" = ? AND "holder" = ?`),

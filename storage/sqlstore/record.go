@@ -3,12 +3,10 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -152,6 +150,9 @@ func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuer
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
+	if err := storage.CheckQuery(s, q); err != nil {
+		return nil, err
+	}
 	t := r.s.table(s)
 	terms := walk(q, r.tenants)
 	rows := make([]storage.Row, 0, min(q.Limit, 128))
@@ -160,16 +161,29 @@ func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuer
 		rows, err := r.page(ctx, sc, q, terms, 0, 0, rows)
 		return rows, err
 	}
-	var err error
-	for to := len(terms); to > 0 && err == nil && len(rows) < q.Limit; {
-		from := to - 1
-		for from > 0 && terms[from-1].Descending == terms[from].Descending {
-			from--
+	ranges := func(r *reader) (err error) {
+		for to := len(terms); to > 0 && err == nil && len(rows) < q.Limit; {
+			from := run(terms, to)
+			rows, err = r.page(ctx, sc, q, terms, from, to, rows)
+			to = from
 		}
-		rows, err = r.page(ctx, sc, q, terms, from, to, rows)
-		to = from
+		return err
+	}
+	var err error
+	if run(terms, len(terms)) == 0 {
+		err = ranges(r)
+	} else {
+		err = r.whole(ctx, ranges)
 	}
 	return rows, err
+}
+
+// run gives where the terms of one direction begin that end before a place.
+func run(terms []term, to int) (from int) {
+	for from = to - 1; from > 0 && terms[from-1].Descending == terms[from].Descending; {
+		from--
+	}
+	return from
 }
 
 // page reads one range of an order; from and to are equal when it is the whole order.
@@ -236,6 +250,9 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
+	if err := storage.CheckCount(s, where, by); err != nil {
+		return nil, err
+	}
 	t := r.s.table(s)
 	st := r.s.d.statement()
 	st.write("SELECT COUNT(*)")
@@ -289,88 +306,12 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 	return groups, nil
 }
 
-// checkRow refuses a row that does not fit the schema, before an engine has to.
-func checkRow(s *storage.Schema, row *storage.Row) error {
-	var faults []storage.Fault
-	fault := func(field, problem string) {
-		faults = append(faults, storage.Fault{Field: field, Problem: problem})
-	}
-	if problem := storage.CheckKey(string(row.ID)); problem != "" {
-		fault("id", problem)
-	}
-	if row.Version < 0 {
-		fault("version", "is negative")
-	}
-	if len(row.Columns) != len(s.Columns()) {
-		fault("columns", fmt.Sprintf("are %d; the table has %d", len(row.Columns), len(s.Columns())))
-	} else {
-		for i, c := range s.Columns() {
-			if problem := misfit(c, row.Columns[i]); problem != "" {
-				fault(c.Name, problem)
-			}
-		}
-	}
-	if !isDocument(row.Body) {
-		fault("body", "is not a JSON document")
-	}
-	if len(faults) > 0 {
-		return &storage.ValidationError{Subject: s.Name(), Faults: faults}
-	}
-	return nil
-}
-
-// isDocument says whether it is one JSON document, in UTF-8 throughout.
-func isDocument(raw []byte) bool { return json.Valid(raw) && utf8.Valid(raw) }
-
-// misfit says why a value cannot stand in a column, or "".
-func misfit(c storage.ColumnSpec, v any) string {
-	if v == nil {
-		if c.Nullable {
-			return ""
-		}
-		return "is not nullable"
-	}
-	switch v := v.(type) {
-	case string:
-		if c.Kind == storage.Text {
-			return misfitText(v)
-		}
-	case int64:
-		if c.Kind == storage.Int || c.Kind == storage.Time {
-			return ""
-		}
-	case bool:
-		if c.Kind == storage.Bool {
-			return ""
-		}
-	}
-	return fmt.Sprintf("takes %s values, not %T", c.Kind, v)
-}
-
-func misfitText(v string) string {
-	plain := true
-	for i := range len(v) {
-		if c := v[i]; c == 0 {
-			return "holds a NUL character"
-		} else if c >= utf8.RuneSelf {
-			plain = false
-		}
-	}
-	switch {
-	case !plain && !utf8.ValidString(v):
-		return "is not valid UTF-8"
-	case len(v) > storage.MaxText && utf8.RuneCountInString(v) > storage.MaxText:
-		return fmt.Sprintf("is longer than %d characters", storage.MaxText)
-	}
-	return ""
-}
-
 // Put implements [storage.Tx].
 func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	if err := checkRow(s, row); err != nil {
+	if err := storage.CheckRow(s, row); err != nil {
 		return err
 	}
 	t := u.s.table(s)
@@ -404,8 +345,8 @@ func (u *unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, ver
 	if err := u.usable(); err != nil {
 		return err
 	}
-	if problem := storage.CheckKey(string(id)); problem != "" {
-		return storage.Invalid("delete "+s.Name(), "id", problem)
+	if err := storage.CheckDelete(s, id, version); err != nil {
+		return err
 	}
 	t := u.s.table(s)
 	changed, err := u.o.t.exec(ctx, t.remove, string(u.tenant), string(id), version)

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -14,6 +16,14 @@ const maxBlock = 1_000_000
 type numbers struct {
 	mu   sync.Mutex
 	free map[storage.Tenant]map[string][]span
+	// least is what units of this store have advanced sequences to. Numbers below it that were
+	// reserved before are given no more.
+	least map[sequenceName]int64
+}
+
+type sequenceName struct {
+	tenant storage.Tenant
+	name   string
 }
 
 // span is the numbers from next up to, not including, end.
@@ -26,18 +36,24 @@ type runAgain struct{}
 type taken struct {
 	own  map[string][]span
 	used map[string]int64 // in the present run
+	// least is what the present run has advanced sequences to.
+	least map[string]int64
 }
 
-func (k *taken) run() { clear(k.used) }
+func (k *taken) run() {
+	clear(k.used)
+	clear(k.least)
+}
 
 // next takes a number: of the unit's own first.
 func (k *taken) next(all *numbers, tenant storage.Tenant, sequence string) (int64, bool) {
-	n, ok := pop(k.own, sequence)
+	all.mu.Lock()
+	least := max(k.least[sequence], all.least[sequenceName{tenant, sequence}])
+	n, ok := pop(k.own, sequence, least)
 	if !ok {
-		all.mu.Lock()
-		n, ok = pop(all.free[tenant], sequence)
-		all.mu.Unlock()
+		n, ok = pop(all.free[tenant], sequence, least)
 	}
+	all.mu.Unlock()
 	if k.used == nil {
 		k.used = map[string]int64{}
 	}
@@ -45,16 +61,75 @@ func (k *taken) next(all *numbers, tenant storage.Tenant, sequence string) (int6
 	return n, ok
 }
 
-func pop(m map[string][]span, sequence string) (int64, bool) {
+// pop takes the first number that is not below the least. Those below it are left: the unit that
+// asks for more than them may fail.
+func pop(m map[string][]span, sequence string, least int64) (int64, bool) {
 	spans := m[sequence]
-	if len(spans) == 0 {
-		return 0, false
+	for i := range spans {
+		s := &spans[i]
+		n := max(s.next, least)
+		if n >= s.end {
+			continue
+		}
+		below, above := span{s.next, n}, span{n + 1, s.end}
+		switch {
+		case below.next == below.end && above.next == above.end:
+			m[sequence] = slices.Delete(spans, i, i+1)
+		case below.next == below.end:
+			*s = above
+		case above.next == above.end:
+			*s = below
+		default:
+			*s = below
+			m[sequence] = slices.Insert(spans, i+1, above)
+		}
+		return n, true
 	}
-	n := spans[0].next
-	if spans[0].next++; spans[0].next == spans[0].end {
-		m[sequence] = spans[1:]
+	return 0, false
+}
+
+// ended keeps what a unit has advanced, unless it did not happen. One that may have happened has.
+func (n *numbers) ended(tenant storage.Tenant, k *taken, err error) {
+	if len(k.least) == 0 || err != nil && !errors.Is(err, storage.ErrUnknownOutcome) {
+		return
 	}
-	return n, true
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.least == nil {
+		n.least = map[sequenceName]int64{}
+	}
+	for sequence, least := range k.least {
+		name := sequenceName{tenant, sequence}
+		if least <= n.least[name] {
+			continue
+		}
+		n.least[name] = least
+		if spans, known := n.free[tenant][sequence]; known {
+			// Where none is left no block is reserved beforehand: who advances a sequence again and
+			// again, as an import does, would let go of one block each time.
+			delete(n.free[tenant], sequence)
+			if spans = from(spans, least); len(spans) > 0 {
+				n.free[tenant][sequence] = spans
+			}
+		}
+	}
+}
+
+// from gives the numbers that are not below the least.
+func from(spans []span, least int64) []span {
+	var left []span
+	for _, s := range spans {
+		if s.next = max(s.next, least); s.next < s.end {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+func (n *numbers) leastOf(tenant storage.Tenant, sequence string) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.least[sequenceName{tenant, sequence}]
 }
 
 // giveBack lets other units have what this one reserved and did not take.
@@ -78,7 +153,7 @@ func (n *numbers) add(tenant storage.Tenant, sequence string, spans ...span) {
 		m = map[string][]span{}
 		n.free[tenant] = m
 	}
-	m[sequence] = append(m[sequence], spans...)
+	m[sequence] = append(m[sequence], from(spans, n.least[sequenceName{tenant, sequence}])...)
 }
 
 // topUp reserves a block of each sequence that the tenant has used and none is left of, so that
@@ -93,7 +168,7 @@ func (n *numbers) topUp(ctx context.Context, s *core, tenant storage.Tenant) err
 	}
 	n.mu.Unlock()
 	for _, sequence := range empty {
-		got, err := s.reserve(ctx, tenant, sequence, s.block)
+		got, err := s.reserve(ctx, tenant, sequence, s.block, n.leastOf(tenant, sequence))
 		if err != nil {
 			return err
 		}
@@ -107,7 +182,8 @@ func (n *numbers) topUp(ctx context.Context, s *core, tenant storage.Tenant) err
 // reserve gets numbers for a unit that found none: twice as many as it has taken in the run
 // that ends here, so that few runs are enough however many it takes.
 func (n *numbers) reserve(ctx context.Context, s *core, tenant storage.Tenant, sequence string, k *taken) error {
-	got, err := s.reserve(ctx, tenant, sequence, max(s.block, 2*k.used[sequence]))
+	least := max(k.least[sequence], n.leastOf(tenant, sequence))
+	got, err := s.reserve(ctx, tenant, sequence, max(s.block, 2*k.used[sequence]), least)
 	if err != nil {
 		return err
 	}
@@ -118,29 +194,30 @@ func (n *numbers) reserve(ctx context.Context, s *core, tenant storage.Tenant, s
 	return nil
 }
 
-// reserve takes numbers out of the row of a sequence in a transaction of its own.
-func (s *core) reserve(ctx context.Context, tenant storage.Tenant, sequence string, n int64) (got span, err error) {
+// reserve takes n numbers from the least on out of the row of a sequence, in a transaction of its
+// own.
+func (s *core) reserve(ctx context.Context, tenant storage.Tenant, sequence string, n, least int64) (got span, err error) {
 	err = s.short(ctx, "reserve", func(t *session) error {
-		got, err = s.advance(ctx, t, tenant, sequence, n)
+		got, err = s.takeOut(ctx, t, tenant, sequence, n, least)
 		return err
 	})
 	return got, err
 }
 
-// advance takes numbers out of the row of a sequence.
-func (s *core) advance(ctx context.Context, t *session, tenant storage.Tenant, sequence string, n int64) (span, error) {
-	args := []any{n, string(tenant), sequence}
-	changed, err := t.exec(ctx, s.text.advance, args...)
+// takeOut takes n numbers from the least on out of the row of a sequence.
+func (s *core) takeOut(ctx context.Context, t *session, tenant storage.Tenant, sequence string, n, least int64) (span, error) {
+	args := []any{least, least, n, string(tenant), sequence}
+	changed, err := t.exec(ctx, s.text.reserve, args...)
 	if err == nil && changed == 0 {
 		if _, err = t.exec(ctx, s.text.newSequence, string(tenant), sequence); err == nil {
-			_, err = t.exec(ctx, s.text.advance, args...)
+			_, err = t.exec(ctx, s.text.reserve, args...)
 		}
 	}
 	if err != nil {
 		return span{}, err
 	}
 	var end int64
-	if _, err := t.one(ctx, s.text.sequence, args[1:], &end); err != nil {
+	if _, err := t.one(ctx, s.text.sequence, args[3:], &end); err != nil {
 		return span{}, err
 	}
 	return span{next: end - n, end: end}, nil
@@ -151,11 +228,11 @@ func (u *unit) Next(ctx context.Context, sequence string) (int64, error) {
 	if err := u.usable(); err != nil {
 		return 0, err
 	}
-	if problem := storage.CheckKey(sequence); problem != "" {
-		return 0, storage.Invalid("next", "sequence", problem)
+	if err := storage.CheckName("next", "sequence", sequence); err != nil {
+		return 0, err
 	}
 	if u.joined {
-		got, err := u.s.advance(ctx, u.o.t, u.tenant, sequence, 1)
+		got, err := u.s.takeOut(ctx, u.o.t, u.tenant, sequence, 1, u.s.numbers.leastOf(u.tenant, sequence))
 		if err != nil {
 			return 0, u.failed(ctx, "next", "", "", err)
 		}
@@ -171,4 +248,27 @@ func (u *unit) Next(ctx context.Context, sequence string) (int64, error) {
 		panic(runAgain{})
 	}
 	return n, nil
+}
+
+// Advance implements [storage.Tx]. The row says so to other processes when the unit commits, and
+// keeps them from reserving until then; the numbers that this store has reserved are passed over
+// at once in this unit, and in others from its commit on.
+func (u *unit) Advance(ctx context.Context, sequence string, atLeast int64) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if err := storage.CheckAdvance(sequence, atLeast); err != nil {
+		return err
+	}
+	if u.taken.least[sequence] >= atLeast {
+		return nil
+	}
+	if _, err := u.o.t.exec(ctx, u.s.text.advance, string(u.tenant), sequence, atLeast); err != nil {
+		return u.failed(ctx, "advance", "", "", err)
+	}
+	if u.taken.least == nil {
+		u.taken.least = map[string]int64{}
+	}
+	u.taken.least[sequence] = atLeast
+	return nil
 }

@@ -120,7 +120,8 @@ func (p *pool) close() error {
 	return first
 }
 
-// session is a transaction that statements run in: ours, or the host's.
+// session is what statements run in: a transaction of ours, the host's, or none, where each statement
+// stands alone.
 type session struct {
 	run   DBTX
 	pool  *pool
@@ -203,6 +204,9 @@ func (t *session) statement(ctx context.Context, text string) *sql.Stmt {
 	st := t.pool.statement(text)
 	if st == nil {
 		return nil
+	}
+	if t.tx == nil {
+		return st // on whichever connection is free
 	}
 	st = t.tx.StmtContext(ctx, st)
 	if t.stmts == nil {

@@ -55,6 +55,7 @@ type index struct {
 	name    string
 	columns []storage.Order
 	where   string
+	unique  bool
 }
 
 // relation is a table as the engine has it.
@@ -92,15 +93,20 @@ func (s *core) relation(schema *storage.Schema) relation {
 // declared gives the index of a declared one: the tenant before it, the id behind it in the
 // direction of its last column, so that a page in this order is a walk along the index.
 func (r *relation) declared(ix storage.Index) index {
-	out := index{columns: []storage.Order{{Column: storage.ColumnTenant}}}
+	out := index{columns: []storage.Order{{Column: storage.ColumnTenant}}, unique: ix.Unique}
 	out.columns = append(out.columns, ix.Columns...)
-	last := ix.Columns[len(ix.Columns)-1]
-	out.columns = append(out.columns, storage.Order{Column: storage.ColumnID, Descending: last.Descending})
+	if !ix.Unique {
+		last := ix.Columns[len(ix.Columns)-1]
+		out.columns = append(out.columns, storage.Order{Column: storage.ColumnID, Descending: last.Descending})
+	}
 	text := r.name
 	exact := r.name
 	for _, o := range ix.Columns {
 		text += "_" + o.Column
 		exact += " " + order(o)
+	}
+	if ix.Unique {
+		exact += " unique"
 	}
 	// The directions are part of the name, in the hash.
 	if len(text) > maxName-9 {

@@ -22,10 +22,11 @@ type open struct {
 	over bool
 }
 
-// openIn finds what is open of this store in a context.
+// openIn finds what is open of this store in a context: also a unit that is over, as nothing may
+// begin with its context.
 func (s *core) openIn(ctx context.Context) *open {
 	o, _ := ctx.Value(openKey{s}).(*open)
-	if o == nil || o.over {
+	if o == nil || o.over && o.unit == nil {
 		return nil
 	}
 	return o
@@ -91,6 +92,9 @@ func (s *core) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx c
 	tenants = slices.Clone(tenants)
 	if o := s.openIn(ctx); o != nil {
 		if o.unit != nil {
+			if o.over {
+				return storage.Invalid("view", "ctx", "is that of a unit that is over")
+			}
 			if len(tenants) != 1 || tenants[0] != o.unit.tenant {
 				return storage.Invalid("view", "tenants", "must be that of the open unit and no other")
 			}
@@ -109,15 +113,42 @@ func (s *core) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx c
 		o.over = true
 		t.rollback(ctx)
 	}()
-	// The snapshot is that of the first statement, so there is one at once.
-	if _, err := t.one(ctx, s.d.look, nil, new(int64)); err != nil {
-		return s.failed(ctx, "view", "", "", err)
-	}
+	// The snapshot is that of the first statement.
 	err = s.within(context.WithValue(ctx, openKey{s}, o), o, tenants, fn)
 	if err == nil {
 		err = o.broken
 	}
 	return err
+}
+
+// Read implements [storage.Store].
+func (s *core) Read(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	if s.openIn(ctx) != nil {
+		return s.View(ctx, tenants, fn)
+	}
+	if err := storage.CheckTenants(tenants); err != nil {
+		return err
+	}
+	s.reader.prepare(ctx)
+	// It is not in the context: no connection is held, and what fn opens is its own.
+	o := &open{t: &session{run: s.reader.db, pool: s.reader}}
+	defer func() { o.over = true }()
+	err := s.within(ctx, o, slices.Clone(tenants), fn)
+	if err == nil {
+		err = o.broken
+	}
+	return err
+}
+
+// whole runs a read of several statements on one state: in the transaction where there is one, in
+// a snapshot of its own where there is none.
+func (r *reader) whole(ctx context.Context, read func(r *reader) error) error {
+	if r.o.t.run != DBTX(r.s.reader.db) {
+		return read(r)
+	}
+	return r.s.View(ctx, r.tenants, func(_ context.Context, snapshot storage.Reader) error {
+		return read(snapshot.(*reader))
+	})
 }
 
 // within reads in what is open.
@@ -147,6 +178,7 @@ func (s *core) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx co
 	for {
 		wants, err := s.attempt(ctx, tenant, taken, fn)
 		if wants == "" {
+			s.numbers.ended(tenant, taken, err)
 			return err
 		}
 		if err := s.numbers.reserve(ctx, s, tenant, wants, taken); err != nil {

@@ -38,8 +38,7 @@ func (e *env) counted(want []storage.Group, c storage.Condition, by []string, te
 
 func (e *env) countedBy(ctx context.Context, r storage.Reader, want []storage.Group, c storage.Condition, by []string) {
 	e.Helper()
-	require.NoError(e, c.Check(tickets), "the case itself is wrong")
-	require.NoError(e, storage.CheckGroups(tickets, by), "the case itself is wrong")
+	require.NoError(e, storage.CheckCount(tickets, c, by), "the case itself is wrong")
 	got, err := r.Count(ctx, tickets, c, by)
 	require.NoError(e, err)
 	require.Len(e, got, len(want), "groups by %q", by)

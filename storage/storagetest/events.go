@@ -23,6 +23,7 @@ var eventCases = []testCase{
 	{"an event belongs to the unit's tenant", eventTenant},
 	{"a place is taken once", eventTwice},
 	{"after a place was taken the unit can still be used", eventTwiceUsable},
+	{"of several events of which one's place is taken none is kept", eventTwiceSeveral},
 	{"the same place in another tenant is another", eventTwiceTenants},
 	{"the events of a deleted record stay", eventStay},
 	{"an event needs no record", eventWithoutRecord},
@@ -252,6 +253,24 @@ func eventTwiceUsable(e *env) {
 	})
 	e.get(acme, "before")
 	require.Len(e, e.events(acme), 2)
+}
+
+// eventTwiceSeveral goes on after the conflict, as if it had not been: whether the unit can then
+// commit what else it wrote is open.
+func eventTwiceSeveral(e *env) {
+	e.append(acme, event("1", 1, 0))
+	for _, events := range [][]storage.Event{
+		{event("2", 1, 0), event("1", 1, 0)}, {event("1", 1, 0), event("2", 1, 0)}, {event("2", 1, 0), event("3", 1, 0), event("2", 1, 0)},
+	} {
+		err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+			require.ErrorIs(e, tx.Append(ctx, events...), storage.ErrConflict)
+			return nil
+		})
+		if err != nil {
+			require.ErrorIs(e, err, storage.ErrConflict)
+		}
+		require.Equal(e, []string{"acme/st_ticket/1/1/0"}, e.log(storage.EventQuery{}, acme))
+	}
 }
 
 func eventTwiceTenants(e *env) {

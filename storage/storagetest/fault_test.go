@@ -108,6 +108,7 @@ func caseNamed(t testing.TB, name string) testCase {
 // are nil do right.
 type faults struct {
 	view   func(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error
+	read   func(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error
 	update func(ctx context.Context, tenant storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) error
 	claim  func(ctx context.Context, c storage.Claim) ([]storage.Job, error)
 
@@ -125,6 +126,7 @@ type faults struct {
 	cancel  func(ctx context.Context, tx storage.Tx, kind, key string) error
 	finish  func(ctx context.Context, tx storage.Tx, claimed storage.Job, o storage.Outcome) error
 	next    func(ctx context.Context, tx storage.Tx, sequence string) (int64, error)
+	advance func(ctx context.Context, tx storage.Tx, sequence string, atLeast int64) error
 }
 
 // faulty is a store with faults.
@@ -139,6 +141,19 @@ func (s *faulty) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx
 		view = s.f.view
 	}
 	return view(ctx, tenants, func(ctx context.Context, r storage.Reader) error {
+		return fn(ctx, &faultyReader{r, &s.f})
+	})
+}
+
+func (s *faulty) Read(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	read := s.Store.Read
+	switch {
+	case s.f.read != nil:
+		read = s.f.read
+	case s.f.view != nil:
+		read = s.f.view
+	}
+	return read(ctx, tenants, func(ctx context.Context, r storage.Reader) error {
 		return fn(ctx, &faultyReader{r, &s.f})
 	})
 }
@@ -283,4 +298,11 @@ func (x *faultyTx) Next(ctx context.Context, sequence string) (int64, error) {
 		return x.f.next(ctx, x.Tx, sequence)
 	}
 	return x.Tx.Next(ctx, sequence)
+}
+
+func (x *faultyTx) Advance(ctx context.Context, sequence string, atLeast int64) error {
+	if x.f.advance != nil {
+		return x.f.advance(ctx, x.Tx, sequence, atLeast)
+	}
+	return x.Tx.Advance(ctx, sequence, atLeast)
 }

@@ -130,6 +130,19 @@ func (e *env) view(fn func(ctx context.Context, r storage.Reader), tenants ...st
 	}))
 }
 
+// read reads what one read answers, both in a View and in a Read, which must tell the same.
+func read[V any](e *env, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) V) V {
+	e.Helper()
+	var viewed, got V
+	e.view(func(ctx context.Context, r storage.Reader) { viewed = fn(ctx, r) }, tenants...)
+	require.NoError(e, e.store.Read(e.ctx, tenants, func(ctx context.Context, r storage.Reader) error {
+		got = fn(ctx, r)
+		return nil
+	}))
+	require.Equal(e, viewed, got, "what View and Read tell")
+	return got
+}
+
 // put writes tickets in one unit and gives them as they are now.
 func (e *env) put(tenant storage.Tenant, rows ...storage.Row) []storage.Row {
 	e.Helper()
@@ -152,13 +165,11 @@ func (e *env) putIn(s *storage.Schema, tenant storage.Tenant, rows ...storage.Ro
 // get reads a ticket that must be there.
 func (e *env) get(tenant storage.Tenant, id storage.ID) storage.Row {
 	e.Helper()
-	var row storage.Row
-	e.view(func(ctx context.Context, r storage.Reader) {
-		var err error
-		row, err = r.Get(ctx, tickets, tenant, id)
+	return read(e, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) storage.Row {
+		row, err := r.Get(ctx, tickets, tenant, id)
 		require.NoError(e, err)
-	}, tenant)
-	return row
+		return row
+	})
 }
 
 // missing says that no ticket of the id is there.
@@ -175,9 +186,7 @@ func (e *env) missing(tenant storage.Tenant, ids ...storage.ID) {
 // query reads one page of tickets in a View of its own.
 func (e *env) query(q storage.RowQuery, tenants ...storage.Tenant) []storage.Row {
 	e.Helper()
-	var rows []storage.Row
-	e.view(func(ctx context.Context, r storage.Reader) { rows = e.page(ctx, r, q) }, tenants...)
-	return rows
+	return read(e, tenants, func(ctx context.Context, r storage.Reader) []storage.Row { return e.page(ctx, r, q) })
 }
 
 // page reads one page of tickets. A query without a limit has the greatest one.
@@ -203,25 +212,21 @@ func (e *env) total(ctx context.Context, r storage.Reader, s *storage.Schema, c 
 // jobs lists all jobs of the tenants.
 func (e *env) jobs(tenants ...storage.Tenant) []storage.Job {
 	e.Helper()
-	var jobs []storage.Job
-	e.view(func(ctx context.Context, r storage.Reader) {
-		var err error
-		jobs, err = r.Jobs(ctx, storage.JobQuery{Limit: storage.MaxLimit})
+	return read(e, tenants, func(ctx context.Context, r storage.Reader) []storage.Job {
+		jobs, err := r.Jobs(ctx, storage.JobQuery{Limit: storage.MaxLimit})
 		require.NoError(e, err)
-	}, tenants...)
-	return jobs
+		return jobs
+	})
 }
 
 // events reads the whole log of the tenants.
 func (e *env) events(tenants ...storage.Tenant) []storage.Event {
 	e.Helper()
-	var events []storage.Event
-	e.view(func(ctx context.Context, r storage.Reader) {
-		var err error
-		events, err = r.Events(ctx, storage.EventQuery{Limit: storage.MaxLimit})
+	return read(e, tenants, func(ctx context.Context, r storage.Reader) []storage.Event {
+		events, err := r.Events(ctx, storage.EventQuery{Limit: storage.MaxLimit})
 		require.NoError(e, err)
-	}, tenants...)
-	return events
+		return events
+	})
 }
 
 // ids are the rows' ids in order.

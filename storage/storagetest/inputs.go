@@ -3,6 +3,8 @@ package storagetest
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +25,17 @@ var inputCases = []testCase{
 	{"an event that is not one is invalid", inputEvents},
 	{"a job that is not one is invalid", inputJobs},
 	{"an outcome with a bad payload or error is invalid", inputOutcomes},
+	{"a finish or cancel of what no job can be is invalid", inputJobNames},
+	{"a time too far from 1970 is invalid", inputInstants},
+	{"a claim that can never be is invalid", inputClaims},
 	{"a bad name of a lock or sequence is invalid", inputNames},
+	{"a sequence is advanced to a number that it can have", inputAdvances},
 	{"a page of the log or of jobs has a limit", inputLimits},
+	{"a query that does not fit its table is invalid", inputQueries},
+	{"a count that does not fit its table is invalid", inputCounts},
+	{"a query of the log for what cannot be in it is invalid", inputEventQueries},
+	{"a query for what no job can be is invalid", inputJobQueries},
+	{"a view of more tenants than can be read at once is invalid", inputManyTenants},
 }
 
 // badKeys are no tenants, ids, kinds, keys or names. Among them is what an engine takes for
@@ -56,6 +67,30 @@ func (e *env) invalid(writes map[string]func(ctx context.Context, tx storage.Tx)
 		})
 		require.Equal(e, was, e.state(acme), "%s: something was left", name)
 	}
+}
+
+// invalidReads runs reads, all of which must be ErrInvalid: in a unit that can still be used after each,
+// in a View and in a Read.
+func (e *env) invalidReads(reads map[string]func(ctx context.Context, r storage.Reader) error) {
+	e.Helper()
+	each := func(ctx context.Context, r storage.Reader) {
+		for name, read := range reads {
+			require.ErrorIs(e, read(ctx, r), storage.ErrInvalid, name)
+			_, err := r.Query(ctx, tickets, storage.RowQuery{Limit: 1})
+			require.NoError(e, err, "%s: the reader can still be used", name)
+		}
+	}
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		each(ctx, tx)
+		row := ticket("after")
+		require.NoError(e, tx.Put(ctx, tickets, &row), "the unit can still be used")
+	})
+	e.get(acme, "after")
+	e.view(each, acme, umbra)
+	require.NoError(e, e.store.Read(e.ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
+		each(ctx, r)
+		return nil
+	}))
 }
 
 // puts makes a write of a changed new row, and one of an existing row.
@@ -96,17 +131,14 @@ func inputIDs(e *env) {
 	writes := map[string]func(ctx context.Context, tx storage.Tx) error{}
 	for _, id := range badKeys {
 		writes[fmt.Sprintf("id %q", id)] = puts(func(r *storage.Row) { r.ID = storage.ID(id) })
+		writes[fmt.Sprintf("delete of %q", id)] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Delete(ctx, tickets, storage.ID(id), 1)
+		}
+	}
+	writes["delete of a version below 0"] = func(ctx context.Context, tx storage.Tx) error {
+		return tx.Delete(ctx, tickets, "none", -1)
 	}
 	e.invalid(writes)
-	for _, id := range badKeys {
-		e.update(acme, func(ctx context.Context, tx storage.Tx) {
-			err := tx.Delete(ctx, tickets, storage.ID(id), 1)
-			require.True(e, isNotFoundOrInvalid(err), "delete of %q: %v", id, err)
-			row := ticket("1")
-			require.NoError(e, tx.Put(ctx, tickets, &row), "the unit can still be used")
-			require.NoError(e, tx.Delete(ctx, tickets, "1", 1))
-		})
-	}
 }
 
 func inputText(e *env) {
@@ -237,32 +269,143 @@ func inputJobs(e *env) {
 		}
 	}
 	for _, payload := range notJSON {
-		if payload != "" { // which may be none
-			add(fmt.Sprintf("payload %q", payload), func(j *storage.Job) { j.Payload = []byte(payload) })
-		}
+		add(fmt.Sprintf("payload %q", payload), func(j *storage.Job) { j.Payload = []byte(payload) })
 	}
+	for _, text := range badMessages {
+		add(fmt.Sprintf("a dead letter's error %q", text), func(j *storage.Job) { j.Dead, j.Error = true, text })
+	}
+	add("a dead letter's attempts below 0", func(j *storage.Job) { j.Dead, j.Attempts = true, -1 })
 	add("a payload of more than 64 KiB", func(j *storage.Job) { j.Payload = []byte(`"` + strings.Repeat("x", 64<<10-1) + `"`) })
 	e.invalid(writes)
+	// Of another job's they are the store's, which takes no notice of them.
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "living", Due: noon, Error: "a\x00", Attempts: -1})
+	require.Empty(e, e.job(acme, "timer", "living").Error)
 }
+
+// badMessages are no errors of an attempt.
+var badMessages = []string{"\xff", "a\xc3", "a\x00", "\x00"}
 
 func inputOutcomes(e *env) {
 	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
 	job := e.claimOne(noon)
 	writes := map[string]func(ctx context.Context, tx storage.Tx) error{}
 	for _, payload := range append([]string{`"` + strings.Repeat("x", 64<<10-1) + `"`}, notJSON...) {
-		if payload != "" {
-			writes[fmt.Sprintf("payload %.20q", payload)] = func(ctx context.Context, tx storage.Tx) error {
-				return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Payload: []byte(payload), Error: "it failed"})
-			}
+		writes[fmt.Sprintf("payload %.20q", payload)] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Payload: []byte(payload), Error: "it failed"})
+		}
+		writes[fmt.Sprintf("done with payload %.20q", payload)] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Finish(ctx, job, storage.Outcome{Done: true, Payload: []byte(payload)})
 		}
 	}
-	for _, text := range []string{"\xff", "a\x00"} {
+	for _, text := range badMessages {
 		writes[fmt.Sprintf("error %q", text)] = func(ctx context.Context, tx storage.Tx) error {
 			return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Error: text})
 		}
 	}
 	e.invalid(writes)
 	e.finish(job, storage.Outcome{Done: true})
+}
+
+func inputJobNames(e *env) {
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
+	job := e.claimOne(noon)
+	writes := map[string]func(ctx context.Context, tx storage.Tx) error{
+		"finish of another tenant's": func(ctx context.Context, tx storage.Tx) error {
+			bad := job
+			bad.Tenant = umbra
+			return tx.Finish(ctx, bad, storage.Outcome{Done: true})
+		},
+	}
+	for _, key := range badKeys {
+		for _, field := range []string{"kind", "key"} {
+			bad := job
+			if field == "kind" {
+				bad.Kind = key
+			} else {
+				bad.Key = key
+			}
+			writes[fmt.Sprintf("finish of %s %q", field, key)] = func(ctx context.Context, tx storage.Tx) error {
+				return tx.Finish(ctx, bad, storage.Outcome{Done: true})
+			}
+			writes[fmt.Sprintf("cancel of %s %q", field, key)] = func(ctx context.Context, tx storage.Tx) error {
+				return tx.Cancel(ctx, bad.Kind, bad.Key)
+			}
+		}
+	}
+	e.invalid(writes)
+	for _, key := range badKeys {
+		forged := job
+		forged.Token = key
+		require.ErrorIs(e, e.tryFinish(forged, storage.Outcome{Done: true}), storage.ErrConflict, "token %q", key)
+	}
+	e.finish(job, storage.Outcome{Done: true})
+}
+
+func inputInstants(e *env) {
+	e.put(acme, full("old"))
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
+	job := e.claimOne(noon)
+	writes := map[string]func(ctx context.Context, tx storage.Tx) error{}
+	for name, at := range map[string]time.Time{
+		"just after the last":   time.UnixMicro(math.MaxInt64).Add(time.Microsecond),
+		"just before the first": time.UnixMicro(math.MinInt64).Add(-time.Nanosecond),
+		"in a million years":    time.Date(1_000_000, time.January, 1, 0, 0, 0, 0, time.UTC),
+		"before everything":     time.Date(-1_000_000, time.January, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		for field, change := range map[string]func(r *storage.Row){
+			"created": func(r *storage.Row) { r.Created = at },
+			"updated": func(r *storage.Row) { r.Updated = at },
+		} {
+			writes[field+" "+name], writes["update of "+field+" "+name] = puts(change), updates(change)
+		}
+		writes["event "+name] = func(ctx context.Context, tx storage.Tx) error {
+			ev := event("1", 1, 0)
+			ev.At = at
+			return tx.Append(ctx, ev)
+		}
+		writes["job "+name] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Enqueue(ctx, storage.Job{Kind: "timer", Key: "2", Due: at})
+		}
+		writes["outcome "+name] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Finish(ctx, job, storage.Outcome{Due: at, Error: "it failed"})
+		}
+	}
+	e.invalid(writes)
+}
+
+func inputClaims(e *env) {
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon})
+	all := func(change func(c *storage.Claim)) storage.Claim {
+		c := claimAll(noon)
+		change(&c)
+		return c
+	}
+	bad := map[string]storage.Claim{
+		"no limit":                         all(func(c *storage.Claim) { c.Limit = 0 }),
+		"a limit beyond the greatest":      all(func(c *storage.Claim) { c.Limit = storage.MaxLimit + 1 }),
+		"no lease":                         all(func(c *storage.Claim) { c.Lease = 0 }),
+		"a lease before its beginning":     all(func(c *storage.Claim) { c.Lease = -time.Minute }),
+		"a lease below a microsecond":      all(func(c *storage.Claim) { c.Lease = time.Nanosecond }),
+		"almost a microsecond":             all(func(c *storage.Claim) { c.Lease = time.Microsecond - 1 }),
+		"no instant":                       all(func(c *storage.Claim) { c.Now = time.Time{} }),
+		"an instant too far":               all(func(c *storage.Claim) { c.Now = time.Date(1_000_000, time.January, 1, 0, 0, 0, 0, time.UTC) }),
+		"a lease that ends too far":        all(func(c *storage.Claim) { c.Now = time.UnixMicro(math.MaxInt64) }),
+		"more kinds than can be named":     all(func(c *storage.Claim) { c.Kinds = slices.Repeat([]string{"timer"}, storage.MaxNames+1) }),
+		"a kind that is none among others": all(func(c *storage.Claim) { c.Kinds = []string{"timer", ""} }),
+	}
+	for _, kind := range badKeys {
+		bad[fmt.Sprintf("kind %q", kind)] = all(func(c *storage.Claim) { c.Kinds = []string{kind} })
+	}
+	for name, c := range bad {
+		jobs, err := e.store.Claim(e.ctx, c)
+		require.ErrorIs(e, err, storage.ErrInvalid, name)
+		require.Empty(e, jobs, name)
+	}
+	require.Zero(e, e.job(acme, "timer", "1").Attempts)
+	least := claimAll(noon)
+	least.Lease, least.Kinds = time.Microsecond, slices.Repeat([]string{"timer"}, storage.MaxNames)
+	got := one(e, e.claim(least))
+	require.Equal(e, noon.Add(time.Microsecond), got.Lease)
 }
 
 func inputNames(e *env) {
@@ -273,11 +416,183 @@ func inputNames(e *env) {
 			_, err := tx.Next(ctx, name)
 			return err
 		}
+		writes[fmt.Sprintf("advanced sequence %q", name)] = func(ctx context.Context, tx storage.Tx) error { return tx.Advance(ctx, name, 7) }
 	}
 	e.invalid(writes)
 	long := strings.Repeat("x", storage.MaxKey)
 	e.update(acme, func(ctx context.Context, tx storage.Tx) { require.NoError(e, tx.Lock(ctx, long)) })
 	require.Equal(e, int64(1), e.next(acme, long))
+}
+
+func inputAdvances(e *env) {
+	writes := map[string]func(ctx context.Context, tx storage.Tx) error{}
+	for _, n := range []int64{0, -1, math.MinInt64, storage.MaxNumber + 1, math.MaxInt64} {
+		writes[fmt.Sprint(n)] = func(ctx context.Context, tx storage.Tx) error { return tx.Advance(ctx, "ticket", n) }
+	}
+	e.invalid(writes)
+	require.Equal(e, int64(1), e.next(acme, "ticket"))
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		require.NoError(e, tx.Advance(ctx, "ticket", storage.MaxNumber))
+	})
+	for range 3 {
+		require.GreaterOrEqual(e, e.next(acme, "ticket"), int64(storage.MaxNumber))
+	}
+}
+
+func inputQueries(e *env) {
+	e.put(acme, full("1"))
+	reads := map[string]func(ctx context.Context, r storage.Reader) error{}
+	add := func(name string, q storage.RowQuery) {
+		reads[name] = func(ctx context.Context, r storage.Reader) error {
+			_, err := r.Query(ctx, tickets, q)
+			return err
+		}
+	}
+	for _, limit := range []int{0, -1, storage.MaxLimit + 1, math.MaxInt} {
+		add(fmt.Sprintf("limit %d", limit), storage.RowQuery{Limit: limit})
+	}
+	for name, c := range badConditions() {
+		add(name, storage.RowQuery{Where: c, Limit: 1})
+	}
+	for name, order := range map[string][]storage.Order{
+		"an order by no column":        {asc("nothing")},
+		"an order by a statement":      {asc(`title" DESC; --`)},
+		"an order by the tenant":       {asc("tenant")},
+		"an order by what may be NULL": {asc("note")},
+		"an order by one column twice": {asc("title"), desc("title")},
+	} {
+		add(name, storage.RowQuery{Order: order, Limit: 1})
+	}
+	byTitle, byID := []storage.Order{asc("title")}, []storage.Order{asc("id")}
+	add("a place without values", storage.RowQuery{Order: byTitle, Limit: 1, After: &storage.Position{Tenant: acme, ID: "1"}})
+	add("a place of too many values", storage.RowQuery{Limit: 1, After: &storage.Position{Values: []any{"a"}, Tenant: acme, ID: "1"}})
+	add("a place with two ids", storage.RowQuery{Order: byID, Limit: 1, After: &storage.Position{Values: []any{"1"}, Tenant: acme, ID: "2"}})
+	for _, v := range []any{nil, int64(1), true, "a\x00", "\xff", 1.5} {
+		add(fmt.Sprintf("a place at %T %v", v, v), storage.RowQuery{Order: byTitle, Limit: 1, After: &storage.Position{Values: []any{v}, Tenant: acme, ID: "1"}})
+	}
+	for _, key := range badKeys {
+		if key != "" { // which is before all
+			add(fmt.Sprintf("a place of id %q", key), storage.RowQuery{Limit: 1, After: &storage.Position{Tenant: acme, ID: storage.ID(key)}})
+			add(fmt.Sprintf("a place of tenant %q", key), storage.RowQuery{Limit: 1, After: &storage.Position{Tenant: storage.Tenant(key), ID: "1"}})
+		}
+	}
+	e.invalidReads(reads)
+	require.Equal(e, []string{"1", "after"}, ids(e.query(storage.RowQuery{After: &storage.Position{}}, acme)))
+}
+
+// badConditions are conditions that do not fit the tickets.
+func badConditions() map[string]storage.Condition {
+	deep := where(storage.Equal, "title", "a")
+	for range storage.MaxConditionDepth {
+		deep = not(deep)
+	}
+	return map[string]storage.Condition{
+		"a condition on no column":     where(storage.Equal, "nothing", "a"),
+		"a condition on a statement":   where(storage.Equal, `title" = '' OR "title`, "a"),
+		"a condition of no operator":   where("like", "title", "a"),
+		"a condition on another kind":  where(storage.Equal, "title", 1),
+		"a condition on an id of NUL":  where(storage.Equal, "id", "a\x00"),
+		"a condition on bad text":      where(storage.Prefix, "title", "\xff"),
+		"a prefix of a number":         where(storage.Prefix, "priority", "1"),
+		"a condition without a value":  where(storage.Equal, "title"),
+		"a condition of two values":    where(storage.Below, "title", "a", "b"),
+		"a condition of too many":      {Op: storage.In, Column: "title", Values: slices.Repeat([]any{"a"}, storage.MaxConditionValues+1)},
+		"a condition with NULL":        where(storage.In, "note", nil),
+		"a Not of nothing":             {Op: storage.Not},
+		"a condition that is too deep": deep,
+	}
+}
+
+func inputCounts(e *env) {
+	e.put(acme, full("1"))
+	reads := map[string]func(ctx context.Context, r storage.Reader) error{}
+	for name, c := range badConditions() {
+		reads[name] = func(ctx context.Context, r storage.Reader) error {
+			_, err := r.Count(ctx, tickets, c, []string{"title"})
+			return err
+		}
+	}
+	for name, by := range map[string][]string{
+		"by no column": {"nothing"}, "by a statement": {`title", "note`}, "by nothing": {""}, "by the body": {"body"}, "by one column twice": {"title", "open", "title"},
+	} {
+		reads[name] = func(ctx context.Context, r storage.Reader) error {
+			_, err := r.Count(ctx, tickets, storage.Condition{}, by)
+			return err
+		}
+	}
+	e.invalidReads(reads)
+}
+
+func inputEventQueries(e *env) {
+	// A kind and a record that a careless key would run together with those asked for.
+	e.append(acme, of("a", "x.v1", event("b", 1, 0)))
+	reads := map[string]func(ctx context.Context, r storage.Reader) error{}
+	add := func(name string, q storage.EventQuery) {
+		q.Limit = 9
+		reads[name] = func(ctx context.Context, r storage.Reader) error {
+			_, err := r.Events(ctx, q)
+			return err
+		}
+	}
+	add("a record without its kind", storage.EventQuery{Record: "b"})
+	add("more types than can be named", storage.EventQuery{Types: slices.Repeat([]string{"x.v1"}, storage.MaxNames+1)})
+	for _, key := range append([]string{"a\x00b"}, badKeys...) {
+		add(fmt.Sprintf("type %q", key), storage.EventQuery{Types: []string{"x.v1", key}})
+		if key == "" { // which is any
+			continue
+		}
+		add(fmt.Sprintf("kind %q", key), storage.EventQuery{Kind: key})
+		add(fmt.Sprintf("record %q", key), storage.EventQuery{Kind: "a", Record: storage.ID(key)})
+		add(fmt.Sprintf("after tenant %q", key), storage.EventQuery{After: storage.EventPosition{Tenant: storage.Tenant(key)}})
+		add(fmt.Sprintf("after kind %q", key), storage.EventQuery{After: storage.EventPosition{Tenant: acme, Kind: key}})
+		add(fmt.Sprintf("after record %q", key), storage.EventQuery{After: storage.EventPosition{Tenant: acme, Kind: "a", Record: storage.ID(key)}})
+	}
+	e.invalidReads(reads)
+	require.Equal(e, []string{"acme/a/b/1/0"}, e.log(storage.EventQuery{Types: slices.Repeat([]string{"x.v1"}, storage.MaxNames)}, acme))
+	before := storage.EventPosition{Tenant: acme, Kind: "a", Record: "b", Version: 1, N: -1}
+	require.Equal(e, []string{"acme/a/b/1/0"}, e.log(storage.EventQuery{After: before}, acme), "a place before the first of a version")
+}
+
+func inputJobQueries(e *env) {
+	e.enqueue(acme, storage.Job{Kind: "a", Key: "b", Subject: "c", Due: noon})
+	reads := map[string]func(ctx context.Context, r storage.Reader) error{}
+	add := func(name string, q storage.JobQuery) {
+		q.Limit = 9
+		reads[name] = func(ctx context.Context, r storage.Reader) error {
+			_, err := r.Jobs(ctx, q)
+			return err
+		}
+	}
+	for _, key := range append([]string{"a\x00b"}, badKeys...) {
+		if key == "" { // which is any
+			continue
+		}
+		add(fmt.Sprintf("kind %q", key), storage.JobQuery{Kind: key})
+		add(fmt.Sprintf("key %q", key), storage.JobQuery{Key: key})
+		add(fmt.Sprintf("key %q of a kind", key), storage.JobQuery{Kind: "a", Key: key})
+		add(fmt.Sprintf("subject %q", key), storage.JobQuery{Subject: key})
+		add(fmt.Sprintf("after tenant %q", key), storage.JobQuery{After: storage.Job{Tenant: storage.Tenant(key)}})
+		add(fmt.Sprintf("after kind %q", key), storage.JobQuery{After: storage.Job{Tenant: acme, Kind: key}})
+		add(fmt.Sprintf("after key %q", key), storage.JobQuery{After: storage.Job{Tenant: acme, Kind: "a", Key: key}})
+	}
+	e.invalidReads(reads)
+}
+
+func inputManyTenants(e *env) {
+	e.put(acme, ticket("1"))
+	tenants := make([]storage.Tenant, storage.MaxTenants, storage.MaxTenants+1)
+	for i := range tenants {
+		tenants[i] = storage.Tenant(fmt.Sprintf("tenant %d", i))
+	}
+	tenants[len(tenants)/2] = acme
+	require.Equal(e, []string{"1"}, ids(e.query(storage.RowQuery{}, tenants...)))
+	ran := false
+	err := e.store.View(e.ctx, append(tenants, umbra), func(context.Context, storage.Reader) error {
+		ran = true
+		return nil
+	})
+	require.ErrorIs(e, err, storage.ErrInvalid)
+	require.False(e, ran)
 }
 
 func inputLimits(e *env) {

@@ -34,6 +34,7 @@ var jobCases = []testCase{
 	{"cancel of a claimed job removes it", jobCancelClaimed},
 	{"kinds, keys and subjects are compared byte by byte", jobBytes},
 	{"a payload may be 64 KiB long", jobPayload},
+	{"a job of long ago that is enqueued again is still due", jobLongAgo},
 	{"what a caller does to a job afterwards changes nothing", jobAliasing},
 }
 
@@ -397,6 +398,28 @@ func jobPayload(e *env) {
 	require.Len(e, payload, 64<<10, "the case itself is wrong")
 	e.finish(job, storage.Outcome{Due: noon, Payload: payload})
 	require.Equal(e, string(payload), string(e.job(acme, "timer", "1").Payload))
+}
+
+// jobLongAgo has a desk whose time is before 1970, where a store might have its zero.
+func jobLongAgo(e *env) {
+	then := time.Date(1965, time.March, 2, 12, 0, 0, 0, time.UTC)
+	for i, keep := range []bool{false, true} {
+		key := fmt.Sprint(i)
+		job := storage.Job{Kind: "timer", Key: key, Due: then.Add(-time.Hour), Keep: keep}
+		e.enqueue(acme, job)
+		e.enqueue(acme, job)
+		require.Equal(e, then.Add(-time.Hour), e.job(acme, "timer", key).Due)
+		got := e.claimOne(then)
+		require.Equal(e, key, got.Key)
+		require.Equal(e, then.Add(time.Minute), e.job(acme, "timer", key).Lease)
+		e.enqueue(acme, job)
+		require.Empty(e, e.claim(claimAll(then)), "its worker still has it")
+		e.finish(got, storage.Outcome{Done: true})
+		e.finish(e.claimOne(then), storage.Outcome{Done: true})
+	}
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "lease", Due: then})
+	ends := one(e, e.claim(storage.Claim{Now: time.UnixMicro(0).Add(-time.Minute), Lease: time.Minute, Limit: 2}))
+	require.Equal(e, ends.Lease, e.job(acme, "timer", "lease").Lease, "a lease that ends as 1970 begins")
 }
 
 func jobAliasing(e *env) {

@@ -219,7 +219,15 @@ var commands = map[string]func(m *model, t *rapid.T, tenant storage.Tenant) comm
 			n, err := tx.Next(ctx, sequence)
 			require.NoError(m, err)
 			require.Positive(m, n)
+			require.GreaterOrEqual(m, n, w.least[sequence], "%q was advanced", sequence)
 			require.False(m, m.oracle.take(tenant, sequence, n), "%d of %q was given before", n, sequence)
+		}
+	},
+	"advance": func(m *model, t *rapid.T, tenant storage.Tenant) command {
+		sequence, atLeast := draw(t, []string{"n", "N"}, "sequence"), rapid.Int64Range(1, 300).Draw(t, "at least")
+		return func(ctx context.Context, tx storage.Tx, w *world) {
+			w.least[sequence] = max(w.least[sequence], atLeast)
+			require.NoError(m, tx.Advance(ctx, sequence, atLeast))
 		}
 	},
 	"lock": func(m *model, t *rapid.T, tenant storage.Tenant) command {
@@ -321,7 +329,7 @@ func (m *model) compareJobs(ctx context.Context, r storage.Reader, o *oracle, q 
 
 // The commands of a unit by how often they are drawn.
 var (
-	everyCommand = []string{"put", "put", "put", "put", "delete", "append", "append", "enqueue", "enqueue", "cancel", "finish", "next", "lock", "read", "read"}
+	everyCommand = []string{"put", "put", "put", "put", "delete", "append", "append", "enqueue", "enqueue", "cancel", "finish", "next", "next", "advance", "lock", "read", "read"}
 	jobCommands  = []string{"enqueue", "enqueue", "finish", "finish", "finish", "cancel"}
 )
 

@@ -29,6 +29,8 @@ type world struct {
 	rows map[string]map[storage.ID]storage.Row // by table
 	log  map[storage.EventPosition]storage.Event
 	jobs map[jobName]storage.Job
+	// least is what sequences were advanced to.
+	least map[string]int64
 }
 
 type jobName struct{ kind, key string }
@@ -36,14 +38,14 @@ type jobName struct{ kind, key string }
 func newOracle(tenants []storage.Tenant) *oracle {
 	o := &oracle{tenants: map[storage.Tenant]*world{}, taken: map[string]map[int64]bool{}, claims: map[string]int64{}}
 	for _, t := range tenants {
-		o.tenants[t] = &world{rows: map[string]map[storage.ID]storage.Row{}, log: map[storage.EventPosition]storage.Event{}, jobs: map[jobName]storage.Job{}}
+		o.tenants[t] = &world{rows: map[string]map[storage.ID]storage.Row{}, log: map[storage.EventPosition]storage.Event{}, jobs: map[jobName]storage.Job{}, least: map[string]int64{}}
 	}
 	return o
 }
 
 // copied gives a world to work on; what stands in it is never changed.
 func (w *world) copied() *world {
-	c := &world{rows: map[string]map[storage.ID]storage.Row{}, log: maps.Clone(w.log), jobs: maps.Clone(w.jobs)}
+	c := &world{rows: map[string]map[storage.ID]storage.Row{}, log: maps.Clone(w.log), jobs: maps.Clone(w.jobs), least: maps.Clone(w.least)}
 	for table, rows := range w.rows {
 		c.rows[table] = maps.Clone(rows)
 	}

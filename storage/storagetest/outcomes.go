@@ -23,6 +23,7 @@ var outcomeCases = []testCase{
 	{"a job that is not claimed cannot be finished", outcomeUnclaimed},
 	{"another token does not finish a job", outcomeToken},
 	{"a dead letter is kept with what went wrong", outcomeDead},
+	{"a dead letter without a due time keeps its own", outcomeDeadDue},
 	{"a job that is made dead while it runs stays dead", outcomeDeadMeanwhile},
 	{"the error of a failed attempt may be long", outcomeError},
 }
@@ -261,6 +262,19 @@ func outcomeDead(e *env) {
 	dead := true
 	require.Equal(e, []string{"timer/1"}, e.list(storage.JobQuery{Dead: &dead}, acme))
 	require.Empty(e, e.claim(claimAll(noon.AddDate(10, 0, 0))))
+}
+
+func outcomeDeadDue(e *env) {
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "1", Due: noon}, storage.Job{Kind: "timer", Key: "2", Due: noon})
+	for _, j := range e.claim(claimAll(noon)) {
+		o := storage.Outcome{Dead: true, Error: "gave up"}
+		if j.Key == "2" {
+			o.Due = noon.Add(time.Hour)
+		}
+		e.finish(j, o)
+	}
+	require.Equal(e, noon, e.job(acme, "timer", "1").Due)
+	require.Equal(e, noon.Add(time.Hour), e.job(acme, "timer", "2").Due)
 }
 
 // outcomeDeadMeanwhile leaves open whether the worker still has the job.

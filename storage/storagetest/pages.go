@@ -230,6 +230,15 @@ func pagePlace(e *env) {
 		{nil, storage.Position{Tenant: acme, ID: "15"}, []string{"2", "3"}},
 		{nil, storage.Position{Tenant: acme, ID: "4"}, []string{}},
 		{[]storage.Order{asc("id")}, storage.Position{Values: []any{"15"}, Tenant: acme, ID: "15"}, []string{"2", "3"}},
+		{nil, storage.Position{}, []string{"1", "2", "3"}},
+		{nil, storage.Position{Tenant: acme}, []string{"1", "2", "3"}},
+		{[]storage.Order{asc("id")}, storage.Position{Values: []any{""}, Tenant: acme}, []string{"1", "2", "3"}},
+		{[]storage.Order{desc("id")}, storage.Position{Values: []any{""}, Tenant: acme}, []string{}},
+		{[]storage.Order{asc("priority")}, storage.Position{Values: []any{int64(2)}, Tenant: acme}, []string{"2", "3"}},
+		{[]storage.Order{desc("priority")}, storage.Position{Values: []any{int64(2)}, Tenant: acme}, []string{"1"}},
+		{[]storage.Order{desc("title")}, storage.Position{Values: []any{""}, Tenant: acme, ID: "2"}, []string{"1"}},
+		{[]storage.Order{desc("title")}, storage.Position{Values: []any{""}, Tenant: acme}, []string{}},
+		{[]storage.Order{asc("title"), asc("id")}, storage.Position{Values: []any{"", ""}, Tenant: acme}, []string{"1", "2", "3"}},
 	} {
 		require.Equal(e, c.want, ids(e.query(storage.RowQuery{Order: c.order, After: &c.after}, acme)), "%v after %+v", c.order, c.after)
 	}

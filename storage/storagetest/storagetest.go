@@ -59,6 +59,8 @@ var groups = []group{
 	{"Values", valueCases},
 	{"Units", unitCases},
 	{"Snapshots", snapshotCases},
+	{"Reads", readCases},
+	{"Unique indexes", uniqueCases},
 	{"Tenants", tenantCases},
 	{"Queries", queryCases},
 	{"Pages", pageCases},

@@ -24,6 +24,7 @@ var unitCases = []testCase{
 	{"an update inside an update is invalid", unitNested},
 	{"an update of another store inside an update is its own unit", unitOtherStore},
 	{"a unit is over when its function has returned", unitOver},
+	{"nothing begins with the context of a unit that is over", unitContextOver},
 	{"a unit tells its tenant", unitTenant},
 	{"a unit without writes is no error", unitEmpty},
 }
@@ -304,6 +305,31 @@ func unitEmpty(e *env) {
 	e.view(func(context.Context, storage.Reader) {}, acme)
 }
 
-func isNotFoundOrInvalid(err error) bool {
-	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrInvalid)
+// unitContextOver has a context that outlives its unit: nothing may begin with it that its caller
+// takes for a part of the unit.
+func unitContextOver(e *env) {
+	for _, end := range []error{nil, errOurs} {
+		var kept context.Context
+		require.ErrorIs(e, e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+			kept = ctx
+			return end
+		}), end)
+		for name, begin := range map[string]func() error{
+			"update": func() error {
+				return e.store.Update(kept, acme, func(context.Context, storage.Tx) error { return errOurs })
+			},
+			"view": func() error {
+				return e.store.View(kept, []storage.Tenant{acme}, func(context.Context, storage.Reader) error { return errOurs })
+			},
+			"read": func() error {
+				return e.store.Read(kept, []storage.Tenant{acme}, func(context.Context, storage.Reader) error { return errOurs })
+			},
+			"claim": func() error { _, err := e.store.Claim(kept, claimAll(noon)); return err },
+		} {
+			err := begin()
+			require.ErrorIs(e, err, storage.ErrInvalid, name)
+			require.NotErrorIs(e, err, errOurs, "%s: the function was run", name)
+		}
+	}
+	e.put(acme, ticket("1"))
 }

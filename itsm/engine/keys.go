@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// DefaultKeyRetention is how long a command is known by its key where the options say nothing.
+const DefaultKeyRetention = 7 * 24 * time.Hour
+
+// keyRecord is the memory of a command that was given under a key. Created is when it was given.
+type keyRecord struct {
+	keyHead
+	keyBody
+}
+
+type keyHead struct{ storage.Meta }
+
+type keyBody struct {
+	Command       string     `json:"command"`
+	Actor         storage.ID `json:"actor"`
+	Key           string     `json:"key"`
+	Request       string     `json:"request"` // its hash
+	Kind          string     `json:"kind"`
+	Result        storage.ID `json:"result"`
+	ResultVersion int64      `json:"result_version"` // as fn left it, for who reads the table
+}
+
+var commandTable = storage.Define("command", storage.Def[keyRecord, keyHead, keyBody]{
+	Parts:   func(r *keyRecord) (*keyHead, *keyBody) { return &r.keyHead, &r.keyBody },
+	Indexes: []storage.Index{storage.IndexOn(storage.Order{Column: storage.ColumnCreated})}, // for what is forgotten
+})
+
+// key gives the memory of the call's key, and whether the command was done under it before. Where
+// it was not, the memory is to be put when it is done; an old one is written over.
+func (u *Unit) key(ctx context.Context, c Call) (k keyRecord, again bool, err error) {
+	request, err := json.Marshal(c.Request)
+	if err != nil {
+		return k, false, storage.Invalid(c.Name, "request", "cannot be written as JSON")
+	}
+	id := storage.ID(digest(string(c.Actor.ID), c.Name, c.Command.Key))
+	hash := digest(string(c.Target), string(request))
+	k, err = commandTable.Get(ctx, u.s.tx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		k = keyRecord{}
+		k.ID = id
+	case err != nil:
+		return k, false, err
+	case u.s.now.Sub(k.Created) < u.e.r.keyRetention:
+		if k.Request != hash {
+			return k, false, storage.Invalid(c.Name, "key", fmt.Sprintf("%q was used for another request", c.Command.Key))
+		}
+		return k, true, nil
+	}
+	k.keyBody = keyBody{Command: c.Name, Actor: c.Actor.ID, Key: c.Command.Key, Request: hash}
+	k.Created, k.Updated = u.s.now, u.s.now
+	return k, false, nil
+}
+
+// keep puts the memory of a command that was done.
+func (u *Unit) keep(ctx context.Context, k keyRecord) error {
+	id, creates := k.ID, k.Version == 0
+	err := commandTable.Put(ctx, u.Quiet(), &k)
+	if creates && errors.Is(err, storage.ErrConflict) {
+		return &createConflict{recordKey{commandTable.Name(), id}, err}
+	}
+	return err
+}
+
+// What bounds the forgetting of one Tick.
+const (
+	forgetBatch   = 100 // keys in a unit
+	forgetTenants = 20  // tenants that are looked at
+)
+
+// keyring is when a process looks for old keys again in the tenants that it knows of: those in
+// which it was commanded under a key, and those whose jobs it ran.
+type keyring struct {
+	mu   sync.Mutex
+	next map[storage.Tenant]time.Time // the zero time is at once
+	soon time.Time                    // none is before it
+}
+
+// meet adds a tenant.
+func (r *keyring) meet(t storage.Tenant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.next[t]; known {
+		return
+	}
+	if r.next == nil {
+		r.next = map[storage.Tenant]time.Time{}
+	}
+	r.next[t], r.soon = time.Time{}, time.Time{}
+}
+
+// due gives some tenants whose time has come.
+func (r *keyring) due(now time.Time) (due []storage.Tenant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.next) == 0 || now.Before(r.soon) {
+		return nil
+	}
+	first := true
+	for t, at := range r.next {
+		if len(due) < forgetTenants && !now.Before(at) {
+			due = append(due, t)
+		}
+		if first || at.Before(r.soon) {
+			r.soon, first = at, false
+		}
+	}
+	return due
+}
+
+func (r *keyring) put(t storage.Tenant, next time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next[t] = next
+}
+
+// forget removes keys that are older than they are kept, of some tenants and some of each. more says
+// that a tenant has others.
+func (e *Engine) forget(ctx context.Context, now time.Time) (n int, more bool, err error) {
+	var failed []error
+	for _, tenant := range e.r.keys.due(now) {
+		removed, full, err := e.forgetIn(ctx, tenant, now.Add(-e.r.keyRetention))
+		switch {
+		case isRetry(err) || errors.Is(err, storage.ErrConflict):
+			continue // at another time
+		case err != nil:
+			failed = append(failed, fmt.Errorf("keys of tenant %s: %w", tenant, err))
+			continue
+		}
+		n += removed
+		if more = more || full; !full {
+			e.r.keys.put(tenant, now.Add(max(e.r.keyRetention/16, time.Minute)))
+		}
+	}
+	return n, more, errors.Join(failed...)
+}
+
+// forgetIn removes a batch of one tenant's keys that were given by an instant. full says that there
+// may be more.
+func (e *Engine) forgetIn(ctx context.Context, tenant storage.Tenant, by time.Time) (n int, full bool, err error) {
+	var old storage.Page[keyHead]
+	err = e.store.View(ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) (err error) {
+		old, err = commandTable.List(ctx, r, storage.Query[keyHead]{
+			Where: commandTable.ByCreated().AtMost(by), Order: []storage.Order{commandTable.ByCreated().Asc()}, Limit: forgetBatch,
+		})
+		return err
+	})
+	if err != nil || len(old.Items) == 0 {
+		return 0, false, err
+	}
+	err = e.store.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error {
+		n = 0
+		for _, k := range old.Items {
+			switch err := tx.Delete(ctx, commandTable.Schema(), k.ID, k.Version); {
+			case err == nil:
+				n++
+			case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound): // given anew, or gone
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	return n, old.Next != "", err
+}
