@@ -250,66 +250,166 @@ func TestAClaimStaysFairBehindALongBacklog(t *testing.T) {
 }
 
 // TestTwoClaimsNeverHaveJobsOfOneSubject stops a claim before each of its statements in turn.
-// Meanwhile a job of the subject is added that is due earlier, and another claim is made. On
+// Meanwhile the first of the subject's jobs becomes another, and another claim is made. On
 // SQLite a claim that has begun to write keeps the others waiting, so there is nothing to stop.
 func TestTwoClaimsNeverHaveJobsOfOneSubject(t *testing.T) {
+	timer := func(n int, due time.Duration) storage.Job {
+		return storage.Job{Kind: "timer", Key: fmt.Sprintf("%02d", n), Subject: "s", Due: noon.Add(due)}
+	}
+	meanwhile := []struct {
+		name string
+		do   func(ctx context.Context, tx storage.Tx) error
+		// first is the job that is first then.
+		first string
+	}{
+		{"one is added before it", func(ctx context.Context, tx storage.Tx) error { return tx.Enqueue(ctx, timer(99, -time.Hour)) }, "99"},
+		{"another is moved before it", func(ctx context.Context, tx storage.Tx) error { return tx.Enqueue(ctx, timer(1, -time.Hour)) }, "01"},
+		{"it is cancelled", func(ctx context.Context, tx storage.Tx) error { return tx.Cancel(ctx, "timer", "00") }, "01"},
+		{"it is moved behind the others", func(ctx context.Context, tx storage.Tx) error { return tx.Enqueue(ctx, timer(0, 59*time.Minute)) }, "01"},
+		{"it leaves the subject", func(ctx context.Context, tx storage.Tx) error {
+			j := timer(0, 0)
+			j.Subject, j.Due = "", noon.AddDate(1, 0, 0)
+			return tx.Enqueue(ctx, j)
+		}, "01"},
+		{"it becomes a dead letter", func(ctx context.Context, tx storage.Tx) error {
+			j := timer(0, 0)
+			j.Dead = true
+			return tx.Enqueue(ctx, j)
+		}, "01"},
+	}
+	for _, jobs := range []int{2, 20} { // with many, the first is in a lane
+		for _, m := range meanwhile {
+			t.Run(fmt.Sprintf("%d jobs/%s", jobs, m.name), func(t *testing.T) {
+				for stop := 0; stopClaim(t, stop, func(ctx context.Context, tx storage.Tx) error {
+					for n := jobs - 1; n >= 0; n-- {
+						if err := tx.Enqueue(ctx, timer(n, time.Duration(n)*time.Minute)); err != nil {
+							return err
+						}
+					}
+					return nil
+				}, m.do, m.first); stop++ {
+				}
+			})
+		}
+	}
+}
+
+// stopClaim stops a claim before a statement, until what is done meanwhile has happened and another
+// claim has been made, or both wait for the first. It says whether the claim has that statement.
+func stopClaim(t *testing.T, stop int, begin, meanwhile func(ctx context.Context, tx storage.Tx) error, then string) bool {
 	e := postgreSQL
+	p := &tap{}
+	dsn := e.empty(t)
+	first, second := open(t, e, dsn, p), open(t, e, dsn, nil)
+	ctx := timed(t)
+	require.NoError(t, second.Migrate(ctx))
+	require.NoError(t, second.Update(ctx, acme, begin))
 	claim := storage.Claim{Now: noon.Add(time.Hour), Lease: time.Hour, Limit: 10}
-	for stop, all := 0, false; !all; stop++ {
-		t.Run(fmt.Sprint(stop), func(t *testing.T) {
+	n := 0
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	p.setFail(func(text string) error {
+		if text == "CONNECT" {
+			return nil
+		}
+		if n++; n == stop+1 {
+			close(reached)
+			p.mu.Unlock()
+			<-goOn
+			p.mu.Lock()
+		}
+		return nil
+	})
+	took := make(chan error, 2)
+	go func() {
+		_, err := first.Claim(ctx, claim)
+		took <- err
+	}()
+	select {
+	case <-reached:
+	case err := <-took:
+		require.NoError(t, err)
+		return false
+	}
+	other := make(chan struct{})
+	go func() {
+		defer close(other)
+		err := second.Update(ctx, acme, meanwhile)
+		if err == nil {
+			_, err = second.Claim(ctx, claim)
+		}
+		took <- err
+	}()
+	select {
+	case <-other:
+	case <-time.After(100 * time.Millisecond): // it waits for a row that the first claim has
+	}
+	close(goOn)
+	require.NoError(t, <-took)
+	require.NoError(t, <-took)
+
+	claimed := func() (names []string) {
+		require.NoError(t, second.View(ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
+			jobs, err := r.Jobs(ctx, storage.JobQuery{Limit: 100})
+			for _, j := range jobs {
+				if j.Token != "" && j.Subject == "s" && !j.Dead {
+					names = append(names, j.Key)
+				}
+			}
+			return err
+		}))
+		return names
+	}
+	got := claimed()
+	require.LessOrEqual(t, len(got), 1, "at statement %d", stop)
+	// What neither took is there for the next one, in its order.
+	if len(got) == 0 {
+		jobs, err := second.Claim(ctx, claim)
+		require.NoError(t, err)
+		if len(jobs) > 0 {
+			require.Len(t, jobs, 1)
+			require.Equal(t, then, jobs[0].Key)
+			require.Equal(t, []string{then}, claimed())
+		}
+	}
+	return true
+}
+
+// TestAClaimOfLongSubjectsReadsAlongIndexes has more due than a claim looks at to see what there is,
+// most of it in lanes.
+func TestAClaimOfLongSubjectsReadsAlongIndexes(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
 			p := &tap{}
 			dsn := e.empty(t)
-			first, second := open(t, e, dsn, p), open(t, e, dsn, nil)
-			require.NoError(t, second.Migrate(t.Context()))
-			enqueue := func(key string, due time.Time) {
-				require.NoError(t, second.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
-					return tx.Enqueue(ctx, storage.Job{Kind: "timer", Key: key, Subject: "s", Due: due})
+			s := open(t, e, dsn, p)
+			require.NoError(t, s.Migrate(t.Context()))
+			for _, tenant := range []storage.Tenant{acme, "umbra"} {
+				require.NoError(t, s.Update(t.Context(), tenant, func(ctx context.Context, tx storage.Tx) error {
+					jobs := make([]storage.Job, 6000)
+					for n := range jobs {
+						jobs[n] = storage.Job{Kind: "mail", Key: fmt.Sprint(n), Subject: fmt.Sprint("s", n%60), Due: noon.Add(-time.Duration(n) * time.Second)}
+					}
+					return tx.Enqueue(ctx, jobs...)
 				}))
 			}
-			enqueue("later", noon)
-
-			n := 0
-			reached, goOn := make(chan struct{}), make(chan struct{})
-			p.setFail(func(text string) error {
-				if text == "CONNECT" {
-					return nil
+			db := e.db(t, dsn)
+			for _, analyzed := range []bool{false, true} {
+				if analyzed {
+					_, err := db.ExecContext(t.Context(), "ANALYZE")
+					require.NoError(t, err)
 				}
-				if n++; n == stop+1 {
-					close(reached)
-					p.mu.Unlock()
-					<-goOn
-					p.mu.Lock()
-				}
-				return nil
-			})
-			got := make(chan []storage.Job, 1)
-			go func() {
-				jobs, err := first.Claim(context.Background(), claim)
-				if err != nil {
-					t.Error(err)
-				}
-				got <- jobs
-			}()
-			select {
-			case <-reached:
-			case jobs := <-got:
-				all = true
-				require.Len(t, jobs, 1)
-				return
-			}
-			enqueue("earlier", noon.Add(-time.Minute))
-			jobs, err := second.Claim(t.Context(), claim)
-			require.NoError(t, err)
-			close(goOn)
-			jobs = append(jobs, <-got...)
-			require.LessOrEqual(t, len(jobs), 1, "%v", jobs)
-
-			// What neither took is there for the next one.
-			if len(jobs) == 0 {
-				jobs, err = second.Claim(t.Context(), claim)
+				p.statements()
+				got, err := s.Claim(t.Context(), storage.Claim{Now: noon.Add(time.Hour), Lease: time.Minute, Limit: 50})
 				require.NoError(t, err)
-				require.Len(t, jobs, 1)
-				require.Equal(t, "earlier", jobs[0].Key)
+				require.Len(t, got, 50)
+				for _, text := range p.statements() {
+					if strings.HasPrefix(text, "SELECT ") || strings.HasPrefix(text, "WITH ") {
+						plan := explain(t, e, db, text, p.argsOf(text))
+						require.NotContains(t, plan, "Seq Scan on itsm__job", text)
+						require.NotContains(t, plan, "SCAN itsm__job\n", text)
+						require.NotContains(t, plan, "SCAN j\n", text)
+					}
+				}
 			}
 		})
 	}

@@ -740,7 +740,7 @@ func BenchmarkHoldResumeResolve(b *testing.B) {
 }
 
 // queueSizes are how many incidents there are when a page of the queue is read; a fifth is open.
-var queueSizes = []int{1_000, 100_000}
+var queueSizes = []int{1_000, 100_000, 1_000_000}
 
 // fill stores so many incidents of all priorities, one reported each second, by one statement into
 // the practice's own table. The indexes are made when the rows are there, by a migration.
@@ -979,6 +979,19 @@ func BenchmarkQueuePage(b *testing.B) {
 				})
 			}
 		}
+		// What nobody of several groups has taken yet: by hand that is a query for each group.
+		lead := mona
+		lead.Groups = []itsm.ID{"team-11", "team-17", "team-23"}
+		b.Run("of-three-groups", func(b *testing.B) {
+			sides := []side{{name: "library", do: func(ctx context.Context, _ int) error {
+				page, err := p.MyGroups(ctx, lead, practice.Query{})
+				if err == nil && len(page.Items) == 0 {
+					err = errors.New("the queue is empty")
+				}
+				return err
+			}}}
+			reportTimes(b, inTurn(b, 1, 100, sides...), sides...)
+		})
 	}
 	for _, size := range queueSizes {
 		named := func(name string) string { return fmt.Sprintf("%s/incidents=%d", name, size) }

@@ -159,3 +159,92 @@ func BenchmarkStore(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkClaimOfDue claims ten of more and more due jobs of one tenant.
+func BenchmarkClaimOfDue(b *testing.B) {
+	shapes := []struct {
+		name    string
+		subject func(n int) string
+		claimed int
+	}{
+		{"of one subject", func(int) string { return "one" }, 1},
+		{"of a hundred subjects", func(n int) string { return fmt.Sprint("s", n%100) }, 10},
+		{"of a subject each", func(n int) string { return fmt.Sprint("s", n) }, 10},
+		{"of no subject", func(int) string { return "" }, 10},
+	}
+	for _, shape := range shapes {
+		for _, n := range []int{1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("%s/%d", shape.name, n), func(b *testing.B) {
+				s := memory.New()
+				jobs := make([]storage.Job, n)
+				for i := range jobs {
+					jobs[i] = storage.Job{Kind: "mail", Key: fmt.Sprint(i), Subject: shape.subject(i), Due: start.Add(-time.Duration(i) * time.Second)}
+				}
+				enqueue(b, s, "acme", jobs...)
+				// Leases end before the next claim, so that as many are due each time.
+				now := start
+				for b.Loop() {
+					now = now.Add(time.Millisecond)
+					jobs, err := s.Claim(b.Context(), storage.Claim{Now: now, Lease: time.Microsecond, Limit: 10})
+					if err != nil || len(jobs) != shape.claimed {
+						b.Fatal(len(jobs), err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkListOfJobs reads pages of ten jobs by each filter: of all that there is, or of the last
+// ten of it.
+func BenchmarkListOfJobs(b *testing.B) {
+	yes, no := true, false
+	lists := []struct {
+		name                 string
+		query                storage.JobQuery
+		dead, alive, subject bool
+		want                 int
+	}{
+		{name: "of a kind", query: storage.JobQuery{Kind: "k5"}, want: 10},
+		{name: "of a key", query: storage.JobQuery{Key: "000005"}, want: 1},
+		{name: "of a long subject", query: storage.JobQuery{Subject: "one"}, want: 10},
+		{name: "of a short subject", query: storage.JobQuery{Subject: "last"}, subject: true, want: 10},
+		{name: "of a long subject and a kind", query: storage.JobQuery{Subject: "one", Kind: "k5"}, want: 10},
+		{name: "of a long subject and a key", query: storage.JobQuery{Subject: "one", Key: "000005"}, want: 1},
+		{name: "few dead", query: storage.JobQuery{Dead: &yes}, dead: true, want: 10},
+		{name: "few dead of a long subject", query: storage.JobQuery{Dead: &yes, Subject: "one"}, dead: true, want: 10},
+		{name: "few alive", query: storage.JobQuery{Dead: &no}, alive: true, want: 10},
+		{name: "few alive of a long subject", query: storage.JobQuery{Dead: &no, Subject: "one"}, alive: true, want: 10},
+	}
+	for _, list := range lists {
+		for _, n := range []int{1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("%s/%d", list.name, n), func(b *testing.B) {
+				s := memory.New()
+				jobs := make([]storage.Job, n)
+				for i := range jobs {
+					last := i >= n-10
+					jobs[i] = storage.Job{Kind: fmt.Sprint("k", i*10/n), Key: fmt.Sprintf("%06d", i), Subject: "one",
+						Dead: last && list.dead || !last && list.alive, Due: start}
+					if last && list.subject {
+						jobs[i].Subject = "last"
+					}
+				}
+				enqueue(b, s, "acme", jobs...)
+				q := list.query
+				q.Limit = 10
+				for b.Loop() {
+					err := s.View(b.Context(), []storage.Tenant{"acme"}, func(ctx context.Context, r storage.Reader) error {
+						jobs, err := r.Jobs(ctx, q)
+						if len(jobs) != list.want {
+							return fmt.Errorf("%d jobs: %w", len(jobs), err)
+						}
+						return err
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

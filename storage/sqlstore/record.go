@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -137,112 +136,6 @@ func (r *reader) Get(ctx context.Context, s *storage.Schema, tenant storage.Tena
 		return storage.Row{}, &storage.Error{Op: "get", Table: s.Name(), ID: id, Err: storage.ErrNotFound}
 	}
 	return row, nil
-}
-
-// Query implements [storage.Reader].
-//
-// A page is read along the index of its order. Where the columns of the order all have one
-// direction, what follows a place is one range of that index. Otherwise it is several, one
-// behind the other: first the rows that equal the place in all columns but the last run of one
-// direction, then those that equal it in fewer. Each is a statement of its own, and mostly the
-// first ones fill the page.
-func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
-	if err := r.usable(); err != nil {
-		return nil, err
-	}
-	if err := storage.CheckQuery(s, q); err != nil {
-		return nil, err
-	}
-	t := r.s.table(s)
-	terms := walk(q, r.tenants)
-	rows := make([]storage.Row, 0, min(q.Limit, 128))
-	sc := newScanner(t, q.Bodies)
-	if q.After == nil {
-		rows, err := r.page(ctx, sc, q, terms, 0, 0, rows)
-		return rows, err
-	}
-	ranges := func(r *reader) (err error) {
-		for to := len(terms); to > 0 && err == nil && len(rows) < q.Limit; {
-			from := run(terms, to)
-			rows, err = r.page(ctx, sc, q, terms, from, to, rows)
-			to = from
-		}
-		return err
-	}
-	var err error
-	if run(terms, len(terms)) == 0 {
-		err = ranges(r)
-	} else {
-		err = r.whole(ctx, ranges)
-	}
-	return rows, err
-}
-
-// run gives where the terms of one direction begin that end before a place.
-func run(terms []term, to int) (from int) {
-	for from = to - 1; from > 0 && terms[from-1].Descending == terms[from].Descending; {
-		from--
-	}
-	return from
-}
-
-// page reads one range of an order; from and to are equal when it is the whole order.
-func (r *reader) page(ctx context.Context, sc *scanner, q storage.RowQuery, terms []term, from, to int, rows []storage.Row) ([]storage.Row, error) {
-	st := r.s.d.statement()
-	ordered := func() {
-		st.write(" ORDER BY ")
-		for i, t := range terms {
-			if i > 0 {
-				st.write(", ")
-			}
-			st.write(order(t.Order))
-		}
-		st.write(" LIMIT ", strconv.Itoa(q.Limit-len(rows)))
-	}
-	rowsOf := func(tenants func()) {
-		if q.Bodies {
-			st.write(sc.t.whole)
-		} else {
-			st.write(sc.t.heads)
-		}
-		st.write(" WHERE ")
-		tenants()
-		if q.Where.Op != storage.All {
-			st.write(" AND ")
-			st.condition(sc.t.schema, q.Where, false)
-		}
-		if from < to {
-			st.after(terms, from, to)
-		}
-		ordered()
-	}
-	if r.s.d.lateral && len(r.tenants) > 1 {
-		// A page of each tenant, of which the first rows make the page: all but the last sort is
-		// along the index. SQLite does as much by itself.
-		st.write(`SELECT "c".* FROM `).each(r.tenants).write(" CROSS JOIN LATERAL (")
-		rowsOf(func() { st.write(`"tenant" = "t"."column1"`) })
-		st.write(`) AS "c"`)
-		ordered()
-	} else {
-		rowsOf(func() { st.tenantIs(r.tenants) })
-	}
-
-	// The columns of many rows are one allocation.
-	n := len(sc.t.schema.Columns())
-	var room []any
-	err := r.o.t.each(ctx, st.text.String(), st.args, func(found *sql.Rows) error {
-		if len(room) < n {
-			room = make([]any, n*min(max(len(rows), 8), 64, q.Limit-len(rows)))
-		}
-		columns := room[:n:n]
-		room = room[n:]
-		rows = append(rows, storage.Row{})
-		return sc.scan(found, &rows[len(rows)-1], columns)
-	})
-	if err != nil {
-		return nil, r.failed(ctx, "query", sc.t.schema.Name(), "", err)
-	}
-	return rows, nil
 }
 
 // Count implements [storage.Reader].

@@ -27,6 +27,12 @@ var claimCases = []testCase{
 	{"a subject waits while its job is claimed", claimSubjectWaits},
 	{"a subject's job that is put off lets the next pass", claimSubjectPutOff},
 	{"a subject's dead letter lets the next pass", claimSubjectDead},
+	{"a subject's job that is cancelled lets the next pass", claimSubjectCancelled},
+	{"a subject's job that is enqueued again takes its new turn", claimSubjectMoved},
+	{"a subject's job that is enqueued dead lets the next pass", claimSubjectBuried},
+	{"a long subject keeps its order whatever becomes of its first job", claimLongSubject},
+	{"a long subject of another kind's first job waits", claimLongSubjectKinds},
+	{"many long subjects are worked off in their order", claimLongSubjects},
 	{"a subject orders jobs of every kind", claimSubjectKinds},
 	{"subjects of different tenants do not wait for each other", claimSubjectTenants},
 	{"jobs without a subject wait for no other", claimNoSubject},
@@ -260,6 +266,210 @@ func claimSubjectDead(e *env) {
 	require.Equal(e, "1", job.Key)
 	e.finish(job, storage.Outcome{Dead: true, Due: noon.Add(-time.Minute), Error: "gave up"})
 	require.Equal(e, "2", e.claimOne(noon).Key)
+}
+
+func claimSubjectCancelled(e *env) {
+	e.enqueue(acme,
+		storage.Job{Kind: "timer", Key: "1", Subject: "s", Due: noon.Add(-2 * time.Minute)},
+		storage.Job{Kind: "timer", Key: "2", Subject: "s", Due: noon.Add(-time.Minute)},
+		storage.Job{Kind: "timer", Key: "3", Subject: "s", Due: noon})
+	e.cancel(acme, "timer", "1")
+	job := e.claimOne(noon)
+	require.Equal(e, "2", job.Key)
+	e.cancel(acme, "timer", "2")
+	require.Equal(e, "3", e.claimOne(noon).Key, "at once, though the one before it was claimed")
+	require.ErrorIs(e, e.tryFinish(job, storage.Outcome{Done: true}), storage.ErrConflict)
+}
+
+func claimSubjectMoved(e *env) {
+	job := func(key string, minutes int) storage.Job {
+		return storage.Job{Kind: "timer", Key: key, Subject: "s", Due: noon.Add(time.Duration(minutes) * time.Minute)}
+	}
+	next := func(want string) {
+		e.Helper()
+		job := e.claimOne(noon)
+		require.Equal(e, want, job.Key)
+		e.finish(job, storage.Outcome{Due: job.Due})
+	}
+	e.enqueue(acme, job("1", -3), job("2", -2), job("3", -1))
+	next("1")
+	e.enqueue(acme, job("1", 1)) // to come
+	next("2")
+	e.enqueue(acme, job("2", 0)) // behind the third
+	next("3")
+	e.enqueue(acme, job("2", -9))
+	next("2")
+	other := job("2", -9)
+	other.Subject = "t"
+	e.enqueue(acme, other)
+	jobs := e.claim(claimAll(noon))
+	require.ElementsMatch(e, []string{"timer/2", "timer/3"}, names(jobs), "a subject of its own")
+	for _, j := range jobs {
+		e.finish(j, storage.Outcome{Done: true})
+	}
+	require.Empty(e, e.claim(claimAll(noon)))
+	require.Equal(e, "1", e.claimOne(noon.Add(time.Minute)).Key)
+}
+
+func claimSubjectBuried(e *env) {
+	first := storage.Job{Kind: "timer", Key: "1", Subject: "s", Due: noon.Add(-2 * time.Minute)}
+	e.enqueue(acme, first,
+		storage.Job{Kind: "timer", Key: "2", Subject: "s", Due: noon.Add(-time.Minute)},
+		storage.Job{Kind: "timer", Key: "3", Subject: "s", Due: noon})
+	first.Dead = true
+	e.enqueue(acme, first)
+	job := e.claimOne(noon)
+	require.Equal(e, "2", job.Key)
+	e.finish(job, storage.Outcome{Due: noon.Add(-time.Minute), Error: "it failed"})
+	first.Dead = false
+	e.enqueue(acme, first)
+	require.Equal(e, "1", e.claimOne(noon).Key, "alive again, it is the first again")
+}
+
+// claimLongSubject does one thing after the other to whichever job is first of a subject of many,
+// and keeps beside it what must be claimed then.
+func claimLongSubject(e *env) {
+	const all = 40
+	due := map[string]time.Time{}
+	instants := 0
+	at := func(minutes int) time.Time { // no two are the same
+		instants++
+		return noon.Add(time.Duration(minutes)*time.Minute + time.Duration(instants)*time.Microsecond)
+	}
+	put := func(key string, minutes int) {
+		due[key] = at(minutes)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: key, Subject: "long", Due: due[key]})
+	}
+	first := func() (key string) {
+		for k, d := range due {
+			if key == "" || d.Before(due[key]) {
+				key = k
+			}
+		}
+		return key
+	}
+	claim := func(why string) storage.Job {
+		e.Helper()
+		job := e.claimOne(noon)
+		require.Equal(e, first(), job.Key, why)
+		require.Equal(e, "long", job.Subject)
+		return job
+	}
+	// Half of them in a call, in no order; the others one by one, each due before all the others.
+	var jobs []storage.Job
+	for i := range all / 2 {
+		key := fmt.Sprint(i)
+		due[key] = at(-100 - i*7%20)
+		jobs = append(jobs, storage.Job{Kind: "timer", Key: key, Subject: "long", Due: due[key]})
+	}
+	e.enqueue(acme, jobs...)
+	for i := all / 2; i < all; i++ {
+		put(fmt.Sprint(i), -200-i)
+	}
+	for round := range 4 {
+		e.cancel(acme, "timer", first())
+		delete(due, first())
+		job := claim("after the first was cancelled")
+		require.Empty(e, e.claim(claimAll(noon)), "while it is claimed")
+		e.finish(job, storage.Outcome{Done: true})
+		delete(due, job.Key)
+		put(first(), -50-round)
+		job = claim("after the first was moved behind the others")
+		due[job.Key] = at(-40 - round)
+		e.finish(job, storage.Outcome{Due: due[job.Key], Error: "it failed"})
+		job = claim("after the first was put off")
+		put(job.Key, -30-round)
+		e.finish(job, storage.Outcome{Done: true}) // which it is not: it was enqueued again meanwhile
+		job = claim("after the first was moved while it was claimed")
+		put(job.Key, -500+round)
+		e.finish(job, storage.Outcome{Done: true})
+		job = claim("the first stays the first")
+		e.finish(job, storage.Outcome{Due: noon, Dead: true, Error: "it gave up"})
+		delete(due, job.Key)
+		job = claim("after the first became a dead letter")
+		e.cancel(acme, "timer", job.Key)
+		delete(due, job.Key)
+		put(fmt.Sprint("new ", round), -1000)
+		job = claim("after an earlier one was added")
+		e.finish(job, storage.Outcome{Done: true})
+		delete(due, job.Key)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: first(), Subject: "long", Due: due[first()], Dead: true})
+		delete(due, first())
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: first(), Due: noon.Add(time.Hour)}) // it leaves the subject
+		delete(due, first())
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: first(), Subject: "other", Due: noon, Keep: true}) // it does not
+	}
+	for len(due) > 0 {
+		job := claim("in the end")
+		e.finish(job, storage.Outcome{Done: true})
+		delete(due, job.Key)
+	}
+	require.Empty(e, e.claim(claimAll(noon)))
+}
+
+func claimLongSubjectKinds(e *env) {
+	var jobs []storage.Job
+	for i := range 30 {
+		jobs = append(jobs, storage.Job{Kind: []string{"timer", "delivery"}[i%2], Key: fmt.Sprint(i), Subject: "long", Due: noon.Add(-time.Duration(i) * time.Minute)})
+	}
+	e.enqueue(acme, jobs...)
+	e.enqueue(acme, storage.Job{Kind: "timer", Key: "free", Due: noon}, storage.Job{Kind: "timer", Key: "short", Subject: "short", Due: noon})
+	timers := claimAll(noon)
+	timers.Kinds = []string{"timer"}
+	others := e.claim(timers)
+	require.ElementsMatch(e, []string{"timer/free", "timer/short"}, names(others), "a delivery is the long subject's first")
+	for i := len(jobs) - 1; i >= 0; i-- {
+		only := claimAll(noon)
+		only.Kinds = []string{"mail", jobs[i].Kind}
+		if i > 0 {
+			other := only
+			other.Kinds = []string{jobs[i-1].Kind}
+			require.Empty(e, e.claim(other))
+		}
+		job := one(e, e.claim(only))
+		require.Equal(e, jobs[i].Key, job.Key)
+		e.finish(job, storage.Outcome{Done: true})
+	}
+}
+
+// claimLongSubjects has more due than an adapter may want to look at to see what there is.
+func claimLongSubjects(e *env) {
+	const subjects, each = 16, 20
+	tenants := []storage.Tenant{acme, umbra}
+	left := map[storage.Tenant]map[string]int{}
+	for _, tenant := range tenants {
+		var jobs []storage.Job
+		left[tenant] = map[string]int{}
+		for i := range subjects * each {
+			n := i * 77 % (subjects * each) // in no order
+			subject := fmt.Sprint(n % subjects)
+			left[tenant][subject] = each
+			jobs = append(jobs, storage.Job{Kind: "timer", Key: fmt.Sprintf("%02d", n/subjects), Subject: subject, Due: noon.Add(time.Duration(n-1000) * time.Second)})
+			jobs[i].Kind += subject
+		}
+		e.enqueue(tenant, jobs...)
+	}
+	for len(left[acme])+len(left[umbra]) > 0 {
+		can := min(20, len(left[acme])+len(left[umbra]))
+		jobs := e.claim(storage.Claim{Now: noon, Lease: time.Minute, Limit: 20})
+		require.Len(e, jobs, can, "one of each subject, up to the limit")
+		for _, tenant := range tenants {
+			e.update(tenant, func(ctx context.Context, tx storage.Tx) {
+				for _, j := range jobs {
+					if j.Tenant == tenant {
+						require.NoError(e, tx.Finish(ctx, j, storage.Outcome{Done: true}))
+					}
+				}
+			})
+		}
+		for _, j := range jobs {
+			require.Equal(e, fmt.Sprintf("%02d", each-left[j.Tenant][j.Subject]), j.Key, "subject %s of %s", j.Subject, j.Tenant)
+			if left[j.Tenant][j.Subject]--; left[j.Tenant][j.Subject] == 0 {
+				delete(left[j.Tenant], j.Subject)
+			}
+		}
+	}
+	require.Empty(e, e.jobs(tenants...))
 }
 
 func claimSubjectKinds(e *env) {

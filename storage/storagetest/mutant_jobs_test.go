@@ -309,6 +309,92 @@ var jobMutants = []mutant{
 		}}
 	}},
 	{"claims without the order of subjects", []string{"Claims/jobs of one subject are taken one at a time in due order", "Claims/a subject waits while its job is claimed", "Claims/a subject orders jobs of every kind", "Contention/workers never have two jobs of one subject", modelTest}, withoutSubjects},
+	{"a cancelled job keeps its subject waiting", []string{"Claims/a subject's job that is cancelled lets the next pass", "Claims/a long subject keeps its order whatever becomes of its first job", modelTest}, func(s storage.Store) faults {
+		stuck := map[string]bool{}
+		return faults{
+			cancel: func(ctx context.Context, tx storage.Tx, kind, key string) error {
+				if old, there := stored(ctx, tx, kind, key); there {
+					stuck[string(tx.Tenant())+"/"+old.Subject] = true
+				}
+				return tx.Cancel(ctx, kind, key)
+			},
+			claim: without(s, func(j storage.Job) bool { return j.Subject != "" && stuck[string(j.Tenant)+"/"+j.Subject] }),
+		}
+	}},
+	{"a job that is enqueued again keeps its turn", []string{"Claims/a subject's job that is enqueued again takes its new turn", "Claims/a long subject keeps its order whatever becomes of its first job", modelTest}, enqueueing(func(ctx context.Context, tx storage.Tx, j *storage.Job) bool {
+		if old, there := stored(ctx, tx, j.Kind, j.Key); there && j.Subject != "" && old.Subject == j.Subject {
+			j.Due = old.Due
+		}
+		return true
+	})},
+	{"a job that is enqueued dead keeps its turn", []string{"Claims/a subject's job that is enqueued dead lets the next pass", "Claims/a long subject keeps its order whatever becomes of its first job", modelTest}, func(s storage.Store) faults {
+		buried := map[string]bool{}
+		return faults{
+			enqueue: func(ctx context.Context, tx storage.Tx, jobs ...storage.Job) error {
+				for _, j := range jobs {
+					old, there := stored(ctx, tx, j.Kind, j.Key)
+					if there && !old.Dead && j.Dead {
+						buried[string(tx.Tenant())+"/"+j.Subject] = true
+					}
+				}
+				return tx.Enqueue(ctx, jobs...)
+			},
+			claim: without(s, func(j storage.Job) bool { return j.Subject != "" && buried[string(j.Tenant)+"/"+j.Subject] }),
+		}
+	}},
+	{"long subjects run as they were enqueued", []string{"Claims/a long subject keeps its order whatever becomes of its first job", "Claims/many long subjects are worked off in their order"}, enqueueing(func(ctx context.Context, tx storage.Tx, j *storage.Job) bool {
+		jobs, err := tx.Jobs(ctx, storage.JobQuery{Subject: j.Subject, Limit: storage.MaxLimit})
+		if err == nil && j.Subject != "" && len(jobs) >= 8 {
+			for _, old := range jobs {
+				if old.Due.After(j.Due) {
+					j.Due = old.Due
+				}
+			}
+		}
+		return true
+	})},
+	{"a job of a long subject that is moved behind others keeps its turn", []string{"Claims/a long subject keeps its order whatever becomes of its first job"}, func(s storage.Store) faults {
+		length := func(ctx context.Context, tx storage.Tx, subject string) int {
+			jobs, err := tx.Jobs(ctx, storage.JobQuery{Subject: subject, Limit: storage.MaxLimit})
+			if err != nil || subject == "" {
+				return 0
+			}
+			return len(jobs)
+		}
+		return faults{enqueue: func(ctx context.Context, tx storage.Tx, jobs ...storage.Job) error {
+			for _, j := range jobs {
+				if old, there := stored(ctx, tx, j.Kind, j.Key); there && length(ctx, tx, j.Subject) > 8 && old.Due.Before(j.Due) && !j.Keep && !j.Dead {
+					j.Due = old.Due
+				}
+				if err := tx.Enqueue(ctx, j); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+	}},
+	{"claims of a long subject's first job of the kinds", []string{"Claims/a long subject of another kind's first job waits"}, func(s storage.Store) faults {
+		return faults{claim: func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
+			jobs, err := s.Claim(ctx, c)
+			if err != nil || len(jobs) > 0 {
+				return jobs, err
+			}
+			c.Kinds, c.Lease = nil, time.Microsecond
+			jobs, err = s.Claim(ctx, c)
+			return slices.DeleteFunc(jobs, func(j storage.Job) bool { return j.Subject != "long" }), err
+		}}
+	}},
+	{"only some long subjects are looked at", []string{"Claims/many long subjects are worked off in their order"}, func(s storage.Store) faults {
+		return faults{claim: func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
+			given := 0
+			return without(s, func(j storage.Job) bool {
+				if j.Subject != "" {
+					given++
+				}
+				return given > 8
+			})(ctx, c)
+		}}
+	}},
 	{"unfair claims", []string{"Claims/a tenant with much due does not starve the others", "Claims/tenants take turns from one claim to the next"}, func(s storage.Store) faults {
 		return faults{claim: func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
 			limit := c.Limit
@@ -521,6 +607,22 @@ func enqueueing(change func(ctx context.Context, tx storage.Tx, j *storage.Job) 
 			}
 			return nil
 		}}
+	}
+}
+
+// without is a claim that gives back the jobs of which it is told.
+func without(s storage.Store, told func(j storage.Job) bool) func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
+	return func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
+		jobs, err := s.Claim(ctx, c)
+		return slices.DeleteFunc(jobs, func(j storage.Job) bool {
+			back := told(j)
+			if back {
+				_ = s.Update(ctx, j.Tenant, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Finish(ctx, j, storage.Outcome{Due: j.Due})
+				})
+			}
+			return back
+		}), err
 	}
 }
 
