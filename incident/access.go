@@ -123,17 +123,28 @@ func (p *Practice) hideColumns(h *Head) {
 	}
 }
 
-// scope gives the filter of the records on which the actor may use the permission: the answer
-// of the authorizer's Authorize, record by record. Where it may on none, it is the refusal. member
-// says that the filter names records that the actor is a member of.
-func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor, permission itsm.Permission) (_ storage.Filter[Head], member bool, _ error) {
+// reach is the records on which an actor may use a permission in a tenant.
+type reach struct {
+	// all is the filter of them; plain of those that their heads tell of, which is all but those of
+	// which the actor is a member, where that counts.
+	all, plain storage.Filter[Head]
+	member     bool
+}
+
+// scope gives the records on which the actor may use the permission: the answer of the authorizer's
+// Authorize, record by record. Where it may on none, it is the refusal.
+func (p *Practice) scope(ctx context.Context, actor itsm.Actor, permission itsm.Permission) (reach, error) {
 	scopes, err := p.e.Authorizer().Scopes(ctx, actor, permission)
 	if err != nil {
-		return storage.Filter[Head]{}, false, err
+		return reach{}, err
 	}
 	if slices.Contains(scopes, itsm.ScopeRestricted) {
-		return storage.Filter[Head]{}, false, nil
+		return reach{}, nil // whose filters hold everywhere
 	}
+	if len(scopes) == 0 {
+		return reach{}, &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: permission, Reason: "no role of the actor grants it"}
+	}
+	var of reach
 	var any []storage.Filter[Head]
 	for _, s := range scopes {
 		switch s {
@@ -148,20 +159,47 @@ func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor
 		case itsm.ScopeRequester:
 			any = append(any, ByRequester.Is(actor.ID), ByAffected.Is(actor.ID))
 		case itsm.ScopeMember:
-			ids, err := membershipsOf(ctx, r, actor)
-			if err != nil {
-				return storage.Filter[Head]{}, false, err
-			}
-			if len(ids) > 0 {
-				member = true
-				any = append(any, p.table.ByID().In(ids...))
-			}
+			of.member = true
 		}
 	}
-	if len(scopes) == 0 {
-		return storage.Filter[Head]{}, false, &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: permission, Reason: "no role of the actor grants it"}
+	of.plain = storage.AnyOf(any...)
+	if of.member {
+		any = append(any, memberOf(actor.ID))
 	}
-	return storage.AnyOf(any...), member, nil
+	of.all = storage.AnyOf(any...)
+	return of, nil
+}
+
+// hideInternal takes the host's internal columns out of the heads of which the actor may not read what
+// is internal. Whether it is a member is asked for after the heads were read, and only of those of which
+// nothing else tells; who is a member by then may read what was internal before, too.
+func (p *Practice) hideInternal(ctx context.Context, r storage.Reader, actor itsm.Actor, heads []Head, internal map[storage.Tenant]reach) error {
+	var asked []*Head
+	var ids []itsm.ID
+	for n := range heads {
+		h := &heads[n]
+		of, ok := internal[h.Tenant]
+		switch {
+		case ok && of.plain.Match(h):
+		case ok && of.member:
+			asked, ids = append(asked, h), append(ids, h.ID)
+		default:
+			p.hideColumns(h)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	member, err := membershipsAmong(ctx, r, actor.ID, ids)
+	if err != nil {
+		return err
+	}
+	for _, h := range asked {
+		if !member[membership{h.Tenant, h.ID}] {
+			p.hideColumns(h)
+		}
+	}
+	return nil
 }
 
 // groupsOf gives the groups in which the actor works. No one is in the group without an id,
@@ -169,6 +207,3 @@ func (p *Practice) scope(ctx context.Context, r storage.Reader, actor itsm.Actor
 func groupsOf(actor itsm.Actor) []itsm.ID {
 	return slices.DeleteFunc(slices.Clone(actor.Groups), func(id itsm.ID) bool { return id == "" })
 }
-
-// nowhere is the filter that holds for no record.
-func nowhere() storage.Filter[Head] { return storage.AnyOf[Head]() }

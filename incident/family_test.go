@@ -1,7 +1,6 @@
 package incident_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
@@ -73,31 +72,4 @@ func TestAFamilyHasAnEnd(t *testing.T) {
 	require.Equal(t, []string{"to"}, faults(t, link(lower[0], full[incident.MaxGenerations-3])))
 	require.NoError(t, link(lower[0], upper[len(upper)-1]))
 	require.Equal(t, []string{"to"}, faults(t, link(d.report(), lower[2])))
-}
-
-// Three commands at once, each of which closes a third of a cycle: one of them is refused.
-func TestACycleIsNotMadeByManyTogether(t *testing.T) {
-	for range 20 {
-		d, ctx := openDesk(t, incident.Options{}), t.Context()
-		var ring []incident.Incident
-		for range 3 {
-			ring = append(ring, d.report())
-		}
-		done := make(chan error)
-		for n := range ring {
-			go func() {
-				_, err := d.Link(ctx, ana, ring[n].ID, incident.Relation{Type: itsm.LinkChildOf, To: ring[(n+1)%3].Ref()})
-				done <- err
-			}()
-		}
-		refused := 0
-		for range ring {
-			if err := <-done; errors.Is(err, itsm.ErrInvalid) {
-				refused++
-			} else {
-				require.NoError(t, err)
-			}
-		}
-		require.Equal(t, 1, refused)
-	}
 }

@@ -5,6 +5,7 @@ package incident
 import (
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -52,5 +53,7 @@ func (r *importRun) ownOf(e HistoryEntry) (OwnValues, []itsm.Fault, error) {
 		}
 		return own, faults, nil
 	}
+	// It is set when the last row of the incident is known, and the host may use its own again.
+	own.Fields, own.Columns = own.Fields.Clone(), slices.Clone(own.Columns)
 	return own, r.p.setOwn(&Incident{}, own), nil
 }

@@ -115,6 +115,25 @@ func TestAnErrorOfTheHostEndsTheImport(t *testing.T) {
 	require.Len(t, d.histories(t), 1)
 }
 
+// What a host gives for one row it may use again for the next.
+func TestAHostMayUseItsOwnValuesAgain(t *testing.T) {
+	options, site, _ := ownColumns(t)
+	d := newImportDesk(t, options)
+	rows := append(life("A", "new"), life("B", "new")...)
+	rows[0], rows[1] = withValues(rows[0], "Bonn", "3"), withValues(rows[1], "Ulm", "9")
+	fields, columns, raw := itsm.Fields{}, make([]storage.Value[incident.Head], 1), make(json.RawMessage, 1)
+	d.load(t, rows, incident.ImportOptions{Own: func(row incident.HistoryEntry) (incident.OwnValues, error) {
+		copy(raw, row.Values["floor"])
+		fields["floor"], columns[0] = raw, site.Value(row.Values["site"])
+		return incident.OwnValues{Fields: fields, Columns: columns}, nil
+	}})
+	for source, want := range map[string][]string{"A": {"Bonn", "3"}, "B": {"Ulm", "9"}} {
+		i := d.get(t, source)
+		at, _ := site.Of(&i.Head)
+		require.Equal(t, want, []string{at, string(i.Fields["floor"])}, source)
+	}
+}
+
 // What a host sets must be its own.
 func TestAnImportSetsNoColumnOfTheLibrary(t *testing.T) {
 	d := newImportDesk(t, incident.Options{})

@@ -512,7 +512,12 @@ func (w *importUnit) append(ctx context.Context, i *Incident, rows []HistoryEntr
 		w.report.Stopped++
 		w.report.Stops = append(w.report.Stops, *i.Imported.Stopped)
 	}
-	if err := w.p.table.Put(ctx, w.u, i); err != nil {
+	if was.Version == 0 {
+		err = w.p.putNumbered(ctx, w.u, i) // somebody may have logged one meanwhile
+	} else {
+		err = w.p.table.Put(ctx, w.u, i)
+	}
+	if err != nil {
 		return err
 	}
 	for _, e := range events {

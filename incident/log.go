@@ -35,7 +35,8 @@ type Report struct {
 	Occurred time.Time `json:"occurred,omitzero"`
 	Detected time.Time `json:"detected,omitzero"`
 	Reported time.Time `json:"reported,omitzero"`
-	// Restricted and Members take the permission "incident.restrict". Members are for
+	// Restricted and Members take the permission "incident.restrict", as Restrict does: who is not
+	// among those who may read the incident does not see it again. Members are for
 	// restricted incidents only.
 	Restricted bool      `json:"restricted,omitempty"`
 	Members    []itsm.ID `json:"members,omitempty"`
@@ -95,6 +96,9 @@ func (r *Report) incident(u *engine.Unit) Incident {
 // mayLog asks for what a report needs beside its input being right.
 func (w *work) mayLog(ctx context.Context) error {
 	s := subject(&w.Incident)
+	// To report a matter is not to read it: who may restrict an incident may also log it so, for
+	// others, and then not see it.
+	s.Restricted = false
 	asks := []itsm.Permission{}
 	if w.Group != "" || w.Assignee != "" {
 		asks = append(asks, PermissionAssign)
@@ -140,13 +144,6 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 		return err
 	}
 	if err := authorized(ctx); err != nil {
-		return err
-	}
-	// This takes a lock for each member, and tells of their memberships.
-	if err := w.checkMembers(ctx); err != nil {
-		return err
-	}
-	if err := w.faults.Err(Kind); err != nil {
 		return err
 	}
 	var err error

@@ -1,5 +1,5 @@
 // This file holds the members of restricted incidents: as records of their own, so that a list
-// finds them by an index.
+// finds them by an index, however many they are.
 
 package incident
 
@@ -14,11 +14,6 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
 )
-
-// MaxMemberships is the greatest number of restricted incidents of which one person may be a
-// member: a list of the person's incidents names each of them. For more, use a group, or the
-// permission "incident.see_restricted".
-const MaxMemberships = 500
 
 type memberRecord struct {
 	memberHead
@@ -41,7 +36,7 @@ var (
 var memberTable = storage.Define("incident_member", storage.Def[memberRecord, memberHead, memberBody]{
 	Parts:   func(r *memberRecord) (*memberHead, *memberBody) { return &r.memberHead, &r.memberBody },
 	Columns: []storage.ColumnOf[memberHead]{memberByIncident, memberByPerson},
-	Indexes: []storage.Index{storage.IndexOn(memberByPerson.Asc())},
+	Indexes: []storage.Index{storage.IndexOn(memberByPerson.Asc(), memberByIncident.Asc())},
 })
 
 func memberID(incident, person itsm.ID) itsm.ID {
@@ -49,50 +44,31 @@ func memberID(incident, person itsm.ID) itsm.ID {
 	return itsm.ID(hex.EncodeToString(sum[:20]))
 }
 
-// membershipsOf gives the incidents of the actor's tenant of which the actor is a member.
-func membershipsOf(ctx context.Context, r storage.Reader, actor itsm.Actor) ([]itsm.ID, error) {
-	const tenant = storage.ColumnTenant
-	byTenant := storage.Col(tenant, func(h *memberHead) *storage.Tenant { return &h.Tenant })
-	page, err := memberTable.List(ctx, r, storage.Query[memberHead]{
-		Where: storage.AllOf(byTenant.Is(actor.Tenant), memberByPerson.Is(actor.ID)), Limit: MaxMemberships,
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]itsm.ID, len(page.Items))
-	for i, h := range page.Items {
-		ids[i] = h.Incident
-	}
-	return ids, nil
+// memberOf is the filter of the incidents of which the person is a member.
+func memberOf(person itsm.ID) storage.Filter[Head] {
+	return storage.NamedBy[Head](memberTable, memberByIncident, memberByPerson.Is(person))
 }
 
-// checkMembers notes people who cannot be members, and holds the count of their memberships
-// still until the end of the unit.
-func (w *work) checkMembers(ctx context.Context) error {
-	added := func(person itsm.ID) bool {
-		return !slices.Contains(w.Was.Members, person) && storage.CheckKey(string(person)) == ""
-	}
-	for _, person := range slices.Sorted(slices.Values(w.Members)) { // in one order, so that no two wait for each other
-		if !added(person) {
-			continue
-		}
-		if err := w.u.Lock(ctx, "incident_member/"+string(memberID("", person))); err != nil {
-			return err
-		}
-	}
-	for i, person := range w.Members {
-		if !added(person) {
-			continue
-		}
-		n, err := memberTable.Count(ctx, w.u, memberByPerson.Is(person))
+// membership is that of one person in an incident of a tenant.
+type membership struct {
+	tenant   storage.Tenant
+	incident itsm.ID
+}
+
+// membershipsAmong gives those of the incidents of which the person is a member, in the tenants that are
+// read.
+func membershipsAmong(ctx context.Context, r storage.Reader, person itsm.ID, incidents []itsm.ID) (map[membership]bool, error) {
+	q := storage.Query[memberHead]{Where: storage.AllOf(memberByPerson.Is(person), memberByIncident.In(incidents...)), Limit: storage.MaxPage}
+	found := map[membership]bool{}
+	for m, err := range storage.Pages(q, func(q storage.Query[memberHead]) (storage.Page[memberHead], error) {
+		return memberTable.List(ctx, r, q)
+	}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if n >= MaxMemberships {
-			w.faults.Addf(at("members", i), "is a member of %d restricted incidents, the most there may be; use a group or incident.see_restricted", n)
-		}
+		found[membership{m.Tenant, m.Incident}] = true
 	}
-	return nil
+	return found, nil
 }
 
 // putMembers makes the member records what they must be after a change. They go past the unit's

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,17 +48,18 @@ func (p *Practice) freeNumber(ctx context.Context, u *engine.Unit) (string, erro
 	}
 }
 
-// putNumbered creates the incident under the number that it drew, or under another. The table's unique
+// putNumbered creates an incident under the number that it has, or under another. The table's unique
 // index tells where an import has the first, which is seldom: an import has the numbers go on behind
 // its own.
-func (w *work) putNumbered(ctx context.Context) error {
+func (p *Practice) putNumbered(ctx context.Context, u *engine.Unit, i *Incident) error {
 	const attempts = 3 // an import may come in between
 	for attempt := 1; ; attempt++ {
-		err := w.p.table.Put(ctx, w.u, &w.Incident)
-		if attempt == attempts || !errors.Is(err, storage.ErrConflict) {
+		err := p.table.Put(ctx, u, i)
+		var taken *storage.TakenError
+		if attempt == attempts || !errors.As(err, &taken) || !slices.Contains(taken.Columns, ByNumber.Spec().Name) {
 			return err
 		}
-		if w.Number, err = w.p.freeNumber(ctx, w.u); err != nil {
+		if i.Number, err = p.freeNumber(ctx, u); err != nil {
 			return err
 		}
 	}

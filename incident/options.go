@@ -74,7 +74,8 @@ const (
 	ChildrenBlock ChildrenPolicy = "block"
 )
 
-// Never is for periods that have no end: [Options].
+// Never is a period that has no end: for Options.AutoClose, so that what is resolved is closed by
+// people alone, and Options.ReopenWindow, so that it can be reopened at any time.
 const Never time.Duration = -1
 
 // DefaultAutoClose is how long an incident stays resolved before it is closed.
@@ -124,7 +125,8 @@ type Options struct {
 	Blockers func(ctx context.Context, r storage.Reader, i Incident) ([]string, error)
 	// MayRead says whether the actor may know of a record of another kind to which an incident
 	// is linked: nil that it may, ErrNotFound or ErrForbidden that it may not. Where it is
-	// nil itself, those with "incident.read_internal" on the incident may.
+	// nil itself, those with "incident.read_internal" on the incident may. In [Practice.Get] what r
+	// reads may be newer than the incident is, and than what it read before (storage.Store.Read).
 	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
 }
 

@@ -4,7 +4,6 @@ package incident
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -14,7 +13,8 @@ import (
 // Query asks for a list of incidents. What it gives is always narrowed to what the actor may
 // read.
 type Query struct {
-	// Where narrows the list further; the zero Filter does not.
+	// Where narrows the list further; the zero Filter does not. What storage.NamedBy tells of other
+	// records is told whether the actor may read those or not.
 	Where storage.Filter[Head]
 	// Order is by columns that are never absent; none is by priority, then by when they were
 	// reported.
@@ -33,6 +33,8 @@ type Query struct {
 func DefaultOrder() []storage.Order { return []storage.Order{ByPriority.Asc(), ByReported.Asc()} }
 
 // Get gives an incident as the actor may see it. One that the actor may not read is ErrNotFound.
+// Whether the actor may know of what the incident waits for is asked after the incident was read,
+// and so may be the answer of a later state.
 func (p *Practice) Get(ctx context.Context, actor itsm.Actor, id itsm.ID) (Incident, error) {
 	var out Incident
 	err := p.e.ReadTenants(ctx, actor, []storage.Tenant{actor.Tenant}, func(ctx context.Context, r storage.Reader) error {
@@ -73,7 +75,7 @@ func (p *Practice) GetByNumber(ctx context.Context, actor itsm.Actor, number str
 // gets ErrForbidden.
 func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
 	var page storage.Page[Head]
-	err := p.view(ctx, actor, q, nil, func(ctx context.Context, r storage.Reader, where, internal storage.Filter[Head]) error {
+	err := p.view(ctx, actor, q, nil, func(ctx context.Context, r storage.Reader, where storage.Filter[Head], internal map[storage.Tenant]reach) error {
 		order := q.Order
 		if len(order) == 0 {
 			order = DefaultOrder()
@@ -83,12 +85,7 @@ func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage
 		if err != nil || len(p.internalColumns) == 0 {
 			return err
 		}
-		for n := range page.Items {
-			if h := &page.Items[n]; !internal.Match(h) {
-				p.hideColumns(h)
-			}
-		}
-		return nil
+		return p.hideInternal(ctx, r, actor, page.Items, internal)
 	})
 	return page, err
 }
@@ -96,9 +93,16 @@ func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage
 // All walks a list page by page, of Limit items each. Nothing stays open between the pages, so
 // that the loop may query and command as it likes. An error is the last thing it yields.
 func (p *Practice) All(ctx context.Context, actor itsm.Actor, q Query) iter.Seq2[Head, error] {
+	return Pages(ctx, actor, q, p.List)
+}
+
+// Pages walks what a method lists as All walks List:
+//
+//	for i, err := range incident.Pages(ctx, actor, incident.Query{}, incidents.MyGroups) { … }
+func Pages(ctx context.Context, actor itsm.Actor, q Query, list func(context.Context, itsm.Actor, Query) (storage.Page[Head], error)) iter.Seq2[Head, error] {
 	return storage.Pages(storage.Query[Head]{Limit: q.Limit, After: q.After}, func(page storage.Query[Head]) (storage.Page[Head], error) {
 		q.After = page.After
-		return p.List(ctx, actor, q)
+		return list(ctx, actor, q)
 	})
 }
 
@@ -117,7 +121,7 @@ func (p *Practice) Count(ctx context.Context, actor itsm.Actor, q Query) (int64,
 func (p *Practice) CountBy(ctx context.Context, actor itsm.Actor, q Query, by ...storage.ColumnOf[Head]) ([]storage.Group, error) {
 	q.Order = nil
 	var groups []storage.Group
-	err := p.view(ctx, actor, q, by, func(ctx context.Context, r storage.Reader, where, _ storage.Filter[Head]) error {
+	err := p.view(ctx, actor, q, by, func(ctx context.Context, r storage.Reader, where storage.Filter[Head], _ map[storage.Tenant]reach) error {
 		var err error
 		groups, err = p.table.CountBy(ctx, r, where, by...)
 		return err
@@ -146,16 +150,20 @@ func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (sto
 	return p.List(ctx, actor, q)
 }
 
-// view runs fn, which reads once, with the query's filter narrowed to what the actor may read, and
-// the filter of those incidents of which the actor may read what is internal. Where both come of one
-// read, as the actor's memberships are not asked for or there are none, they need no snapshot.
-func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []storage.ColumnOf[Head], fn func(context.Context, storage.Reader, storage.Filter[Head], storage.Filter[Head]) error) error {
+// view runs fn, which reads a page or counts once, with the query's filter narrowed to what the actor may
+// read, and what it may read the internal of in each tenant. All of that is one read, which needs no
+// snapshot.
+func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []storage.ColumnOf[Head], fn func(context.Context, storage.Reader, storage.Filter[Head], map[storage.Tenant]reach) error) error {
 	if err := actor.Validate(); err != nil {
 		return err
 	}
-	snapshot := false
-	read := func(ctx context.Context, r storage.Reader) error {
-		var may, internal []storage.Filter[Head]
+	tenants := q.Tenants
+	if len(tenants) == 0 {
+		tenants = []storage.Tenant{actor.Tenant}
+	}
+	return p.e.ReadTenants(ctx, actor, tenants, func(ctx context.Context, r storage.Reader) error {
+		var may, within []storage.Filter[Head]
+		internal := map[storage.Tenant]reach{}
 		for _, tenant := range r.Tenants() {
 			there := actor.In(tenant)
 			in := func(f storage.Filter[Head]) storage.Filter[Head] {
@@ -164,51 +172,32 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 				}
 				return storage.AllOf(byTenant.Is(tenant), f)
 			}
-			f, member, err := p.scope(ctx, r, there, PermissionRead)
+			of, err := p.scope(ctx, there, PermissionRead)
 			if err != nil {
 				return err
 			}
-			if member && !snapshot {
-				return errMember
-			}
-			may = append(may, in(f))
+			may = append(may, in(of.all))
 			if len(p.internalColumns) == 0 {
 				continue
 			}
-			f, member, err = p.scope(ctx, r, there, PermissionReadInternal)
+			of, err = p.scope(ctx, there, PermissionReadInternal)
 			if isForbidden(err) {
-				f, err = nowhere(), nil
+				continue
 			}
 			if err != nil {
 				return err
 			}
-			if member && !snapshot {
-				return errMember
-			}
-			internal = append(internal, in(f))
+			internal[tenant] = of
+			within = append(within, in(of.all))
 		}
 		where := []storage.Filter[Head]{anyOf(may), q.Where}
 		if p.asksInternal(q, by) {
 			// Filters and orders tell of what they look at.
-			where = append(where, anyOf(internal))
+			where = append(where, anyOf(within))
 		}
-		return fn(ctx, r, storage.AllOf(where...), anyOf(internal))
-	}
-	tenants := q.Tenants
-	if len(tenants) == 0 {
-		tenants = []storage.Tenant{actor.Tenant}
-	}
-	err := p.e.ReadTenants(ctx, actor, tenants, read)
-	if errors.Is(err, errMember) {
-		snapshot = true
-		err = p.e.ViewTenants(ctx, actor, tenants, read)
-	}
-	return err
+		return fn(ctx, r, storage.AllOf(where...), internal)
+	})
 }
-
-// errMember says that the actor is a member of restricted incidents. A page read after that may be of
-// a time when the actor is one no more.
-var errMember = errors.New("incident: memberships and page must be of one snapshot")
 
 func anyOf(fs []storage.Filter[Head]) storage.Filter[Head] {
 	if len(fs) == 1 {

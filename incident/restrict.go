@@ -20,13 +20,7 @@ type Restriction struct {
 func (p *Practice) Restrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r Restriction) (Incident, error) {
 	return p.command(ctx, actor, id, ActionRestrict, r.Command, r, func(ctx context.Context, w *work) error {
 		w.Restricted, w.Members = true, unique(r.Members)
-		before := len(w.faults.List())
 		w.checkPeople("members", w.Members)
-		if len(w.faults.List()) == before {
-			if err := w.checkMembers(ctx); err != nil {
-				return err
-			}
-		}
 		return w.change(ctx, ActionRestrict, Restricted{Members: w.Members})
 	})
 }

@@ -257,7 +257,7 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 	if len(w.events) > 0 {
 		put := func(ctx context.Context) error { return w.p.table.Put(ctx, w.u, &w.Incident) }
 		if w.logged != nil {
-			put = w.putNumbered
+			put = func(ctx context.Context) error { return w.p.putNumbered(ctx, w.u, &w.Incident) }
 		}
 		if err := put(ctx); err != nil {
 			return Incident{}, err

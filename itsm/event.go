@@ -20,7 +20,8 @@ type Payload interface {
 }
 
 // Change is the history of one field: its JSON form before and after. Old is empty where the
-// field was not there before, New where it is not there any more.
+// field was not there before, New where it is not there any more. Both are empty where the values
+// are private and kept out of the log: what is told is that the field changed.
 type Change struct {
 	Field string          `json:"field"`
 	Old   json.RawMessage `json:"old,omitempty"`

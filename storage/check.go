@@ -62,7 +62,8 @@ func CheckName(subject, field, name string) error {
 	return nil
 }
 
-// CheckTenants refuses a list of tenants that a View must refuse.
+// CheckTenants refuses what a View cannot name: no tenant, one twice, one that [CheckKey] refuses, or
+// more than MaxTenants. The field is "tenant" where there is one alone.
 func CheckTenants(tenants []Tenant) error {
 	var f faults
 	switch {
@@ -76,11 +77,11 @@ func CheckTenants(tenants []Tenant) error {
 		return f.err("view")
 	}
 	seen := make(map[Tenant]bool, len(tenants))
-	for _, t := range tenants {
+	for i, t := range tenants {
 		if problem := CheckKey(string(t)); problem != "" {
-			f.add("tenant", problem)
+			f.add(element("tenants", i), problem)
 		} else if seen[t] {
-			f.add("tenant", "is named twice")
+			f.add(element("tenants", i), "is named twice")
 		}
 		seen[t] = true
 	}
@@ -311,10 +312,13 @@ func CheckJobQuery(q JobQuery) error {
 	return f.err("query on jobs")
 }
 
+// element is the field of one element of a list.
+func element(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
+
 // of names the faults from the place on as those of one element of a list.
 func (f faults) of(list string, i, from int) {
 	for n := from; n < len(f); n++ {
-		f[n].Field = list + "[" + strconv.Itoa(i) + "]." + f[n].Field
+		f[n].Field = element(list, i) + "." + f[n].Field
 	}
 }
 
@@ -342,8 +346,8 @@ func (f *faults) names(field string, names []string) {
 		f.add(field, fmt.Sprintf("are %d; at most %d can be named", len(names), MaxNames))
 		return
 	}
-	for _, name := range names {
-		f.key(field, name)
+	for i, name := range names {
+		f.key(element(field, i), name)
 	}
 }
 

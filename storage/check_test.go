@@ -37,7 +37,7 @@ func TestChecksNameEveryFaultAtOnce(t *testing.T) {
 	}{
 		{"a name", storage.CheckName("lock", "name", ""), "lock", []string{"name"}},
 		{"a tenant", storage.CheckTenants([]storage.Tenant{storage.Tenant(bad)}), "view", []string{"tenant"}},
-		{"tenants", storage.CheckTenants([]storage.Tenant{"a", "", "a"}), "view", []string{"tenant", "tenant"}},
+		{"tenants", storage.CheckTenants([]storage.Tenant{"a", "", "a"}), "view", []string{"tenants[1]", "tenants[2]"}},
 		{"no tenants", storage.CheckTenants(nil), "view", []string{"tenants"}},
 		{"too many tenants", storage.CheckTenants(make([]storage.Tenant, storage.MaxTenants+1)), "view", []string{"tenants"}},
 		{
@@ -79,7 +79,7 @@ func TestChecksNameEveryFaultAtOnce(t *testing.T) {
 			"a finish", storage.CheckFinish("a", storage.Job{Tenant: "b"}, storage.Outcome{Due: farOff, Payload: []byte("\xff"), Error: "\xff"}),
 			"finish", []string{"tenant", "kind", "key", "payload", "due", "error"},
 		},
-		{"a claim", storage.CheckClaim(storage.Claim{Kinds: []string{"a", ""}, Lease: time.Microsecond - 1}), "claim", []string{"now", "lease", "limit", "kinds"}},
+		{"a claim", storage.CheckClaim(storage.Claim{Kinds: []string{"a", ""}, Lease: time.Microsecond - 1}), "claim", []string{"now", "lease", "limit", "kinds[1]"}},
 		{"a claim that ends too far off", storage.CheckClaim(storage.Claim{Now: time.UnixMicro(math.MaxInt64), Lease: time.Minute, Limit: 1}), "claim", []string{"lease"}},
 		{"a claim of too many kinds", storage.CheckClaim(storage.Claim{Now: at, Lease: time.Minute, Limit: 1, Kinds: make([]string, storage.MaxNames+1)}), "claim", []string{"kinds"}},
 		{"an advance", storage.CheckAdvance("", 0), "advance", []string{"sequence", "at_least"}},
@@ -88,7 +88,7 @@ func TestChecksNameEveryFaultAtOnce(t *testing.T) {
 			"a query of the log", storage.CheckEventQuery(storage.EventQuery{
 				Record: "1", Types: []string{bad, "t"}, Limit: storage.MaxLimit + 1,
 				After: storage.EventPosition{Tenant: storage.Tenant(bad), Kind: bad, Record: storage.ID(bad), Version: -1, N: -1},
-			}), "query on events", []string{"record", "types", "after.tenant", "after.kind", "after.record", "limit"},
+			}), "query on events", []string{"record", "types[0]", "after.tenant", "after.kind", "after.record", "limit"},
 		},
 		{
 			"a query for jobs", storage.CheckJobQuery(storage.JobQuery{Kind: bad, Subject: bad, Key: bad, After: storage.Job{Tenant: storage.Tenant(bad), Kind: bad, Key: bad}}),

@@ -397,10 +397,25 @@ func combine[H any](op Op, fs []Filter[H]) Filter[H] {
 	return f
 }
 
+// NamedBy holds where a record of the other table, of the same tenant, that meets the filter names
+// the record's id in the column, which is of text. So an index that begins with the columns that the
+// filter compares for equality, with this one behind them, tells the whole answer. The other table
+// may be the record's own.
+//
+// Only a store can tell, of the state that it reads: see [Filter.Matchable]. The filter itself must
+// not be made of NamedBy.
+func NamedBy[H, R, O, B any](other Table[R, O, B], column ColumnOf[O], where Filter[O]) Filter[H] {
+	return Filter[H]{cond: Condition{Op: Named, By: &Reference{Schema: other.Schema(), Column: column.Spec().Name, Where: where.cond}}}
+}
+
 // Condition is the filter as data.
 func (f Filter[H]) Condition() Condition { return f.cond }
 
-// Match evaluates the filter on a head in memory, with the same answer as a store gives.
+// Matchable says whether Match can evaluate the filter: it is not made of NamedBy.
+func (f Filter[H]) Matchable() bool { return f.cond.Matchable() }
+
+// Match evaluates the filter on a head in memory, with the same answer as a store gives. Where the
+// answer hangs on NamedBy it panics: see Matchable.
 func (f Filter[H]) Match(h *H) bool {
 	switch f.cond.Op {
 	case All:
@@ -421,6 +436,8 @@ func (f Filter[H]) Match(h *H) bool {
 		return false
 	case Not:
 		return !f.of[0].Match(h)
+	case Named:
+		panic(notMatchable)
 	}
 	return matchLeaf(f.cond.Op, f.read(h), f.cond.Values)
 }

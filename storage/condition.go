@@ -34,11 +34,17 @@ const (
 	And Op = "and"
 	Or  Op = "or"
 	Not Op = "not"
+	// Named holds where a row of the same tenant that meets By.Where names the row's id in
+	// By.Column. It needs the other rows, so only a store can tell, of the state that it reads.
+	Named Op = "named"
 )
 
 // Condition is a filter as data: an adapter makes it into its query language, [Condition.Match]
 // evaluates it in memory, and its JSON form stands in policies. Logic has two values: a
 // comparison with NULL does not hold, so its Not does. An adapter over SQL sees to that.
+//
+// Of these a condition with Named in it has the query language alone: it is of more than the one
+// row that Match is given and policies speak of.
 //
 // Values are string, int64 or bool, as the column's [Kind] says; a Time is int64 microseconds.
 type Condition struct {
@@ -46,19 +52,43 @@ type Condition struct {
 	Column string      `json:"column,omitempty"`
 	Values []any       `json:"values,omitempty"`
 	Of     []Condition `json:"of,omitempty"`
+	// By is of Named alone.
+	By *Reference `json:"-"`
+}
+
+// Reference is the rows by which others are named. The table may be the same one.
+type Reference struct {
+	Schema *Schema
+	// Column is of Text. What is NULL, or no record's id, names none.
+	Column string
+	// Where is on the rows of Schema, with Named nowhere in it.
+	Where Condition
 }
 
 // The bounds of a condition, so that one from outside cannot exhaust an engine.
 const (
-	// MaxConditionDepth is how deep And, Or and Not may be nested.
+	// MaxConditionDepth is how deep And, Or, Not and Named may be nested.
 	MaxConditionDepth = 16
-	// MaxConditionValues is how many values a whole condition may have.
+	// MaxConditionValues is how many values a whole condition may have, with those of References.
 	MaxConditionValues = 1000
-	// MaxConditionParts is how many conditions a whole condition may be made of.
+	// MaxConditionParts is how many conditions a whole condition may be made of, with those of
+	// References.
 	MaxConditionParts = 1000
 	// MaxConditionJSON is how long the JSON form may be, in bytes.
 	MaxConditionJSON = 1 << 20
 )
+
+// MarshalJSON gives the JSON form. A condition that is not [Condition.Matchable] has none: it is
+// ErrInvalid.
+func (c Condition) MarshalJSON() ([]byte, error) {
+	type plain Condition
+	if c.Op == Named || c.By != nil {
+		return nil, noJSON
+	}
+	return json.Marshal(plain(c))
+}
+
+var noJSON = Invalid("condition", "op", strconv.Quote(string(Named))+" has no JSON form")
 
 // UnmarshalJSON reads the JSON form. Numbers must be integers of 64 bits. It does not know the
 // table: use Check before the condition meets a store.
@@ -76,6 +106,9 @@ func (c *Condition) UnmarshalJSON(raw []byte) error {
 	var p plain
 	if err := dec.Decode(&p); err != nil {
 		return &ValidationError{Subject: "condition", Faults: []Fault{{Field: "json", Problem: "is not a condition: " + err.Error()}}}
+	}
+	if p.Op == Named {
+		return noJSON
 	}
 	for i, v := range p.Values {
 		switch v := v.(type) {
@@ -116,12 +149,12 @@ func deeper(raw []byte, most int) bool {
 }
 
 // Check reports every fault of the condition against a schema at once: unknown operators and
-// columns, values of the wrong number or kind, too deep or too large. The error is a
-// *ValidationError.
+// columns, values of the wrong number or kind, too deep or too large. Those of a Reference are
+// named "by". The error is a *ValidationError.
 func (c Condition) Check(s *Schema) error {
 	var faults []Fault
 	values, parts := 0, 0
-	c.check(s, 1, &values, &parts, &faults)
+	c.check(s, 1, false, &values, &parts, &faults)
 	if parts > MaxConditionParts {
 		faults = append(faults, Fault{Field: "of", Problem: fmt.Sprintf("has more than %d parts in all", MaxConditionParts)})
 	}
@@ -134,7 +167,7 @@ func (c Condition) Check(s *Schema) error {
 	return nil
 }
 
-func (c Condition) check(s *Schema, depth int, values, parts *int, faults *[]Fault) {
+func (c Condition) check(s *Schema, depth int, inside bool, values, parts *int, faults *[]Fault) {
 	if *parts++; *parts > MaxConditionParts {
 		return
 	}
@@ -148,6 +181,9 @@ func (c Condition) check(s *Schema, depth int, values, parts *int, faults *[]Fau
 		return
 	}
 	*values += len(c.Values)
+	if c.By != nil && c.Op != Named {
+		fault("op", fmt.Sprintf("%s takes no other rows", quoted(string(c.Op))))
+	}
 	switch c.Op {
 	case All:
 		if c.Column != "" || len(c.Values) > 0 || len(c.Of) > 0 {
@@ -162,7 +198,31 @@ func (c Condition) check(s *Schema, depth int, values, parts *int, faults *[]Fau
 			fault("of", fmt.Sprintf("of not must be one condition; there are %d", len(c.Of)))
 		}
 		for _, sub := range c.Of {
-			sub.check(s, depth+1, values, parts, faults)
+			sub.check(s, depth+1, inside, values, parts, faults)
+		}
+		return
+	case Named:
+		if c.Column != "" || len(c.Values) > 0 || len(c.Of) > 0 {
+			fault("op", "named takes other rows, not a column, values or conditions")
+		}
+		switch {
+		case inside:
+			fault("by", "stands within that of another; rows that name are not themselves named")
+			return
+		case c.By == nil || c.By.Schema == nil:
+			fault("by", "is missing")
+			return
+		}
+		col, ok := c.By.Schema.Column(c.By.Column)
+		if !ok {
+			fault("by.column", fmt.Sprintf("%s is not a column of %s", quoted(c.By.Column), c.By.Schema.name))
+		} else if col.Kind != Text {
+			fault("by.column", "is not text, so it names no record")
+		}
+		from := len(*faults)
+		c.By.Where.check(c.By.Schema, depth+1, true, values, parts, faults)
+		for i := from; i < len(*faults); i++ {
+			(*faults)[i].Field = "by." + (*faults)[i].Field
 		}
 		return
 	case Equal, Below, AtMost, Above, AtLeast, Prefix:
@@ -249,8 +309,14 @@ func checkCharacters(s string) string {
 	return ""
 }
 
+// Matchable says whether Match can evaluate the condition: it has Named nowhere in it.
+func (c Condition) Matchable() bool {
+	return c.Op != Named && !slices.ContainsFunc(c.Of, func(sub Condition) bool { return !sub.Matchable() })
+}
+
 // Match evaluates the condition; get gives the value of a column as a [Row] has it, nil for
-// NULL. A condition that Check would refuse may match anything.
+// NULL. A condition that Check would refuse may match anything. Where the answer hangs on Named it
+// panics, as only a store can tell: see Matchable.
 func (c Condition) Match(get func(column string) any) bool {
 	switch c.Op {
 	case All:
@@ -266,9 +332,13 @@ func (c Condition) Match(get func(column string) any) bool {
 		return slices.ContainsFunc(c.Of, func(sub Condition) bool { return sub.Match(get) })
 	case Not:
 		return len(c.Of) == 1 && !c.Of[0].Match(get)
+	case Named:
+		panic(notMatchable)
 	}
 	return matchLeaf(c.Op, get(c.Column), c.Values)
 }
+
+const notMatchable = "storage: a condition on rows of another table cannot be matched in memory: ask Matchable, and query the store"
 
 func matchLeaf(op Op, v any, values []any) bool {
 	if op == Null {

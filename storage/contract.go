@@ -9,15 +9,15 @@ import (
 // these methods and those of [Tx]; it knows no practice, and a new kind of record costs
 // it nothing. Package storagetest holds every promise made here as a case.
 //
-// Input that a method cannot take is ErrInvalid: a *[ValidationError] with every fault at once, by
-// the one of this package's Check functions that is named after it. Nothing is changed then, and
-// the unit can still be used.
+// Input that a method cannot take is ErrInvalid: a *[ValidationError] with every fault at once, which
+// is that of the Check function that the method names. Nothing is changed then, and the unit can
+// still be used.
 //
 // A store is safe for any number of goroutines.
 type Store interface {
 	// View runs fn on a snapshot of the named tenants: it sees one moment, between its beginning
-	// and its first read, nothing that is committed later, and no other tenant. Without a tenant,
-	// with one twice, with one that CheckKey refuses or with more than MaxTenants it is ErrInvalid.
+	// and its first read, nothing that is committed later, and no other tenant. Tenants that
+	// [CheckTenants] refuses are ErrInvalid.
 	//
 	// With the context that an Update gave its fn, View reads inside that open unit instead,
 	// its own writes included; with another tenant than the unit's, or with more, it is
@@ -39,18 +39,19 @@ type Store interface {
 	// effect outside the Tx but on what it sets anew at each run. Update itself never runs fn
 	// again after a conflict: it returns ErrConflict or ErrRetry, and ErrUnknownOutcome where
 	// the connection was lost in the commit. With the context that another Update of the same
-	// store gave its fn, it is ErrInvalid: use the Tx at hand. So it and Claim may be inside a View,
-	// which may hold the store's only connection.
+	// store gave its fn, it is ErrInvalid: use the Tx at hand. Inside a View that holds the
+	// store's only connection it and Claim are ErrInvalid. [CheckName] checks the tenant.
 	Update(ctx context.Context, tenant Tenant, fn func(ctx context.Context, tx Tx) error) error
 
 	// Claim takes jobs that are due, of any tenant, for this worker alone until the lease
 	// ends, and adds one to their attempts. Tenants with much due do not starve the others:
 	// a claim takes from as many tenants as it can before it takes more from one, and tenants
-	// take turns from one claim to the next, so that claims alike of one job each come to every
-	// tenant that has something due before they come to one again. Of one tenant and subject it
-	// takes only the job that is due first, and none while another is claimed; a job of a kind that
-	// was not asked for holds up its subject too. The order in which jobs are given says nothing.
-	// No jobs is no error.
+	// take turns from one claim of this Store to the next, so that its claims alike of one job each
+	// come to every tenant that has something due before they come to one again. Another Store over
+	// the same database, as that of another process, has turns of its own. Of one tenant and subject
+	// a claim takes only the job that is due first, and none while another is claimed; a job of a
+	// kind that was not asked for holds up its subject too. The order in which jobs are given says
+	// nothing. No jobs is no error. [CheckClaim] checks it.
 	Claim(ctx context.Context, c Claim) ([]Job, error)
 
 	// Close lets go of what the store opened itself. A store that was given an open database
@@ -69,18 +70,21 @@ type Reader interface {
 	Get(ctx context.Context, s *Schema, tenant Tenant, id ID) (Row, error)
 
 	// Query gives one page in the order asked for; ties stand by tenant and id, in the
-	// direction of the last column of the order.
+	// direction of the last column of the order. What a condition says of rows that name others is
+	// of the same state as the page, and each row's own tenant. A table without rows names none.
+	// [CheckQuery] checks it.
 	Query(ctx context.Context, s *Schema, q RowQuery) ([]Row, error)
 
 	// Count counts the rows that meet the condition: one Group for each combination of values
 	// of the columns that there is, in the order of these values; without columns one Group,
-	// of 0 too. No column is named twice.
+	// of 0 too. No column is named twice. [CheckCount] checks it.
 	Count(ctx context.Context, s *Schema, where Condition, by []string) ([]Group, error)
 
-	// Events reads the event log in the order of [EventPosition].
+	// Events reads the event log in the order of [EventPosition]. [CheckEventQuery] checks it.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 
-	// Jobs lists jobs, dead letters too, in the order of tenant, kind and key.
+	// Jobs lists jobs, dead letters too, in the order of tenant, kind and key. [CheckJobQuery]
+	// checks it.
 	Jobs(ctx context.Context, q JobQuery) ([]Job, error)
 
 	// CursorKey is the secret with which cursors are authenticated: at least 32 bytes, the same
@@ -97,55 +101,56 @@ type Tx interface {
 
 	// Put writes a record. row.Version is the version it was read at; 0 creates it. Where the
 	// stored version is another, where it exists already or is gone, it is ErrConflict (an
-	// *Error that names table and id), and the unit can still be used. So it is for a record to be
-	// created with values that a unique index has already; a change to such values is ErrConflict
-	// too, and the unit then fails. It sets row.Version to
+	// *Error that names table and id), and the unit can still be used. Where another
+	// record has the values of a unique index already it is a *TakenError; the unit can be used after
+	// a create that met one, and fails after a change that did. It sets row.Version to
 	// the new one, row.Tenant to the unit's tenant, and row.Layout to the schema's. The times are
 	// the caller's, truncated to microseconds. Columns that only other schemas of the table have
-	// stay as they were.
+	// stay as they were. [CheckRow] checks it.
 	Put(ctx context.Context, s *Schema, row *Row) error
 
 	// Delete removes a record of that version: ErrConflict where it has another, ErrNotFound
-	// where there is none; the unit can still be used. Its events stay.
+	// where there is none; the unit can still be used. Its events stay. [CheckDelete] checks it.
 	Delete(ctx context.Context, s *Schema, id ID, version int64) error
 
 	// Append adds to the event log. An event's place (kind, record, version, n) is taken once:
 	// a second event there is ErrConflict. Of several in one call then none is kept. After a
 	// conflict of a single event the unit can still be used; after one of several it may have to
-	// fail.
+	// fail. [CheckEvents] checks them.
 	Append(ctx context.Context, events ...Event) error
 
 	// Enqueue writes jobs. A job of the same kind and key that is there already is replaced:
 	// its attempts start again, a dead one lives again, and its generation rises, so that a
 	// worker that has it claimed will not remove it. With Keep set, an existing job that is not
-	// dead keeps its due time and payload: only its generation rises.
+	// dead keeps its due time and payload: only its generation rises. [CheckJobs] checks them.
 	Enqueue(ctx context.Context, jobs ...Job) error
 
 	// Cancel removes a job, claimed or not; none there is no error. A worker that had it
-	// claimed gets ErrConflict from Finish.
+	// claimed gets ErrConflict from Finish. [CheckCancel] checks it.
 	Cancel(ctx context.Context, kind, key string) error
 
 	// Finish ends a claim within this unit, so that the effect of a job and its completion
 	// commit together. It is ErrConflict where the claim is no longer this worker's: the lease
 	// ended and another has it, it was cancelled, or finished; the unit can still be used. A job
-	// of another tenant is ErrInvalid.
+	// of another tenant is ErrInvalid. [CheckFinish] checks it.
 	Finish(ctx context.Context, claimed Job, o Outcome) error
 
 	// Lock waits until no other unit of this tenant holds the name, and holds it to the end of
 	// the unit. Locking a name twice in a unit does nothing more. A wait that would be for ever
-	// is ErrRetry.
+	// is ErrRetry. [CheckName] checks the name.
 	Lock(ctx context.Context, name string) error
 
 	// Next gives a number that no other call for this tenant and sequence has had or will
 	// have, from 1 upward: the first that a sequence gives is 1. Numbers of units that fail, and
-	// some at a restart, are never used; their order is not the order of commits.
+	// some at a restart, are never used; their order is not the order of commits. [CheckName]
+	// checks the sequence.
 	Next(ctx context.Context, sequence string) (int64, error)
 
 	// Advance makes Next give atLeast or more: at once in this unit, in others from its commit
 	// on. It is for an import, after numbers were given by other means. A sequence never goes
 	// back: where it is further already nothing changes. One that no number was taken from goes on
-	// with atLeast itself. A unit that fails leaves the sequence where the numbers that it took
-	// have brought it.
+	// with atLeast itself. After a unit that fails it may go on below atLeast, or behind the
+	// numbers that the unit took. [CheckAdvance] checks it.
 	//
 	// A store that reserves numbers ahead may still give, below atLeast too, those that another
 	// process had reserved before the commit; and it may keep other units waiting for new numbers

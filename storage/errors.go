@@ -110,6 +110,43 @@ func (e *ValidationError) Error() string {
 // Is makes every ValidationError ErrInvalid.
 func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 
+// TakenError says that another record of the tenant has the values of a unique index already. It is
+// ErrInvalid, and a *ValidationError whose faults are the columns: trying again does not help.
+type TakenError struct {
+	Table string
+	// ID is the record that was put.
+	ID ID
+	// Columns are those of the index.
+	Columns []string
+	// Cause is the driver's error, or nil.
+	Cause error
+}
+
+func (e *TakenError) Error() string { return e.validation().Error() }
+
+func (e *TakenError) validation() *ValidationError {
+	v := &ValidationError{Subject: e.Table}
+	for _, c := range e.Columns {
+		v.Faults = append(v.Faults, Fault{Field: c, Problem: "is taken by another record"})
+	}
+	return v
+}
+
+// Is makes every TakenError ErrInvalid.
+func (e *TakenError) Is(target error) bool { return target == ErrInvalid }
+
+// As gives the *ValidationError that it is.
+func (e *TakenError) As(target any) bool {
+	v, ok := target.(**ValidationError)
+	if ok {
+		*v = e.validation()
+	}
+	return ok
+}
+
+// Unwrap gives the driver's error.
+func (e *TakenError) Unwrap() error { return e.Cause }
+
 // Invalid gives the ValidationError of one fault.
 func Invalid(subject, field, problem string) error {
 	return &ValidationError{Subject: subject, Faults: []Fault{{Field: field, Problem: problem}}}

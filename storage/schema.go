@@ -59,7 +59,9 @@ type ColumnSpec struct {
 type Index struct {
 	Columns []Order
 	// Unique keeps two records of a tenant from having the same values in all of its columns, of
-	// which it then needs no id at its end; a NULL is like no other value. See Tx.Put.
+	// which it then needs no id at its end; a NULL is like no other value. See Tx.Put. A migration
+	// that finds rows with the same values is ErrInvalid and names some; a store that has no
+	// migration leaves them as they are.
 	Unique bool
 }
 

@@ -28,7 +28,7 @@ type Mapping struct {
 	TimeZone string `json:"time_zone,omitempty"`
 	// Columns names the column that each field is read from. A field that is not here is read
 	// from the column that ServiceNow has for it, where the log has that column; a field with
-	// an empty name is not read. A column named here must be in the log.
+	// an empty name is not read. A column named here that is not ServiceNow's must be in the log.
 	Columns map[Field]string `json:"columns,omitempty"`
 	// States says which state each state of the log stands for. A name that ends in "*" is for
 	// every state that begins so and is not named in full. A state that is not here leaves
@@ -62,8 +62,8 @@ var standardFields = []struct {
 	{FieldReassignments, "reassignment_count"}, {FieldReopens, "reopen_count"},
 }
 
-// ServiceNow is the mapping that the zero value stands for, written out: to be changed, or kept
-// as a template.
+// ServiceNow is the mapping that the zero value stands for, written out, to be changed: it reads what
+// the zero value reads until it is.
 func ServiceNow() Mapping {
 	m := Mapping{
 		Comma:       ",",
@@ -214,9 +214,10 @@ func (r *rules) mapColumns(columns map[Field]string, f *itsm.Faults) {
 			f.Addf("columns."+string(field), "is not a field; fields are named as source, at, state, title")
 			continue
 		}
-		if r.columns[field] = columns[field]; columns[field] != "" {
+		if columns[field] != "" && columns[field] != r.columns[field] {
 			r.explicit[field] = true
 		}
+		r.columns[field] = columns[field]
 	}
 	for _, field := range []Field{FieldSource, FieldAt, FieldState} {
 		r.explicit[field] = true

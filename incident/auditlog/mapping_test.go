@@ -72,6 +72,16 @@ func TestTheZeroMappingIsServiceNowWrittenOut(t *testing.T) {
 	require.Equal(t, readAll(t, small, auditlog.Mapping{}), readAll(t, small, written))
 }
 
+func TestATemplateReadsWhatTheZeroMappingReads(t *testing.T) {
+	const log = "number,incident_state,sys_updated_at\nINC1,Parts ordered,1/2/2016 01:16\n"
+	m := auditlog.ServiceNow()
+	m.States["Parts ordered"] = auditlog.State{State: "awaiting_parts"}
+	got := readAll(t, log, m)
+	require.NoError(t, got.err)
+	require.Len(t, got.entries, 1)
+	require.EqualValues(t, "awaiting_parts", got.entries[0].State)
+}
+
 func TestAMappingIsRefusedWithAllItsFaults(t *testing.T) {
 	err := auditlog.Mapping{
 		Comma: ",,", TimeLayouts: []string{"15:04"}, TimeZone: "Mars/Olympus",

@@ -124,6 +124,8 @@ func deadLetters(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	require.Contains(t, letters[0].Error, "refused by the test")
+	require.Equal(t, "inbox", letters[0].Subscriber)
+	require.Equal(t, storage.EventPosition{Tenant: b.actor.Tenant, Kind: "box", Record: "b", Version: 2}, letters[0].Event)
 
 	_, err = e.DeadLetters(ctx, itsm.Actor{Tenant: "acme", ID: "nobody"}, storage.Job{}, 10)
 	require.ErrorIs(t, err, itsm.ErrForbidden)

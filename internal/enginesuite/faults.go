@@ -680,3 +680,38 @@ func storeFaults(t *testing.T, b *bench) {
 	require.Equal(t, 3, runs)
 	f.commit = nil
 }
+
+// plate is a record of which no two have the same name.
+type plate struct{ plateHead }
+
+type plateHead struct {
+	storage.Meta
+	Name string
+}
+
+var (
+	byPlate = storage.Col("name", func(h *plateHead) *string { return &h.Name })
+	plates  = storage.Define("plate", storage.Def[plate, plateHead, struct{}]{
+		Parts:   func(p *plate) (*plateHead, *struct{}) { return &p.plateHead, &struct{}{} },
+		Columns: []storage.ColumnOf[plateHead]{byPlate}, Indexes: []storage.Index{storage.UniqueOn(byPlate.Asc())},
+	})
+)
+
+func uniqueTaken(t *testing.T, b *bench) {
+	ctx := context.Background()
+	e := b.engine(t, engine.Options{}, engine.Module{Name: "plates", Tables: []*storage.Schema{plates.Schema()}})
+	runs := 0
+	create := func() error {
+		return e.Update(ctx, b.actor, func(ctx context.Context, u *engine.Unit) error {
+			runs++
+			p := plate{plateHead{Name: "ITSM 1"}}
+			p.ID = u.NewID()
+			return plates.Put(ctx, u, &p)
+		})
+	}
+	require.NoError(t, create())
+	var taken *storage.TakenError
+	require.ErrorAs(t, create(), &taken)
+	require.Equal(t, []string{"name"}, taken.Columns)
+	require.Equal(t, 2, runs, "trying again does not help")
+}

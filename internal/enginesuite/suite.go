@@ -59,6 +59,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"history crosses layouts", layouts},
 		{"only a missing record is a conflict", readErrors},
 		{"an id that exists is refused at once", createTwice},
+		{"a value that is taken is refused at once", uniqueTaken},
 		{"payloads that cannot be read back are refused", payloads},
 		{"dead letters disturb no other record", letterKeys},
 		{"attempts are counted for each event", eventAttempts},

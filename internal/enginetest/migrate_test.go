@@ -433,3 +433,28 @@ func TestLongNamesStayApart(t *testing.T) {
 		})
 	}
 }
+
+func TestAUniqueIndexIsNotMadeOverRowsThatAreAlike(t *testing.T) {
+	columns := []storage.ColumnSpec{{Name: "number", Kind: storage.Text}, {Name: "site", Kind: storage.Text, Nullable: true}}
+	plain := mustSchema("unit", 1, columns, nil)
+	unique := mustSchema("unit", 1, columns, []storage.Index{{Columns: []storage.Order{{Column: "number"}, {Column: "site"}}, Unique: true}})
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			s, _ := e.store(t, sqlstore.Options{}, plain)
+			for i, values := range [][]any{{"A1", "x"}, {"A1", "x"}, {"A1", nil}, {"A1", nil}, {"B2", "x"}} {
+				require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+					return tx.Put(ctx, plain, &storage.Row{Meta: storage.Meta{ID: storage.ID(fmt.Sprint(i)), Created: noon, Updated: noon}, Columns: values, Body: []byte("{}")})
+				}))
+			}
+			err := s.Migrate(t.Context(), unique)
+			var v *storage.ValidationError
+			require.ErrorAs(t, err, &v)
+			require.Len(t, v.Faults, 1)
+			require.Contains(t, v.Faults[0].Problem, "have the same tenant, number, site, as [acme A1 x] (2 rows)")
+			require.NotContains(t, v.Faults[0].Problem, ";", "what is NULL is like nothing else")
+			require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error { return tx.Delete(ctx, plain, "1", 1) }))
+			require.NoError(t, s.Migrate(t.Context(), unique))
+			require.NoError(t, s.Check(t.Context(), unique))
+		})
+	}
+}

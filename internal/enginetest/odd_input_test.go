@@ -65,8 +65,8 @@ func TestStoresAgreeOnOddInput(t *testing.T) {
 				tenant := storage.Tenant(fmt.Sprintf("t%d", checks))
 				t.Repeat(map[string]func(*rapid.T){"": func(*rapid.T) {}, "call": func(t *rapid.T) {
 					name, call := oddCall(t, tenant, fmt.Sprintf("k%d", checks))
-					wantErr, want := call(t.Context(), one)
-					gotErr, got := call(t.Context(), other)
+					want, wantErr := call(t.Context(), one)
+					got, gotErr := call(t.Context(), other)
 					require.Equal(t, outcome(wantErr), outcome(gotErr), "%s: %v and %v", name, wantErr, gotErr)
 					require.Equal(t, want, got, name)
 				}})
@@ -94,17 +94,17 @@ func outcome(err error) string {
 
 // oddCall draws a call. It gives its error, and its answer as far as stores must agree on it. All
 // but a claim is a unit of its own, which must be usable after what it refuses.
-func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call func(ctx context.Context, s storage.Store) (error, any)) {
-	in := func(do func(ctx context.Context, tx storage.Tx) (error, any)) func(ctx context.Context, s storage.Store) (error, any) {
-		return func(ctx context.Context, s storage.Store) (failed error, answer any) {
+func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call func(ctx context.Context, s storage.Store) (any, error)) {
+	in := func(do func(ctx context.Context, tx storage.Tx) (any, error)) func(ctx context.Context, s storage.Store) (any, error) {
+		return func(ctx context.Context, s storage.Store) (answer any, failed error) {
 			if err := s.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error {
-				failed, answer = do(ctx, tx)
+				answer, failed = do(ctx, tx)
 				_, err := tx.Query(ctx, oddTable, storage.RowQuery{Limit: 1})
 				return err
 			}); err != nil {
-				return fmt.Errorf("after %w: %w", failed, err), nil
+				return nil, fmt.Errorf("after %w: %w", failed, err)
 			}
-			return failed, answer
+			return answer, failed
 		}
 	}
 	id := storage.ID(odd(t, oddNames, "id"))
@@ -120,15 +120,15 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 		if len(row.Columns) == 2 && rapid.Bool().Draw(t, "good") {
 			row.Columns = []any{odd(t, oddTexts, "title"), int64(1)}
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			given := row
 			err := tx.Put(ctx, oddTable, &given)
-			return err, given
+			return given, err
 		})
 	case "delete":
 		version := odd(t, oddNumbers, "version")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
-			return tx.Delete(ctx, oddTable, id, version), nil
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
+			return nil, tx.Delete(ctx, oddTable, id, version)
 		})
 	case "append":
 		ev := storage.Event{Kind: odd(t, names, "kind"), Record: id, Version: odd(t, oddNumbers, "version"), N: int(odd(t, []int64{0, 0, 1, -1, math.MaxInt64}, "n")),
@@ -136,7 +136,7 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 		if rapid.Bool().Draw(t, "good") {
 			ev.ID, ev.Type, ev.At, ev.Envelope = "e", "x.v1", noon, []byte("{}")
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) { return tx.Append(ctx, ev), nil })
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) { return nil, tx.Append(ctx, ev) })
 	case "enqueue":
 		j := storage.Job{Kind: kind, Key: odd(t, oddNames, "key"), Subject: odd(t, oddNames, "subject"), Due: odd(t, oddTimes, "due"), Payload: oddDocument(t, "payload"),
 			Dead: rapid.Bool().Draw(t, "dead"), Keep: rapid.Bool().Draw(t, "keep"), Attempts: int(odd(t, oddNumbers, "attempts")), Error: odd(t, oddTexts, "error")}
@@ -147,32 +147,32 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 			// Good ones are not due before every claim, so that none but those of the kind are claimed.
 			j.Kind, j.Due = odd(t, oddNames, "kind"), time.UnixMicro(math.MaxInt64)
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) { return tx.Enqueue(ctx, j), nil })
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) { return nil, tx.Enqueue(ctx, j) })
 	case "cancel":
 		of, key := odd(t, names, "kind"), odd(t, oddNames, "key")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) { return tx.Cancel(ctx, of, key), nil })
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) { return nil, tx.Cancel(ctx, of, key) })
 	case "finish":
 		j := storage.Job{Tenant: odd(t, []storage.Tenant{tenant, tenant, tenant, "", "other"}, "of"), Kind: odd(t, names, "kind"), Key: odd(t, oddNames, "key"), Token: odd(t, oddNames, "token")}
 		o := storage.Outcome{Done: rapid.Bool().Draw(t, "done"), Dead: rapid.Bool().Draw(t, "dead"), Payload: oddDocument(t, "payload"), Due: odd(t, oddTimes, "due"), Error: odd(t, oddTexts, "error")}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) { return tx.Finish(ctx, j, o), nil })
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) { return nil, tx.Finish(ctx, j, o) })
 	case "lock":
 		lock := odd(t, oddNames, "name")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) { return tx.Lock(ctx, lock), nil })
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) { return nil, tx.Lock(ctx, lock) })
 	case "sequence":
 		// Which number comes next is a store's own where it reserves them.
 		sequence, atLeast := odd(t, oddNames, "name"), odd(t, append([]int64{1, 2, 3}, oddNumbers...), "at least")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			if err := tx.Advance(ctx, sequence, atLeast); err != nil {
-				return err, nil
+				return nil, err
 			}
 			n, err := tx.Next(ctx, sequence)
-			return err, n >= atLeast
+			return n >= atLeast, err
 		})
 	case "get":
 		of := odd(t, []storage.Tenant{tenant, tenant, "", "\x00", "other"}, "of")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			row, err := tx.Get(ctx, oddTable, of, id)
-			return err, row
+			return row, err
 		})
 	case "query":
 		q := storage.RowQuery{Where: oddCondition(t), Limit: odd(t, oddLimits, "limit"), Bodies: true}
@@ -189,15 +189,15 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 				q.After.Values = append(q.After.Values, v)
 			}
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			rows, err := tx.Query(ctx, oddTable, q)
-			return err, append([]storage.Row{}, rows...)
+			return append([]storage.Row{}, rows...), err
 		})
 	case "count":
 		where, by := oddCondition(t), rapid.SliceOfN(rapid.SampledFrom(oddColumns), 0, 2).Draw(t, "by")
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			groups, err := tx.Count(ctx, oddTable, where, by)
-			return err, append([]storage.Group{}, groups...)
+			return append([]storage.Group{}, groups...), err
 		})
 	case "events":
 		q := storage.EventQuery{Kind: odd(t, append(names, "", "", ""), "kind"), Record: odd(t, []storage.ID{"", "", id}, "record"), Types: oddList(t, "types"), Limit: odd(t, oddLimits, "limit")}
@@ -205,18 +205,18 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 			q.After = storage.EventPosition{Tenant: storage.Tenant(odd(t, append([]string{string(tenant)}, oddNames...), "tenant")), Kind: odd(t, names, "after kind"),
 				Record: storage.ID(odd(t, oddNames, "after record")), Version: odd(t, oddNumbers, "after version"), N: int(odd(t, oddNumbers, "after n"))}
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			events, err := tx.Events(ctx, q)
-			return err, append([]storage.Event{}, events...)
+			return append([]storage.Event{}, events...), err
 		})
 	case "jobs":
 		q := storage.JobQuery{Kind: odd(t, append(names, "", "", ""), "kind"), Key: odd(t, append([]string{"", "", ""}, oddNames...), "key"), Subject: odd(t, append([]string{"", "", ""}, oddNames...), "subject"), Limit: odd(t, oddLimits, "limit")}
 		if rapid.Bool().Draw(t, "after") {
 			q.After = storage.Job{Tenant: storage.Tenant(odd(t, append([]string{string(tenant)}, oddNames...), "tenant")), Kind: odd(t, names, "after kind"), Key: odd(t, oddNames, "after key")}
 		}
-		return name, in(func(ctx context.Context, tx storage.Tx) (error, any) {
+		return name, in(func(ctx context.Context, tx storage.Tx) (any, error) {
 			jobs, err := tx.Jobs(ctx, q)
-			return err, known(jobs)
+			return known(jobs), err
 		})
 	case "claim":
 		c := storage.Claim{Now: odd(t, oddTimes, "now"), Limit: odd(t, oddLimits, "limit"), Kinds: []string{kind},
@@ -225,18 +225,18 @@ func oddCall(t *rapid.T, tenant storage.Tenant, kind string) (name string, call 
 		if c.Limit >= 1 && c.Limit <= storage.MaxLimit {
 			c.Limit = storage.MaxLimit // which of those that are due at once are taken is a store's own
 		}
-		return name, func(ctx context.Context, s storage.Store) (error, any) {
+		return name, func(ctx context.Context, s storage.Store) (any, error) {
 			jobs, err := s.Claim(ctx, c)
-			return err, len(jobs)
+			return len(jobs), err
 		}
 	default:
 		tenants := rapid.SliceOfN(rapid.SampledFrom(append([]string{string(tenant), "other"}, oddNames...)), 0, 3).Draw(t, "tenants")
-		return name, func(ctx context.Context, s storage.Store) (error, any) {
+		return name, func(ctx context.Context, s storage.Store) (any, error) {
 			var named []storage.Tenant
 			for _, tenant := range tenants {
 				named = append(named, storage.Tenant(tenant))
 			}
-			return s.View(ctx, named, func(context.Context, storage.Reader) error { return nil }), nil
+			return nil, s.View(ctx, named, func(context.Context, storage.Reader) error { return nil })
 		}
 	}
 }

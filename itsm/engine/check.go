@@ -12,7 +12,7 @@ import (
 
 // What bounds a check: jobs of a kind that are counted, and kinds of a tenant that are told.
 const (
-	countedJobs = storage.MaxLimit
+	countedJobs = 100
 	toldKinds   = 100
 )
 
@@ -38,7 +38,8 @@ func (e *Engine) checkJobs(ctx context.Context, tenants []storage.Tenant) error 
 	return faults.Err("engine")
 }
 
-// unhandled steps from kind to kind, and so reads a few rows however many jobs there are.
+// unhandled steps from kind to kind. However many jobs there are it reads one of each kind, and
+// countedJobs at most of a kind that nobody handles.
 func (e *Engine) unhandled(ctx context.Context, r storage.Reader, tenant storage.Tenant) (found []itsm.Fault, err error) {
 	after := storage.Job{Tenant: tenant}
 	for len(found) < toldKinds {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,11 @@ type Options struct {
 	// KeyRetention is how long a command is known by its key; 0 is [DefaultKeyRetention], a week.
 	// After it the same key is a new command, and Tick removes what was remembered.
 	KeyRetention time.Duration
+	// Nameless keeps the names of people out of what is written for ever: events and notes have
+	// their actors' ids alone, and whoever shows them asks a directory for the names. The log is
+	// only ever added to, so a name that it has cannot be erased; set this before the first command.
+	// System actors keep their names.
+	Nameless bool
 }
 
 // Engine runs commands as units over a store. It is safe for any number of goroutines, and
@@ -62,12 +68,14 @@ type registry struct {
 
 	keyRetention time.Duration
 	keys         keyring
+	nameless     bool
 
 	mu          sync.Mutex
 	sealed      atomic.Bool
 	unfit       error // why it cannot work, found when it was sealed
 	modules     []string
 	tables      []*storage.Schema
+	private     map[string][]string // fields told, by table
 	types       map[string]itsm.EventType
 	reactions   map[string][]Reaction // by event type
 	any         []Reaction
@@ -121,7 +129,9 @@ func New(store storage.Store, o Options) (*Engine, error) {
 			poll:        orDefault(o.Poll, time.Second),
 
 			keyRetention: orDefault(o.KeyRetention, DefaultKeyRetention),
+			nameless:     o.Nameless,
 
+			private:   map[string][]string{},
 			types:     map[string]itsm.EventType{},
 			reactions: map[string][]Reaction{},
 			jobs:      map[string]JobHandler{},
@@ -143,6 +153,11 @@ type Module struct {
 	Name string
 	// Tables are the tables that Migrate makes.
 	Tables []*storage.Schema
+	// Private are those of the tables, by name, whose values stay out of the event log, so that
+	// they can be erased: the history of their records says which fields changed, when and by
+	// whom, and not from what to what. Each names the fields whose values are told all the same:
+	// what is not named here is withheld, the host's own columns too.
+	Private map[string][]string
 	// Events are the payload types that it emits, so that stored events can be read back.
 	Events []itsm.EventType
 	// Reactions run in the transaction of the event.
@@ -172,6 +187,11 @@ func (e *Engine) Use(m Module) error {
 		taken := func(o *storage.Schema) bool { return o.Name() == s.Name() }
 		if slices.ContainsFunc(r.tables, taken) || slices.ContainsFunc(m.Tables[:i], taken) {
 			faults.Addf("tables", "%q is registered already", s.Name())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Private)) {
+		if !slices.ContainsFunc(m.Tables, func(s *storage.Schema) bool { return s.Name() == name }) {
+			faults.Addf("private", "has %q, which is not a table of the module", name)
 		}
 	}
 	for _, t := range m.Events {
@@ -205,6 +225,9 @@ func (e *Engine) Use(m Module) error {
 	}
 	r.modules = append(r.modules, m.Name)
 	r.tables = append(r.tables, m.Tables...)
+	for name, told := range m.Private {
+		r.private[name] = slices.Clone(told)
+	}
 	for _, t := range m.Events {
 		r.types[t.Name] = t
 	}

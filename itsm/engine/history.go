@@ -84,6 +84,22 @@ func merge(first, second []itsm.Change) []itsm.Change {
 	return slices.DeleteFunc(first, func(c itsm.Change) bool { return bytes.Equal(c.Old, c.New) })
 }
 
+// told gives the changes as the log may keep them: those of a private table without the values
+// that the module has not named. They are taken out here, and not when rows are compared, as a
+// second put in a unit may undo what the first one changed.
+func (r *registry) told(kind string, changes []itsm.Change) []itsm.Change {
+	fields, private := r.private[kind]
+	if !private {
+		return changes
+	}
+	for i, c := range changes {
+		if !slices.Contains(fields, c.Field) {
+			changes[i] = itsm.Change{Field: c.Field}
+		}
+	}
+	return changes
+}
+
 // Decode reads a stored event. A payload type that no module registered comes as an
 // itsm.UnknownPayload.
 func (e *Engine) Decode(stored storage.Event) (itsm.Event, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
-// A host's own record type with a command, a reaction and a job; the library knows nothing of it.
+// README:record: a host's own record type, of which the library knows nothing
 type Leaver struct {
 	LeaverHead
 	LeaverBody
@@ -78,11 +78,11 @@ func (o *Offboarding) Register(ctx context.Context, actor itsm.Actor, req Leavin
 	}, nil)
 }
 
+// README:end
 func Example() {
-	ctx, monday := context.Background(), time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	ctx, hr, monday := context.Background(), itsm.Actor{Tenant: "acme", ID: "hanna"}, time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	e, _ := engine.New(memory.New(), engine.Options{Clock: func() time.Time { return monday }, IDs: itsm.SequentialIDs("L")})
 	o, _ := NewOffboarding(e)
-	hr := itsm.Actor{Tenant: "acme", ID: "hanna"}
 	l, _ := o.Register(ctx, hr, Leaving{Person: "paul", LastDay: monday.AddDate(0, 0, 4)})
 	ran, _ := e.Tick(ctx, monday.AddDate(0, 0, 5))
 	_ = e.View(ctx, hr, func(ctx context.Context, r storage.Reader) error {

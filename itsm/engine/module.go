@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -24,12 +25,23 @@ const (
 	PermissionRetryJobs itsm.Permission = "job.retry"
 )
 
-// DeadLetters gives a page of the jobs and deliveries of the actor's tenant that are not tried
-// any more, with what their last attempt said. Give the last one of a page for the next.
-func (e *Engine) DeadLetters(ctx context.Context, actor itsm.Actor, after storage.Job, limit int) ([]storage.Job, error) {
+// DeadLetter is a job or a delivery that is not tried any more.
+type DeadLetter struct {
+	// Job is what was to be done, with what its last attempt said.
+	storage.Job
+	// Subscriber is who was to be told, empty for what is no delivery.
+	Subscriber string
+	// Event is the place of the event that it was to be told, for [Engine.History].
+	Event storage.EventPosition
+}
+
+// DeadLetters gives a page of the dead letters of the actor's tenant, in the order of kind and key.
+// Give the job of the last one of a page for the next. It takes [PermissionReadJobs]; what the event of
+// a delivery says is for [Engine.History], and for those who may read its record.
+func (e *Engine) DeadLetters(ctx context.Context, actor itsm.Actor, after storage.Job, limit int) ([]DeadLetter, error) {
 	dead := true
 	var jobs []storage.Job
-	err := e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+	err := e.ReadTenants(ctx, actor, []storage.Tenant{actor.Tenant}, func(ctx context.Context, r storage.Reader) error {
 		if err := e.r.authorizer.Authorize(ctx, actor, PermissionReadJobs, nil); err != nil {
 			return err
 		}
@@ -37,7 +49,21 @@ func (e *Engine) DeadLetters(ctx context.Context, actor itsm.Actor, after storag
 		jobs, err = r.Jobs(ctx, storage.JobQuery{Dead: &dead, After: after, Limit: limit})
 		return err
 	})
-	return jobs, err
+	if err != nil {
+		return nil, err
+	}
+	letters := make([]DeadLetter, len(jobs))
+	for i, j := range jobs {
+		letters[i].Job = j
+		for _, s := range e.r.subscribers {
+			var at place
+			if (j.Kind == s.letter() || j.Kind == s.kind()) && json.Unmarshal(j.Payload, &at) == nil {
+				letters[i].Subscriber = s.Name
+				letters[i].Event = storage.EventPosition{Tenant: j.Tenant, Kind: at.Kind, Record: at.Record, Version: at.Version, N: at.N}
+			}
+		}
+	}
+	return letters, nil
 }
 
 // RetryDeadLetter makes a dead letter due now, with all attempts before it. None of that kind

@@ -56,6 +56,9 @@ func (u *Unit) AddNote(ctx context.Context, on itsm.Ref, n itsm.Note) (storage.I
 	if n.Author == "" {
 		n.Author, n.AuthorName = u.actor.ID, u.actor.Name
 	}
+	if u.e.r.nameless && !(u.actor.System && n.Author == u.actor.ID) {
+		n.AuthorName = ""
+	}
 	if n.Visibility == "" {
 		n.Visibility = itsm.VisibilityInternal
 	}

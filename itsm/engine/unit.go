@@ -288,10 +288,13 @@ func (u *Unit) Emit(e itsm.Event) {
 	if e.Actor == "" {
 		e.Actor, e.ActorName, e.System = u.actor.ID, u.actor.Name, u.actor.System
 	}
+	if u.e.r.nameless && !e.System {
+		e.ActorName = ""
+	}
 	if e.Reason == "" {
 		e.Reason = u.cmd.Reason
 	}
-	e.Changes, r.changes = r.changes, nil
+	e.Changes, r.changes = u.e.r.told(e.Kind, r.changes), nil
 	r.n++
 	s.queue = append(s.queue, e)
 }

@@ -20,6 +20,9 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 		return nil, err
 	}
 	w := newSearch(b, r.store.catalog.indexesOf(b.table), where)
+	if err := w.refer(r, where); err != nil {
+		return nil, err
+	}
 	g := grouping{places: map[string]int{}}
 	for _, name := range by {
 		g.columns = append(g.columns, b.column(name))

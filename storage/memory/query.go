@@ -22,6 +22,9 @@ func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuer
 		return nil, err
 	}
 	w := newSearch(b, r.store.catalog.indexesOf(b.table), q.Where)
+	if err := w.refer(r, q.Where); err != nil {
+		return nil, err
+	}
 	w.sortBy(q.Order, q.After)
 	var streams []*stream
 	for _, p := range r.parts {
@@ -70,6 +73,8 @@ type search struct {
 	// row is the one that is being looked at, and value gives what it has in a column.
 	row   found
 	value func(column string) any
+	// named has what the conditions' references name.
+	named map[*storage.Reference]*named
 
 	// paths are those that have been asked for, in the order of their trees.
 	paths []path
@@ -110,11 +115,16 @@ func newSearch(b *binding, indexes []index, where storage.Condition) *search {
 		default:
 			continue
 		}
-		if had, ok := w.choices[place]; !ok || len(values) < len(had.values) {
-			w.choices[place] = choice{condition: i, values: values}
-		}
+		w.choose(place, i, values)
 	}
 	return w
+}
+
+// choose notes that a condition leaves a column only these values, if none leaves it fewer.
+func (w *search) choose(place, condition int, values []any) {
+	if had, ok := w.choices[place]; !ok || len(values) < len(had.values) {
+		w.choices[place] = choice{condition: condition, values: values}
+	}
 }
 
 // flatten takes nested Ands apart.
@@ -156,7 +166,7 @@ func (w *search) tenant(t storage.Tenant) bool {
 func (w *search) meets(f found, holds []bool) bool {
 	w.row = f
 	for i := range w.conditions {
-		if !holds[i] && !w.conditions[i].Match(w.value) {
+		if !holds[i] && !w.holds(&w.conditions[i]) {
 			return false
 		}
 	}

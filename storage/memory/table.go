@@ -232,8 +232,9 @@ func (r *rows) own(edit uint64, indexes []index) *rows {
 	return c
 }
 
-// taken says whether a unique index has a row's values for another one.
-func (r *rows) taken(indexes []index, old, rec *record) bool {
+// taken gives the columns of a unique index that has a row's values for another one, nil where there
+// is none.
+func (r *rows) taken(indexes []index, old, rec *record) (columns []string) {
 	for i, ix := range indexes {
 		if !ix.unique || ix.hasNull(rec) {
 			continue
@@ -245,10 +246,13 @@ func (r *rows) taken(indexes []index, old, rec *record) bool {
 		// No place of other values lies between these and their ids.
 		walk := r.indexes[i].walk(span{lo: string(values)}, true)
 		if key, _, ok := walk.next(); ok && strings.HasPrefix(key, string(values)) {
-			return true
+			for _, p := range ix.parts {
+				columns = append(columns, p.name)
+			}
+			return columns
 		}
 	}
-	return false
+	return nil
 }
 
 // put replaces old, which is nil for a new row, by a row of the same id.

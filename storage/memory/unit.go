@@ -101,8 +101,8 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		return failed("put", s.Name(), row.ID, storage.ErrConflict)
 	}
 	rec := b.record(row, old)
-	if content.taken(indexes, old, rec) {
-		err := failed("put", s.Name(), row.ID, storage.ErrConflict)
+	if columns := content.taken(indexes, old, rec); columns != nil {
+		err := &storage.TakenError{Table: s.Name(), ID: row.ID, Columns: columns}
 		if ok {
 			u.broken = err // as with engines that can do nothing more then
 		}

@@ -28,6 +28,10 @@ const probe = 500
 // which that is; so each takes a lock on the subject first, without waiting, and looks again
 // under it. A statement there sees all that was committed before it began, and a claim's locks
 // are let go of only after its commit is seen.
+//
+// What a claim costs does not depend on how many jobs of a subject are due, but on how many jobs it
+// takes, how many subjects have one claimed or wait for one of another kind, and, where much is due,
+// on how many subjects of the tenants have a lane: see [crowd].
 func (s *core) Claim(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
 	if err := storage.CheckClaim(c); err != nil {
 		return nil, err
@@ -69,7 +73,8 @@ type claim struct {
 	t     *session
 	now   int64
 	taken []storage.Job
-	// lanes are those in which something is due. With anyLanes there may be others.
+	// lanes are those of each tenant in which something is due. With anyLanes there may be others,
+	// and those that are named stand for all that the tenant has.
 	lanes    map[storage.Tenant][]string
 	anyLanes bool
 	// last is the tenant that was served last.
@@ -180,6 +185,7 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 	}
 	// There may be tenants, and lanes, whose jobs became due after these.
 	c.anyLanes = true
+	clear(c.lanes)
 	at, round := served, served == ""
 	return func(n int) ([]storage.Tenant, error) {
 		for {
@@ -214,14 +220,18 @@ func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []s
 		write(` ORDER BY "tenant" LIMIT 1) UNION ALL SELECT (SELECT "j"."tenant" FROM `, job,
 			` AS "j" WHERE "j"."tenant" > "t"."tenant" ORDER BY "j"."tenant" LIMIT 1) FROM "t" WHERE "t"."tenant" IS NOT NULL) `,
 			// Not EXISTS, which an engine may turn into a join with all that is due.
-			`SELECT "tenant" FROM "t" WHERE "tenant" IS NOT NULL AND ((SELECT 1 FROM `, job,
+			`SELECT "tenant", "lane" FROM (SELECT "t"."tenant", COALESCE((SELECT "j"."lane" FROM `, job,
+			` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" > '' ORDER BY "j"."lane" LIMIT 1), '') AS "lane" FROM "t") AS "t" `,
+			`WHERE "tenant" IS NOT NULL AND ("lane" <> '' OR (SELECT 1 FROM `, job,
 			` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" = '' AND `)
-	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1 OR (SELECT 1 FROM `, job,
-		` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" > '' ORDER BY "lane" LIMIT 1) = 1) LIMIT `, strconv.Itoa(n))
+	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1) LIMIT `, strconv.Itoa(n))
 	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
-		var t string
-		err := rows.Scan(&t)
+		var t, lane string
+		err := rows.Scan(&t, &lane)
 		found = append(found, storage.Tenant(t))
+		if lane != "" {
+			c.lanes[storage.Tenant(t)] = []string{lane}
+		}
 		return err
 	})
 	return found, err
@@ -299,7 +309,7 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 // these, so that few such jobs are met.
 func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit int) (map[storage.Tenant][]storage.Job, error) {
 	jobs := map[storage.Tenant][]storage.Job{}
-	aside := slices.DeleteFunc(slices.Clone(tenants), func(t storage.Tenant) bool { return !c.anyLanes && len(c.lanes[t]) == 0 })
+	aside := slices.DeleteFunc(slices.Clone(tenants), func(t storage.Tenant) bool { return len(c.lanes[t]) == 0 })
 	var parts []part
 	for _, t := range aside {
 		parts = append(parts, part{tenant: t})

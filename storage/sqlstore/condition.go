@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -38,65 +39,157 @@ func (st *statement) each(tenants []storage.Tenant) *statement {
 	return st.write(`) AS "t"`)
 }
 
-// condition adds a filter. SQL's logic has three values, the contract's two. Without a Not the
+// filter adds the condition of a query to its statement.
+type filter struct {
+	*statement
+	core   *core
+	schema *storage.Schema
+	// tenants are those that the rows which are asked for are of.
+	tenants []storage.Tenant
+	// row stands before the names of columns: of the rows of a reference, which are not to be mistaken
+	// for those of the rows that they name.
+	row string
+	// refers says that there are references.
+	refers bool
+}
+
+// filter adds a condition on rows of the tenants.
+func (r *reader) filter(st *statement, s *storage.Schema, tenants []storage.Tenant, c storage.Condition) {
+	filter{statement: st, core: r.s, schema: s, tenants: tenants, refers: !c.Matchable()}.condition(c, false)
+}
+
+// column gives the name of a column.
+func (f filter) column(name string) string { return f.row + quote(name) }
+
+// condition adds a condition. SQL's logic has three values, the contract's two. Without a Not the
 // third is as good as false; under one, a comparison with a column that may be NULL is made
 // false where it is.
-func (st *statement) condition(s *storage.Schema, c storage.Condition, negated bool) {
+func (f filter) condition(c storage.Condition, negated bool) {
 	switch c.Op {
 	case storage.All:
-		st.write(always)
+		f.write(always)
 	case storage.And, storage.Or:
 		between, none := " AND ", always
 		if c.Op == storage.Or {
 			between, none = " OR ", never
 		}
 		if len(c.Of) == 0 {
-			st.write(none)
+			f.write(none)
 			return
 		}
-		st.junction(s, c.Of, between, negated)
+		if c.Op == storage.And && f.refers {
+			f.narrow(c.Of)
+		}
+		f.junction(c.Of, between, negated)
 	case storage.Not:
-		st.write("NOT (")
-		st.condition(s, c.Of[0], true)
-		st.write(")")
+		f.write("NOT (")
+		f.condition(c.Of[0], true)
+		f.write(")")
 	case storage.Null:
-		st.write(quote(c.Column), " IS NULL")
+		f.write(f.column(c.Column), " IS NULL")
+	case storage.Named:
+		f.reference(c.By)
 	default:
-		spec, _ := s.Column(c.Column)
+		spec, _ := f.schema.Column(c.Column)
 		guard := negated && spec.Nullable
 		if guard {
-			st.write("(", quote(c.Column), " IS NOT NULL AND ")
+			f.write("(", f.column(c.Column), " IS NOT NULL AND ")
 		}
-		st.comparison(c)
+		f.comparison(f.column(c.Column), c)
 		if guard {
-			st.write(")")
+			f.write(")")
 		}
 	}
+}
+
+// narrow leaves the tenants that conditions which must all hold do. Rows of the others do not meet them
+// all, whatever a reference says.
+func (f *filter) narrow(of []storage.Condition) {
+	for _, c := range of {
+		if len(f.tenants) == 1 || c.Column != storage.ColumnTenant || c.Op != storage.Equal && c.Op != storage.In {
+			continue
+		}
+		var left []storage.Tenant
+		for _, v := range c.Values {
+			t := storage.Tenant(v.(string))
+			if slices.Contains(f.tenants, t) && !slices.Contains(left, t) {
+				left = append(left, t)
+			}
+		}
+		if len(left) > 0 {
+			f.tenants = left
+		}
+	}
+}
+
+// reference adds that the row is named by rows of another table. The subquery knows nothing of the row, so
+// that an engine runs it once, and not at all for a row that the rest of the condition decides.
+func (f filter) reference(by *storage.Reference) {
+	other := f.core.table(by.Schema)
+	inner := filter{statement: f.statement, core: f.core, schema: by.Schema, tenants: f.tenants, row: `"n".`}
+	id, tenant := inner.column(by.Column), inner.column(storage.ColumnTenant)
+	if len(f.tenants) == 1 {
+		f.write(quote(storage.ColumnID), " IN (SELECT ", id)
+	} else {
+		f.write("(", quoteAll([]string{storage.ColumnTenant, storage.ColumnID}), ") IN (SELECT ", tenant, ", ", id)
+	}
+	f.write(" FROM ", quote(other.name), ` AS "n" WHERE `)
+	if len(f.tenants) == 1 || len(f.args)+len(f.tenants) <= maxArguments {
+		f.tenantIs(f.tenants)
+	} else {
+		f.write(always) // rows are compared with their tenants anyway
+	}
+	if spec, _ := by.Schema.Column(by.Column); spec.Nullable {
+		f.write(" AND ", id, " IS NOT NULL") // a NULL among the ids would make of every other one a NULL
+	}
+	if by.Where.Op != storage.All {
+		f.write(" AND ")
+		inner.condition(by.Where, false)
+	}
+	f.write(")")
+}
+
+// maxArguments is about how many arguments a statement may have: SQLite takes 32766, and what is
+// counted is most of them.
+const maxArguments = 16_000
+
+// arguments is how many a condition has at most, for rows of one tenant.
+func arguments(c storage.Condition) int {
+	n := len(c.Values)
+	if c.Op == storage.Prefix {
+		n++
+	}
+	for _, sub := range c.Of {
+		n += arguments(sub)
+	}
+	if c.Op == storage.Named {
+		n += 1 + arguments(c.By.Where)
+	}
+	return n
 }
 
 // junction adds conditions with a word between. Many are written as a balanced tree, as an
 // engine reads a long chain as a deep one, which SQLite refuses.
-func (st *statement) junction(s *storage.Schema, of []storage.Condition, between string, negated bool) {
-	st.write("(")
+func (f filter) junction(of []storage.Condition, between string, negated bool) {
+	f.write("(")
 	if len(of) > 8 {
 		half := len(of) / 2
-		st.junction(s, of[:half], between, negated)
-		st.write(between)
-		st.junction(s, of[half:], between, negated)
+		f.junction(of[:half], between, negated)
+		f.write(between)
+		f.junction(of[half:], between, negated)
 	} else {
 		for i, sub := range of {
 			if i > 0 {
-				st.write(between)
+				f.write(between)
 			}
-			st.condition(s, sub, negated)
+			f.condition(sub, negated)
 		}
 	}
-	st.write(")")
+	f.write(")")
 }
 
 // comparison adds a comparison of a column with values.
-func (st *statement) comparison(c storage.Condition) {
-	col := quote(c.Column)
+func (st *statement) comparison(col string, c storage.Condition) {
 	switch c.Op {
 	case storage.Equal:
 		st.write(col, " = ").arg(c.Values[0])

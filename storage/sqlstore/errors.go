@@ -21,8 +21,6 @@ func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err 
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case s.d.retry(err), lost(err):
 		e.Err = storage.ErrRetry
-	case s.d.duplicate(err):
-		e.Err = storage.ErrConflict
 	case s.d.unknown(err):
 		e.Err = storage.Invalid("database", "schema", "lacks a table or a column: call Migrate")
 	}

@@ -17,14 +17,6 @@ const neverReady = math.MaxInt64
 var jobColumns = []string{"tenant", "kind", "key", "subject", "due", "ready", "dead", "generation",
 	"attempts", "lease", "token", "error", "payload"}
 
-// crowd is how many jobs of its subject a job may find waiting and still stand in the one row, by
-// when they are ready, along which Claim looks for what is due. Those that find more stand aside, in
-// a lane of their subject, so that however many they are Claim need not pass them one by one: of a
-// lane it looks at the subject's first job alone. Which jobs have a lane decides what a claim costs,
-// never what it takes, so that it does not matter what units at the same time have not seen of each
-// other, and nothing has to be mended when jobs before it go.
-const crowd = 8
-
 // payload makes a payload into an argument.
 func payload(p []byte) any {
 	if p == nil {
@@ -110,7 +102,7 @@ func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
 // lane adds the lane of a job before which the statement writes so many others of its subject.
 func (u *unit) lane(st *statement, subject string, before int) {
 	switch {
-	case subject == "":
+	case subject == "" || !u.s.crowds.met(u.tenant, subject):
 		st.write("''")
 	case before >= crowd:
 		st.arg(subject)
@@ -209,9 +201,9 @@ func (u *unit) again(st *statement, generation int64, o storage.Outcome) {
 	st.write(" END")
 }
 
-// Jobs implements [storage.Reader]. It reads one tenant after the other, each along an index. An
-// index has the jobs of a subject, and the dead letters and the others, in the order of their names;
-// the jobs of a subject dead or not are those of two parts of it.
+// Jobs implements [storage.Reader]. It reads one tenant after the other, each along an index in the
+// order of names: of all jobs, of the dead letters, of a subject's dead letters or its others. The
+// jobs of a subject, dead or not, are those of two parts of that index.
 func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -267,29 +259,41 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, limit int) *statement {
 	job := r.s.text.job
 	st := r.s.d.statement()
-	from := job + ` AS "j"`
-	if q.Key != "" && q.Kind == "" {
+	if q.Key == "" || q.Kind != "" {
+		st.write("SELECT ", quoteAll(jobColumns), " FROM ", job, ` WHERE "tenant" = `).arg(string(tenant))
+		if q.Kind != "" {
+			st.write(` AND "kind" = `).arg(q.Kind)
+		}
+		if q.Key != "" {
+			st.write(` AND "key" = `).arg(q.Key)
+		}
+	} else {
 		// A key is looked for under each kind that there is, by jumping from kind to kind.
 		st.write(`WITH RECURSIVE "k" ("name") AS (SELECT (SELECT "i"."kind" FROM `, job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).
 			write(` ORDER BY "i"."kind" LIMIT 1) UNION ALL SELECT (SELECT "i"."kind" FROM `, job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).
-			write(` AND "i"."kind" > "k"."name" ORDER BY "i"."kind" LIMIT 1) FROM "k" WHERE "k"."name" IS NOT NULL) `)
-		from = `"k" CROSS JOIN ` + from
-	}
-	st.write("SELECT ", quoteAll(jobColumns), " FROM ", from, ` WHERE "j"."tenant" = `).arg(string(tenant))
-	switch {
-	case q.Kind != "":
-		st.write(` AND "kind" = `).arg(q.Kind)
-	case q.Key != "":
-		st.write(` AND "kind" = "k"."name"`)
-	}
-	if q.Key != "" {
-		st.write(` AND "key" = `).arg(q.Key)
+			write(` AND "i"."kind" > "k"."name" ORDER BY "i"."kind" LIMIT 1) FROM "k" WHERE "k"."name" IS NOT NULL) SELECT `,
+				quoteAll(jobColumns), ` FROM "k" CROSS JOIN `)
+		one := func() {
+			st.write(job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).write(` AND "i"."kind" = "k"."name" AND "i"."key" = `).arg(q.Key)
+		}
+		if r.s.d.lateral { // and a planner has no other way
+			st.write(`LATERAL (SELECT * FROM `)
+			one()
+			st.write(` LIMIT 1) AS "j" WHERE TRUE`)
+		} else {
+			one()
+		}
 	}
 	if q.Subject != "" {
 		st.write(` AND "subject" <> '' AND "subject" = `).arg(q.Subject)
 	}
 	if dead != nil {
-		st.write(` AND "dead" = `).arg(*dead)
+		// Not an argument, of which an engine does not know that an index of some has it.
+		is := r.s.d.no
+		if *dead {
+			is = r.s.d.yes
+		}
+		st.write(` AND "dead" = `, is)
 	}
 	if tenant == q.After.Tenant {
 		st.write(` AND ("kind", "key") > `).tuple(q.After.Kind, q.After.Key)

@@ -88,7 +88,7 @@ func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx 
 	if err := j.check(); err != nil {
 		return err
 	}
-	if err := storage.CheckTenants([]storage.Tenant{tenant}); err != nil {
+	if err := storage.CheckName("update", "tenant", string(tenant)); err != nil {
 		return err
 	}
 	if o := j.s.openIn(ctx); o != nil && o.unit != nil {

@@ -6,8 +6,10 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -18,6 +20,9 @@ import (
 type step struct {
 	text string
 	args []any
+	// of and index are what a step makes an index of.
+	of    relation
+	index index
 }
 
 // found is what there is in the database.
@@ -133,7 +138,7 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 // steps gives what is missing of the relations, in order.
 func (s *core) steps(all []relation, f *found) []step {
 	var steps []step
-	add := func(text string, args ...any) { steps = append(steps, step{text, args}) }
+	add := func(text string, args ...any) { steps = append(steps, step{text: text, args: args}) }
 	for _, r := range all {
 		have := f.tables[r.name]
 		if have == nil {
@@ -153,7 +158,7 @@ func (s *core) steps(all []relation, f *found) []step {
 		}
 		for _, ix := range r.indexes {
 			if !f.indexes[ix.name] {
-				add(createIndex(r, ix))
+				steps = append(steps, step{text: createIndex(r, ix), of: r, index: ix})
 			}
 		}
 		if r.name == s.prefix+settingTable && !f.key {
@@ -217,6 +222,9 @@ func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 	} else {
 		err = s.migrateInSteps(ctx, all)
 	}
+	if errors.Is(err, storage.ErrInvalid) {
+		return err
+	}
 	if err != nil {
 		return s.failed(ctx, "migrate", "", "", err)
 	}
@@ -254,7 +262,7 @@ func (s *core) migrateAtOnce(ctx context.Context, all []relation) (err error) {
 	}
 	for _, st := range s.steps(all, f) {
 		if _, err := t.exec(ctx, st.text, st.args...); err != nil {
-			return err
+			return s.whyNot(ctx, t, st, err)
 		}
 	}
 	if _, err := t.exec(ctx, "COMMIT"); err != nil {
@@ -340,13 +348,47 @@ func (s *core) runSteps(ctx context.Context, t *session, all []relation, renew f
 			failures = 0
 			continue
 		}
-		if failures++; failures == patience || ctx.Err() != nil {
-			return err
+		if failures++; failures == patience || ctx.Err() != nil || s.d.duplicate(err) && steps[0].index.unique {
+			return s.whyNot(ctx, t, steps[0], err)
 		}
 		if err := sleep(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
+}
+
+// whyNot says which rows keep a unique index from being made; any other failure is given as it is.
+func (s *core) whyNot(ctx context.Context, t *session, st step, err error) error {
+	if !st.index.unique || !s.d.duplicate(err) {
+		return err
+	}
+	names := make([]string, len(st.index.columns))
+	for i, o := range st.index.columns {
+		names[i] = o.Column
+	}
+	columns := quoteAll(names)
+	var found []string
+	text := "SELECT " + columns + ", COUNT(*) FROM " + quote(st.of.name) + " WHERE " + strings.ReplaceAll(columns, ", ", " IS NOT NULL AND ") + " IS NOT NULL GROUP BY " + columns + " HAVING COUNT(*) > 1 ORDER BY " + columns + " LIMIT 3"
+	if e := t.each(ctx, text, nil, func(rows *sql.Rows) error {
+		values, dest := make([]any, len(names)+1), make([]any, len(names)+1)
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			if raw, ok := v.([]byte); ok {
+				values[i] = string(raw)
+			}
+		}
+		found = append(found, fmt.Sprintf("%v (%v rows)", values[:len(names)], values[len(names)]))
+		return nil
+	}); e != nil || len(found) == 0 {
+		return err
+	}
+	return &storage.ValidationError{Subject: "database", Faults: []storage.Fault{{Field: "index " + st.index.name,
+		Problem: "cannot be made: several rows of " + st.of.name + " have the same " + strings.Join(names, ", ") + ", as " + strings.Join(found, "; ")}}}
 }
 
 // Plan implements [storage.Migrator]. The statements of a back-fill are there once: they run for

@@ -63,10 +63,12 @@ func (s *core) own() []relation {
 					where: `"subject" <> ''`},
 				{name: s.prefix + jobTable + "_claimed", columns: by("tenant", "subject", "lease"),
 					where: `"subject" <> '' AND "token" <> ''`},
-				// Lists of a subject's jobs, and of dead letters.
+				// Lists of a subject's jobs, and of dead letters. The others are listed along the primary
+				// key, over the dead letters between them: an index of them all would cost each command
+				// more than the rare list is worth.
 				{name: s.prefix + jobTable + "_list", columns: by("tenant", "subject", "dead", "kind", "key"),
 					where: `"subject" <> ''`},
-				{name: s.prefix + jobTable + "_dead", columns: by("tenant", "dead", "kind", "key")},
+				{name: s.prefix + jobTable + "_dead", columns: by("tenant", "kind", "key"), where: `"dead" = ` + s.d.yes},
 			},
 		},
 		{

@@ -18,8 +18,7 @@ import (
 // A page is read along the index of its order. Where the columns of the order all have one
 // direction, what follows a place is one range of that index. Otherwise it is several, one
 // behind the other: first the rows that equal the place in all columns but the last run of one
-// direction, then those that equal it in fewer. Each is a statement of its own, and mostly the
-// first ones fill the page.
+// direction, then those that equal it in fewer.
 func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -27,30 +26,52 @@ func (r *reader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuer
 	if err := storage.CheckQuery(s, q); err != nil {
 		return nil, err
 	}
-	t := r.s.table(s)
-	terms := walk(q, r.tenants)
-	rows := make([]storage.Row, 0, min(q.Limit, 128))
-	sc := newScanner(t, q.Bodies)
-	if q.After == nil {
-		rows, err := r.page(ctx, sc, q, terms, 0, 0, rows)
-		return rows, err
-	}
-	ranges := func(r *reader) (err error) {
-		for to := len(terms); to > 0 && err == nil && len(rows) < q.Limit; {
-			from := run(terms, to)
-			rows, err = r.page(ctx, sc, q, terms, from, to, rows)
-			to = from
+	p := &page{reader: r, sc: newScanner(r.s.table(s), q.Bodies), q: q, terms: walk(q, r.tenants), rows: make([]storage.Row, 0, min(q.Limit, 128))}
+	ranges := []reach{{}}
+	if q.After != nil {
+		ranges = ranges[:0]
+		for to := len(p.terms); to > 0; to = ranges[len(ranges)-1].from {
+			ranges = append(ranges, reach{run(p.terms, to), to})
 		}
-		return err
 	}
 	var err error
-	if run(terms, len(terms)) == 0 {
-		err = ranges(r)
-	} else {
-		err = r.whole(ctx, ranges)
+	switch branches, args, ok := branchesOf(s, q, r.tenants); {
+	case ok && len(branches) == 0:
+	case ok && (args+len(branches)*(1+len(p.terms)))*len(ranges) <= maxArguments:
+		err = p.read(ctx, branches, ranges)
+	default:
+		// Too much for one statement: one for each range, and mostly the first ones fill the page.
+		err = r.whole(ctx, func(r *reader) error {
+			p.reader = r
+			for _, x := range ranges {
+				if len(p.rows) == q.Limit {
+					break
+				}
+				if err := p.read(ctx, nil, []reach{x}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return rows, err
+	if err != nil {
+		return nil, err
+	}
+	return p.rows, nil
 }
+
+// page is a page that is being read.
+type page struct {
+	*reader
+	sc    *scanner
+	q     storage.RowQuery
+	terms []term
+	rows  []storage.Row
+}
+
+// reach is a range of an order: what follows the place in terms[from:to]. Where both are equal it is
+// the whole order.
+type reach struct{ from, to int }
 
 // run gives where the terms of one direction begin that end before a place.
 func run(terms []term, to int) (from int) {
@@ -60,86 +81,87 @@ func run(terms []term, to int) (from int) {
 	return from
 }
 
-// page reads one range of an order; from and to are equal when it is the whole order.
-func (r *reader) page(ctx context.Context, sc *scanner, q storage.RowQuery, terms []term, from, to int, rows []storage.Row) ([]storage.Row, error) {
+// read adds to the page the first rows of the ranges in the branches; no branches stand for the query as
+// it is, over all its tenants.
+func (r *page) read(ctx context.Context, branches []branch, ranges []reach) error {
 	st := r.s.d.statement()
 	ordered := func() {
 		st.write(" ORDER BY ")
-		for i, t := range terms {
+		for i, t := range r.terms {
 			if i > 0 {
 				st.write(", ")
 			}
 			st.write(order(t.Order))
 		}
-		st.write(" LIMIT ", strconv.Itoa(q.Limit-len(rows)))
+		st.write(" LIMIT ", strconv.Itoa(r.q.Limit-len(r.rows)))
 	}
-	rowsOf := func(where storage.Condition, tenants func()) {
-		if q.Bodies {
-			st.write(sc.t.whole)
+	rowsOf := func(where storage.Condition, x reach, of []storage.Tenant, tenants func()) {
+		if r.q.Bodies {
+			st.write(r.sc.t.whole)
 		} else {
-			st.write(sc.t.heads)
+			st.write(r.sc.t.heads)
 		}
 		st.write(" WHERE ")
 		tenants()
 		if where.Op != storage.All {
 			st.write(" AND ")
-			st.condition(sc.t.schema, where, false)
+			r.filter(st, r.sc.t.schema, of, where)
 		}
-		if from < to {
-			st.after(terms, from, to)
+		if x.from < x.to {
+			st.after(r.terms, x.from, x.to)
 		}
 		ordered()
 	}
-	branches, ok := branchesOf(sc.t.schema, q, r.tenants)
-	switch {
-	case ok && len(branches) == 0:
-		return rows, nil
-	case ok:
+	switch parts := len(branches) * len(ranges); {
+	case parts == 1:
+		of := []storage.Tenant{branches[0].tenant}
+		rowsOf(branches[0].where, ranges[0], of, func() { st.tenantIs(of) })
+	case parts > 1:
 		// A page of each, of which the first rows make the page: all but the last sort is along an index.
+		between := ""
 		for i, b := range branches {
-			if len(branches) > 1 {
-				if i > 0 {
-					st.write(" UNION ALL ")
-				}
-				st.write("SELECT * FROM (")
-			}
-			rowsOf(b.where, func() { st.tenantIs([]storage.Tenant{b.tenant}) })
-			if len(branches) > 1 {
-				st.write(`) AS "b`, strconv.Itoa(i), `"`)
+			for j, x := range ranges {
+				st.write(between, "SELECT * FROM (")
+				of := []storage.Tenant{b.tenant}
+				rowsOf(b.where, x, of, func() { st.tenantIs(of) })
+				st.write(`) AS "b`, strconv.Itoa(i*len(ranges)+j), `"`)
+				between = " UNION ALL "
 			}
 		}
-		if len(branches) > 1 {
-			ordered()
-		}
-	case r.s.d.lateral:
+		ordered()
+	case r.s.d.lateral && len(r.tenants) > 1:
 		st.write(`SELECT "c".* FROM `).each(r.tenants).write(" CROSS JOIN LATERAL (")
-		rowsOf(q.Where, func() { st.write(`"tenant" = "t"."column1"`) })
+		rowsOf(r.q.Where, ranges[0], r.tenants, func() { st.write(`"tenant" = "t"."column1"`) })
 		st.write(`) AS "c"`)
 		ordered()
 	default:
-		rowsOf(q.Where, func() { st.tenantIs(r.tenants) })
+		rowsOf(r.q.Where, ranges[0], r.tenants, func() { st.tenantIs(r.tenants) })
 	}
 
 	// The columns of many rows are one allocation.
-	n := len(sc.t.schema.Columns())
+	n := len(r.sc.t.schema.Columns())
 	var room []any
 	err := r.o.t.each(ctx, st.text.String(), st.args, func(found *sql.Rows) error {
 		if len(room) < n {
-			room = make([]any, n*min(max(len(rows), 8), 64, q.Limit-len(rows)))
+			room = make([]any, n*min(max(len(r.rows), 8), 64, r.q.Limit-len(r.rows)))
 		}
 		columns := room[:n:n]
 		room = room[n:]
-		rows = append(rows, storage.Row{})
-		return sc.scan(found, &rows[len(rows)-1], columns)
+		r.rows = append(r.rows, storage.Row{})
+		return r.sc.scan(found, &r.rows[len(r.rows)-1], columns)
 	})
 	if err != nil {
-		return nil, r.failed(ctx, "query", sc.t.schema.Name(), "", err)
+		return r.failed(ctx, "query", r.sc.t.schema.Name(), "", err)
 	}
-	return rows, nil
+	return nil
 }
 
-// maxBranches is the most branches that a page is put together of.
-const maxBranches = 64
+// A page is put together of at most maxBranches branches, and for each tenant of at most maxValues: each
+// of them costs a page where its value has as many rows.
+const (
+	maxBranches = 64
+	maxValues   = 16
+)
 
 // branch is a part of a query: that of one tenant, and where an index then has the rows in order, that
 // of one value of an In.
@@ -148,12 +170,13 @@ type branch struct {
 	where  storage.Condition
 }
 
-// branchesOf gives the branches of a query, which have no row in common; not ok where there would be
-// too many.
-func branchesOf(s *storage.Schema, q storage.RowQuery, tenants []storage.Tenant) (branches []branch, ok bool) {
+// branchesOf gives the branches of a query, which have no row in common, and how many arguments their
+// conditions have; not ok where there are too many tenants.
+func branchesOf(s *storage.Schema, q storage.RowQuery, tenants []storage.Tenant) (branches []branch, args int, ok bool) {
 	if len(tenants) > maxBranches {
-		return nil, false
+		return nil, 0, false
 	}
+	var fine []branch // also by value
 	for _, tenant := range tenants {
 		where := q.Where
 		if len(tenants) > 1 {
@@ -162,11 +185,22 @@ func branchesOf(s *storage.Schema, q storage.RowQuery, tenants []storage.Tenant)
 		if nothing(where) {
 			continue
 		}
+		branches = append(branches, branch{tenant, where})
 		for _, where := range split(s, where, q.Order) {
-			branches = append(branches, branch{tenant, where})
+			fine = append(fine, branch{tenant, where})
 		}
 	}
-	return branches, len(branches) <= maxBranches
+	if count := argumentsOf(fine); len(fine) <= maxBranches && count <= maxArguments {
+		return fine, count, true
+	}
+	return branches, argumentsOf(branches), true
+}
+
+func argumentsOf(branches []branch) (n int) {
+	for _, b := range branches {
+		n += arguments(b.where)
+	}
+	return n
 }
 
 // given is a condition on rows of a tenant, without what it says of the tenant.
@@ -229,7 +263,7 @@ func split(s *storage.Schema, where storage.Condition, order []storage.Order) []
 		}
 	}
 	for i, c := range parts {
-		if c.Op != storage.In || len(c.Values) < 2 || len(c.Values) > maxBranches || !serves(s, append(slices.Clip(fixed), c.Column), c.Column, order) {
+		if c.Op != storage.In || len(c.Values) < 2 || len(c.Values) > maxValues || !serves(s, append(slices.Clip(fixed), c.Column), c.Column, order) {
 			continue
 		}
 		var of []storage.Condition

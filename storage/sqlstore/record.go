@@ -158,7 +158,7 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 	st.write(" FROM ", quote(t.name), " WHERE ").tenantIs(r.tenants)
 	if where.Op != storage.All {
 		st.write(" AND ")
-		st.condition(s, where, false)
+		r.filter(st, s, r.tenants, where)
 	}
 	if len(by) > 0 {
 		st.write(" GROUP BY ", quoteAll(by))
@@ -222,15 +222,65 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		text = t.update
 	}
 	changed, err := u.o.t.exec(ctx, text, args...)
-	if err != nil {
+	switch {
+	case err != nil && u.s.d.duplicate(err):
+		e := takenError(s, row, s.Indexes(), err)
+		u.o.broken = e
+		return e
+	case err != nil:
 		return u.failed(ctx, "put", s.Name(), row.ID, err)
-	}
-	if changed != 1 {
+	case changed != 1 && row.Version == 0:
+		return u.exists(ctx, t, row)
+	case changed != 1:
 		return &storage.Error{Op: "put", Table: s.Name(), ID: row.ID, Err: storage.ErrConflict}
 	}
 	row.Tenant, row.Version, row.Layout = u.tenant, row.Version+1, s.Layout()
 	row.Created, row.Updated = created, updated
 	return nil
+}
+
+// exists says what keeps a record from being created: one of its id, or one that has the values of a
+// unique index. Where neither is there any more, trying again helps.
+func (u *unit) exists(ctx context.Context, t *table, row *storage.Row) error {
+	conflict := &storage.Error{Op: "put", Table: t.schema.Name(), ID: row.ID, Err: storage.ErrConflict}
+	found, err := u.o.t.one(ctx, t.exists, []any{string(u.tenant), string(row.ID)}, new(int64))
+	if err != nil {
+		return u.failed(ctx, "put", t.schema.Name(), row.ID, err)
+	}
+	if found {
+		return conflict
+	}
+	for _, ix := range t.schema.Indexes() {
+		if !ix.Unique {
+			continue
+		}
+		st := u.s.d.statement()
+		st.write("SELECT 1 FROM ", quote(t.name), " WHERE ").tenantIs(u.tenants)
+		for _, o := range ix.Columns {
+			st.write(" AND ", quote(o.Column), " = ").arg(row.Value(t.schema, o.Column))
+		}
+		found, err := u.o.t.one(ctx, st.text.String(), st.args, new(int64))
+		if err != nil {
+			return u.failed(ctx, "put", t.schema.Name(), row.ID, err)
+		}
+		if found {
+			return takenError(t.schema, row, []storage.Index{ix}, nil)
+		}
+	}
+	return conflict
+}
+
+// takenError gives the error of a row whose values in one of the unique indexes another has.
+func takenError(s *storage.Schema, row *storage.Row, indexes []storage.Index, cause error) error {
+	e := &storage.TakenError{Table: s.Name(), ID: row.ID, Cause: cause}
+	for _, ix := range indexes {
+		for _, o := range ix.Columns {
+			if ix.Unique && !slices.Contains(e.Columns, o.Column) {
+				e.Columns = append(e.Columns, o.Column)
+			}
+		}
+	}
+	return e
 }
 
 // Delete implements [storage.Tx].

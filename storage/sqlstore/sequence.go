@@ -105,12 +105,7 @@ func (n *numbers) ended(tenant storage.Tenant, k *taken, err error) {
 		}
 		n.least[name] = least
 		if spans, known := n.free[tenant][sequence]; known {
-			// Where none is left no block is reserved beforehand: who advances a sequence again and
-			// again, as an import does, would let go of one block each time.
-			delete(n.free[tenant], sequence)
-			if spans = from(spans, least); len(spans) > 0 {
-				n.free[tenant][sequence] = spans
-			}
+			n.free[tenant][sequence] = from(spans, least)
 		}
 	}
 }
@@ -154,29 +149,6 @@ func (n *numbers) add(tenant storage.Tenant, sequence string, spans ...span) {
 		n.free[tenant] = m
 	}
 	m[sequence] = append(m[sequence], from(spans, n.least[sequenceName{tenant, sequence}])...)
-}
-
-// topUp reserves a block of each sequence that the tenant has used and none is left of, so that
-// units seldom have to be run twice.
-func (n *numbers) topUp(ctx context.Context, s *core, tenant storage.Tenant) error {
-	var empty []string
-	n.mu.Lock()
-	for sequence, spans := range n.free[tenant] {
-		if len(spans) == 0 {
-			empty = append(empty, sequence)
-		}
-	}
-	n.mu.Unlock()
-	for _, sequence := range empty {
-		got, err := s.reserve(ctx, tenant, sequence, s.block, n.leastOf(tenant, sequence))
-		if err != nil {
-			return err
-		}
-		n.mu.Lock()
-		n.add(tenant, sequence, got)
-		n.mu.Unlock()
-	}
-	return nil
 }
 
 // reserve gets numbers for a unit that found none: twice as many as it has taken in the run

@@ -34,6 +34,10 @@ type prepared struct {
 	text string
 	uses int
 	stmt *sql.Stmt
+	// running counts the calls that are under way on the statement itself; gone says that the last of
+	// them closes it.
+	running int
+	gone    bool
 }
 
 func newPool(db *sql.DB, statements int) *pool {
@@ -41,18 +45,36 @@ func newPool(db *sql.DB, statements int) *pool {
 }
 
 // statement gives the prepared statement of the text, or nil while there is none. It never
-// touches the database: the caller may hold the only connection.
+// touches the database: the caller may hold the only connection. It is good for Tx.StmtContext, which
+// does not mind that it is closed meanwhile; who runs it as it is takes it by take.
 func (p *pool) statement(text string) *sql.Stmt {
+	st := p.take(text)
+	if st == nil {
+		return nil
+	}
+	defer p.release(st)
+	return st.stmt
+}
+
+// take gives the prepared statement of the text, or nil while there is none. Until release it is not
+// closed: closing waits for the calls on it, which may wait for a connection that the closer holds.
+func (p *pool) take(text string) *prepared {
 	if p.max <= 0 {
 		return nil
 	}
+	var drop *sql.Stmt
+	defer func() {
+		if drop != nil {
+			drop.Close()
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, ok := p.known[text]
 	if !ok {
 		p.known[text] = p.recent.PushFront(&prepared{text: text, uses: 1})
 		if p.recent.Len() > p.max {
-			p.forget(p.recent.Back())
+			drop = p.forget(p.recent.Back())
 		}
 		return nil
 	}
@@ -62,17 +84,32 @@ func (p *pool) statement(text string) *sql.Stmt {
 		if st.uses++; st.uses == 2 {
 			p.wanted = append(p.wanted, st)
 		}
+		return nil
 	}
-	return st.stmt
+	st.running++
+	return st
 }
 
-// forget drops a text. A statement in use is closed by database/sql when that use ends.
-func (p *pool) forget(e *list.Element) {
-	st := p.recent.Remove(e).(*prepared)
-	delete(p.known, st.text)
-	if st.stmt != nil {
+// release ends a use of a statement.
+func (p *pool) release(st *prepared) {
+	p.mu.Lock()
+	st.running--
+	last := st.gone && st.running == 0
+	p.mu.Unlock()
+	if last {
 		st.stmt.Close()
 	}
+}
+
+// forget drops a text, and gives the statement that is to be closed when the lock is let go.
+func (p *pool) forget(e *list.Element) *sql.Stmt {
+	st := p.recent.Remove(e).(*prepared)
+	delete(p.known, st.text)
+	if st.running > 0 {
+		st.gone = true
+		return nil
+	}
+	return st.stmt
 }
 
 // prepare prepares what has been used twice. The caller holds no connection of the pool. A
@@ -195,7 +232,7 @@ func (t *session) release() {
 
 // statement gives the prepared statement in this transaction, or nil.
 func (t *session) statement(ctx context.Context, text string) *sql.Stmt {
-	if t.pool == nil {
+	if t.pool == nil || t.tx == nil {
 		return nil
 	}
 	if st, ok := t.stmts[text]; ok {
@@ -204,9 +241,6 @@ func (t *session) statement(ctx context.Context, text string) *sql.Stmt {
 	st := t.pool.statement(text)
 	if st == nil {
 		return nil
-	}
-	if t.tx == nil {
-		return st // on whichever connection is free
 	}
 	st = t.tx.StmtContext(ctx, st)
 	if t.stmts == nil {
@@ -248,8 +282,14 @@ func (t *session) exec(ctx context.Context, text string, args ...any) (int64, er
 	return res.RowsAffected()
 }
 
-// query runs a SELECT.
+// query runs a SELECT: without a transaction, on whichever connection is free.
 func (t *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if t.pool != nil && t.tx == nil {
+		if st := t.pool.take(text); st != nil {
+			defer t.pool.release(st)
+			return st.stmt.QueryContext(ctx, args...)
+		}
+	}
 	if st := t.statement(ctx, text); st != nil {
 		return st.QueryContext(ctx, args...)
 	}

@@ -14,8 +14,8 @@ type Options struct {
 	// digits and underscores, begins with a letter, and has at most 20 characters. Stores of
 	// different prefixes in one database have nothing in common.
 	Prefix string
-	// Reader is a separate pool of connections to the same database for View; nil means the
-	// same pool as for all else.
+	// Reader is a separate pool of connections to the same database for View and Read; nil means
+	// the same pool as for all else.
 	Reader *sql.DB
 	// SequenceBlock is how many numbers of a sequence are reserved at once, 50 when 0. Those
 	// reserved and not used when the program ends are never used.
@@ -42,6 +42,7 @@ type core struct {
 	reader   *pool
 	text     texts
 	numbers  numbers
+	crowds   *crowds
 	writing  chan struct{}
 
 	mu     sync.Mutex
@@ -94,6 +95,7 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 		block:    int64(options.SequenceBlock),
 		writer:   newPool(db, statements),
 		tables:   map[*storage.Schema]*table{},
+		crowds:   newCrowds(),
 		// Never closed, and with room for the one writer.
 		writing: make(chan struct{}, 1),
 	}

@@ -164,13 +164,10 @@ func (s *core) single(p *pool) bool { return p.db.Stats().MaxOpenConnections == 
 
 // Update implements [storage.Store].
 func (s *core) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) error {
-	if err := storage.CheckTenants([]storage.Tenant{tenant}); err != nil {
+	if err := storage.CheckName("update", "tenant", string(tenant)); err != nil {
 		return err
 	}
 	if err := s.alone(ctx, "update"); err != nil {
-		return err
-	}
-	if err := s.numbers.topUp(ctx, s, tenant); err != nil {
 		return err
 	}
 	taken := &taken{}

@@ -16,6 +16,7 @@ import (
 // What can never work is ErrInvalid, changes nothing, and leaves the unit usable.
 var inputCases = []testCase{
 	{"a unit of a bad tenant is invalid", inputTenants},
+	{"what is wrong among several is told by its place", inputPlaces},
 	{"a row with a bad id is invalid", inputIDs},
 	{"a row with bad text is invalid", inputText},
 	{"a row with values of the wrong kind is invalid", inputKinds},
@@ -125,6 +126,36 @@ func inputTenants(e *env) {
 		require.ErrorIs(e, err, storage.ErrInvalid, "tenant %q", tenant)
 		require.NotErrorIs(e, err, errOurs, "the function was run")
 	}
+}
+
+// inputPlaces looks at what the error names, so that who gave a list knows which of it to mend.
+func inputPlaces(e *env) {
+	names := func(err error, subject string, fields ...string) {
+		e.Helper()
+		var invalid *storage.ValidationError
+		require.ErrorAs(e, err, &invalid)
+		require.Equal(e, subject, invalid.Subject)
+		var got []string
+		for _, f := range invalid.Faults {
+			got = append(got, f.Field)
+		}
+		require.Equal(e, fields, got, "%v", err)
+	}
+	none := func(context.Context, storage.Reader) error { return errOurs }
+	for _, read := range []func(context.Context, []storage.Tenant, func(context.Context, storage.Reader) error) error{e.store.View, e.store.Read} {
+		names(read(e.ctx, []storage.Tenant{""}, none), "view", "tenant")
+		names(read(e.ctx, nil, none), "view", "tenants")
+		names(read(e.ctx, []storage.Tenant{acme, "a\x00", umbra, "", acme}, none), "view", "tenants[1]", "tenants[3]", "tenants[4]")
+	}
+	names(e.store.Update(e.ctx, "", func(context.Context, storage.Tx) error { return errOurs }), "update", "tenant")
+	c := claimAll(noon)
+	c.Kinds = []string{"timer", "\xff", "timer", ""}
+	_, err := e.store.Claim(e.ctx, c)
+	names(err, "claim", "kinds[1]", "kinds[3]")
+	e.view(func(ctx context.Context, r storage.Reader) {
+		_, err := r.Events(ctx, storage.EventQuery{Types: []string{"", "x.v1", "a\nb"}, Limit: 1})
+		names(err, "query on events", "types[0]", "types[2]")
+	}, acme)
 }
 
 func inputIDs(e *env) {
@@ -486,6 +517,10 @@ func badConditions() map[string]storage.Condition {
 	for range storage.MaxConditionDepth {
 		deep = not(deep)
 	}
+	deeper := where(storage.Equal, "title", "a")
+	for range storage.MaxConditionDepth - 1 {
+		deeper = not(deeper)
+	}
 	return map[string]storage.Condition{
 		"a condition on no column":     where(storage.Equal, "nothing", "a"),
 		"a condition on a statement":   where(storage.Equal, `title" = '' OR "title`, "a"),
@@ -500,6 +535,21 @@ func badConditions() map[string]storage.Condition {
 		"a condition with NULL":        where(storage.In, "note", nil),
 		"a Not of nothing":             {Op: storage.Not},
 		"a condition that is too deep": deep,
+
+		"a reference that is missing":         {Op: storage.Named},
+		"a reference to no table":             {Op: storage.Named, By: &storage.Reference{Column: "title"}},
+		"a reference in no column":            namedBy(assets, "nothing", storage.Condition{}),
+		"a reference in a column of its own":  namedBy(assets, "note", storage.Condition{}),
+		"a reference in a number":             namedBy(assets, "balance", storage.Condition{}),
+		"a reference of a column":             {Op: storage.Named, Column: "title", By: &storage.Reference{Schema: assets, Column: "title"}},
+		"a reference of values":               {Op: storage.Named, Values: []any{"a"}, By: &storage.Reference{Schema: assets, Column: "title"}},
+		"a comparison with a reference":       {Op: storage.Equal, Column: "title", Values: []any{"a"}, By: &storage.Reference{Schema: assets, Column: "title"}},
+		"a reference on no column":            namedBy(assets, "title", where(storage.Equal, "note", "a")),
+		"a reference within another":          namedBy(assets, "title", namedBy(tickets, "note", storage.Condition{})),
+		"a reference somewhere in another":    namedBy(assets, "title", not(or(namedBy(tickets, "note", storage.Condition{})))),
+		"a reference of too many values":      namedBy(assets, "title", storage.Condition{Op: storage.In, Column: "title", Values: slices.Repeat([]any{"a"}, storage.MaxConditionValues+1)}),
+		"a reference whose rows are too deep": namedBy(assets, "title", deeper),
+		"too many references":                 or(slices.Repeat([]storage.Condition{namedBy(assets, "title", storage.Condition{})}, storage.MaxConditionParts/2)...),
 	}
 }
 

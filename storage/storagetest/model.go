@@ -71,15 +71,24 @@ var (
 	modelSubjects = []string{"", "", "s", "S"}
 	modelBodies   = []string{`{}`, ` {"a" : 1.0} `, `[]`, `"\u0000"`, `{"a":1,"a":2}`}
 	modelTypes    = []string{"x.v1", "X.v1", "y.v1"}
-	modelColumns  = append(columnNames(tickets), storage.ColumnTenant, storage.ColumnID, storage.ColumnVersion, storage.ColumnCreated, storage.ColumnUpdated)
+	modelColumns  = columnNames(tickets)
 )
 
+// columnNames gives the columns that conditions may be on.
 func columnNames(s *storage.Schema) []string {
 	var names []string
 	for _, c := range s.Columns() {
 		names = append(names, c.Name)
 	}
-	return names
+	return append(names, storage.ColumnTenant, storage.ColumnID, storage.ColumnVersion, storage.ColumnCreated, storage.ColumnUpdated)
+}
+
+// textColumns gives those of them that have text.
+func textColumns(s *storage.Schema) []string {
+	return slices.DeleteFunc(columnNames(s), func(name string) bool {
+		c, _ := s.Column(name)
+		return c.Kind != storage.Text
+	})
 }
 
 // tableNamed gives one of the suite's tables; names are drawn, so that failures can be read.
@@ -369,7 +378,7 @@ func (m *model) anyRead(t *rapid.T, tenants []storage.Tenant) func(ctx context.C
 			require.Equal(m, want, got)
 		}
 	case "query":
-		q := storage.RowQuery{Where: m.anyCondition(t, 3), Order: anyOrder(t), Limit: limit, Bodies: rapid.Bool().Draw(t, "bodies")}
+		q := storage.RowQuery{Where: m.anyCondition(t, tickets, 3), Order: anyOrder(t), Limit: limit, Bodies: rapid.Bool().Draw(t, "bodies")}
 		return func(ctx context.Context, r storage.Reader, o *oracle) {
 			q := q
 			require.NoError(m, storage.CheckQuery(tickets, q), "the model itself is wrong")
@@ -388,7 +397,7 @@ func (m *model) anyRead(t *rapid.T, tenants []storage.Tenant) func(ctx context.C
 			}
 		}
 	case "count":
-		where := m.anyCondition(t, 3)
+		where := m.anyCondition(t, tickets, 3)
 		by := rapid.Permutation(modelColumns).Draw(t, "columns")[:rapid.IntRange(0, 3).Draw(t, "by")]
 		return func(ctx context.Context, r storage.Reader, o *oracle) {
 			want := o.count(tickets, where, by, tenants...)
@@ -448,41 +457,52 @@ func determined(j storage.Job) storage.Job {
 	return j
 }
 
-// anyCondition draws a condition of at most the depth.
-func (m *model) anyCondition(t *rapid.T, depth int) storage.Condition {
+// anyCondition draws a condition on the table of at most the depth.
+func (m *model) anyCondition(t *rapid.T, s *storage.Schema, depth int) storage.Condition {
+	return m.anyOne(t, s, depth, true)
+}
+
+// anyOne draws a condition that may be on rows of other tables too, or may not.
+func (m *model) anyOne(t *rapid.T, s *storage.Schema, depth int, named bool) storage.Condition {
 	ops := []storage.Op{storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix, storage.All}
 	if depth > 1 {
 		ops = append(ops, storage.And, storage.Or, storage.Not, storage.And, storage.Or, storage.Not)
+	}
+	if depth > 1 && named {
+		ops = append(ops, storage.Named, storage.Named)
 	}
 	c := storage.Condition{Op: draw(t, ops, "op")}
 	switch c.Op {
 	case storage.All:
 	case storage.And, storage.Or:
 		for range rapid.IntRange(0, 3).Draw(t, "parts") {
-			c.Of = append(c.Of, m.anyCondition(t, depth-1))
+			c.Of = append(c.Of, m.anyOne(t, s, depth-1, named))
 		}
 	case storage.Not:
-		c.Of = []storage.Condition{m.anyCondition(t, depth-1)}
+		c.Of = []storage.Condition{m.anyOne(t, s, depth-1, named)}
+	case storage.Named:
+		other := tableNamed(draw(t, []string{"st_ticket", "st_asset"}, "by rows of"))
+		c.By = &storage.Reference{Schema: other, Column: draw(t, textColumns(other), "in"), Where: m.anyOne(t, other, depth-1, false)}
 	case storage.Null:
-		c.Column = draw(t, modelColumns, "column")
+		c.Column = draw(t, columnNames(s), "column")
 	case storage.Prefix:
-		c.Column = draw(t, []string{"title", "note", "id", "tenant"}, "column")
-		c.Values = []any{m.anyOf(t, c.Column)}
+		c.Column = draw(t, textColumns(s), "column")
+		c.Values = []any{m.anyOf(t, s, c.Column)}
 	default:
-		c.Column = draw(t, modelColumns, "column")
+		c.Column = draw(t, columnNames(s), "column")
 		n := 1
 		if c.Op == storage.In {
 			n = rapid.IntRange(0, 3).Draw(t, "values")
 		}
 		for range n {
-			c.Values = append(c.Values, m.anyOf(t, c.Column))
+			c.Values = append(c.Values, m.anyOf(t, s, c.Column))
 		}
 	}
 	return c
 }
 
 // anyOf draws a value that the column may well have.
-func (m *model) anyOf(t *rapid.T, column string) any {
+func (m *model) anyOf(t *rapid.T, s *storage.Schema, column string) any {
 	switch column {
 	case storage.ColumnTenant:
 		return string(draw(t, m.tenants, "tenant"))
@@ -495,7 +515,7 @@ func (m *model) anyOf(t *rapid.T, column string) any {
 	case storage.ColumnUpdated:
 		return noon.UnixMicro() + rapid.Int64Range(-2, 2).Draw(t, "updated")
 	}
-	c, _ := tickets.Column(column)
+	c, _ := s.Column(column)
 	return anyValue(t, c.Kind)
 }
 

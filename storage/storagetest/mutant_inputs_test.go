@@ -25,6 +25,44 @@ var inputMutants = []mutant{
 			return nil
 		}}
 	}},
+	{"a unit's tenant is told as a view's", []string{"Input/what is wrong among several is told by its place"}, func(s storage.Store) faults {
+		return faults{update: func(ctx context.Context, tenant storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) error {
+			if err := storage.CheckTenants([]storage.Tenant{tenant}); err != nil {
+				return err
+			}
+			return s.Update(ctx, tenant, fn)
+		}}
+	}},
+	{"a bad tenant is told without its place", []string{"Input/what is wrong among several is told by its place"}, func(s storage.Store) faults {
+		return faults{view: func(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+			for _, tenant := range tenants {
+				if err := storage.CheckName("view", "tenant", string(tenant)); err != nil {
+					return err
+				}
+			}
+			return s.View(ctx, tenants, fn)
+		}}
+	}},
+	{"a bad kind is told without its place", []string{"Input/what is wrong among several is told by its place"}, func(s storage.Store) faults {
+		return faults{claim: func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
+			for _, kind := range c.Kinds {
+				if err := storage.CheckName("claim", "kinds", kind); err != nil {
+					return nil, err
+				}
+			}
+			return s.Claim(ctx, c)
+		}}
+	}},
+	{"a bad type is told without its place", []string{"Input/what is wrong among several is told by its place"}, func(storage.Store) faults {
+		return faults{events: func(ctx context.Context, r storage.Reader, q storage.EventQuery) ([]storage.Event, error) {
+			for _, typ := range q.Types {
+				if err := storage.CheckName("query on events", "types", typ); err != nil {
+					return nil, err
+				}
+			}
+			return r.Events(ctx, q)
+		}}
+	}},
 	{"a delete of a bad id finds nothing", []string{"Input/a row with a bad id is invalid"}, func(storage.Store) faults {
 		return faults{remove: func(ctx context.Context, tx storage.Tx, s *storage.Schema, id storage.ID, version int64) error {
 			if storage.CheckKey(string(id)) != "" {

@@ -154,8 +154,12 @@ var queryMutants = []mutant{
 			where := q.Where
 			q.Where = storage.Condition{}
 			rows, err := r.Query(ctx, s, q)
+			if err != nil {
+				return nil, err
+			}
+			read, err := resolving(ctx, r, where)
 			return slices.DeleteFunc(rows, func(row storage.Row) bool {
-				return !holds(where, func(column string) any { return row.Value(s, column) })
+				return !holds(read(row.Tenant), func(column string) any { return row.Value(s, column) })
 			}), err
 		}}
 	}},
@@ -272,8 +276,12 @@ func queryBy(match func(c storage.Condition, get func(string) any) bool) func(st
 			limit := q.Limit
 			q.Where, q.Limit = storage.Condition{}, storage.MaxLimit
 			rows, err := r.Query(ctx, s, q)
+			if err != nil {
+				return nil, err
+			}
+			read, err := resolving(ctx, r, where)
 			rows = slices.DeleteFunc(rows, func(row storage.Row) bool {
-				return !match(where, func(column string) any { return row.Value(s, column) })
+				return !match(read(row.Tenant), func(column string) any { return row.Value(s, column) })
 			})
 			return rows[:min(len(rows), limit)], err
 		}}
@@ -331,15 +339,6 @@ func threeValued(c storage.Condition, get func(string) any) *bool {
 		return nil
 	}
 	return known(holds(c, get))
-}
-
-// rewritten applies a change to every part of a condition.
-func rewritten(c storage.Condition, change func(c storage.Condition) storage.Condition) storage.Condition {
-	c.Of = slices.Clone(c.Of)
-	for i := range c.Of {
-		c.Of[i] = rewritten(c.Of[i], change)
-	}
-	return change(c)
 }
 
 // like matches as an unescaped LIKE does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -61,33 +62,35 @@ func orNull(key func(storage.Tenant, *storage.Row) string) func(storage.Tenant, 
 	}
 }
 
-func badgeConflict(row *storage.Row) error {
-	return &storage.Error{Op: "put", Table: badges.Name(), ID: row.ID, Err: storage.ErrConflict}
+func badgeTaken(row *storage.Row) error {
+	return &storage.TakenError{Table: badges.Name(), ID: row.ID, Columns: []string{"series", "number"}}
 }
 
 var uniqueMutants = []mutant{
 	{"a unique index is like any other", []string{
-		"Unique indexes/values that are taken are a conflict, after which the unit goes on",
+		"Unique indexes/values that are taken are refused, after which the unit goes on",
 		"Unique indexes/a change to values that are taken fails the unit",
 		"Unique indexes/of many who take one value at once one has it",
 	}, uniqueness(badgeKey, false, func(*storage.Row) error { return nil })},
 	{"a value that is taken is another error", []string{
-		"Unique indexes/values that are taken are a conflict, after which the unit goes on",
-	}, uniqueness(orNull(badgeKey), false, func(*storage.Row) error { return errors.New("UNIQUE constraint failed") })},
+		"Unique indexes/values that are taken are refused, after which the unit goes on",
+	}, uniqueness(orNull(badgeKey), false, func(row *storage.Row) error {
+		return &storage.Error{Op: "put", Table: badges.Name(), ID: row.ID, Err: storage.ErrConflict}
+	})},
 	{"values are unique over all tenants", []string{"Unique indexes/values are taken within their tenant, byte by byte"},
-		uniqueness(orNull(func(_ storage.Tenant, row *storage.Row) string { return badgeKey("", row) }), false, badgeConflict)},
+		uniqueness(orNull(func(_ storage.Tenant, row *storage.Row) string { return badgeKey("", row) }), false, badgeTaken)},
 	{"unique values are compared without case", []string{"Unique indexes/values are taken within their tenant, byte by byte"},
-		uniqueness(orNull(func(tenant storage.Tenant, row *storage.Row) string { return strings.ToLower(badgeKey(tenant, row)) }), false, badgeConflict)},
+		uniqueness(orNull(func(tenant storage.Tenant, row *storage.Row) string { return strings.ToLower(badgeKey(tenant, row)) }), false, badgeTaken)},
 	{"a NULL is like another", []string{"Unique indexes/what is like no other value is never taken"},
-		uniqueness(badgeKey, false, badgeConflict)},
+		uniqueness(badgeKey, false, badgeTaken)},
 	{"a value once taken is never free", []string{"Unique indexes/values that a record has left or that went with it are free"},
-		uniqueness(orNull(badgeKey), true, badgeConflict)},
+		uniqueness(orNull(badgeKey), true, badgeTaken)},
 	{"a unit goes on after a change to values that are taken", []string{"Unique indexes/a change to values that are taken fails the unit"},
-		uniqueness(orNull(badgeKey), false, badgeConflict)},
+		uniqueness(orNull(badgeKey), false, badgeTaken)},
 	{"a record is in its own way", []string{"Unique indexes/a record keeps its own values"}, func(storage.Store) faults {
 		return faults{put: func(ctx context.Context, tx storage.Tx, s *storage.Schema, row *storage.Row) error {
 			if s == badges && row.Version > 0 {
-				return badgeConflict(row)
+				return badgeTaken(row)
 			}
 			return tx.Put(ctx, s, row)
 		}}
@@ -141,6 +144,99 @@ var readMutants = []mutant{
 				}
 			}
 			return page, nil
+		}}
+	}},
+	{"a log of a read is put together of two states", []string{"Reads/a log of several tenants is of one state"}, func(s storage.Store) faults {
+		version := int64(0)
+		return faults{events: func(ctx context.Context, r storage.Reader, q storage.EventQuery) ([]storage.Event, error) {
+			tenants := r.Tenants()
+			slices.Sort(tenants)
+			var log []storage.Event
+			for i, tenant := range tenants {
+				if err := s.View(ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) error {
+					events, err := r.Events(ctx, q)
+					log = append(log, events...)
+					return err
+				}); err != nil {
+					return nil, err
+				}
+				if i > 0 {
+					continue
+				}
+				// Other units come between, and log what the last tenant alone is seen to have.
+				for range 2 {
+					version++
+					for _, tenant := range []storage.Tenant{acme, umbra} {
+						if err := s.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error {
+							return tx.Append(ctx, event("between", version, 0))
+						}); err != nil {
+							return nil, err
+						}
+					}
+				}
+			}
+			return log[:min(len(log), q.Limit)], nil
+		}}
+	}},
+	{"jobs of a read are put together of two states", []string{"Reads/jobs that die and live again are of one state"}, func(s storage.Store) faults {
+		return faults{jobs: func(ctx context.Context, r storage.Reader, q storage.JobQuery) ([]storage.Job, error) {
+			if q.Subject == "" || q.Dead != nil {
+				return r.Jobs(ctx, q)
+			}
+			no, yes := false, true
+			alive, dead := q, q
+			alive.Dead, dead.Dead = &no, &yes
+			all, err := r.Jobs(ctx, alive)
+			if err != nil {
+				return nil, err
+			}
+			// Another unit comes between, and lets one job die and the other live.
+			err = s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+				jobs, err := tx.Jobs(ctx, q)
+				if err != nil {
+					return err
+				}
+				for i := range jobs {
+					jobs[i].Dead = !jobs[i].Dead
+				}
+				if err := tx.Enqueue(ctx, jobs...); err != nil {
+					return err
+				}
+				jobs, err = tx.Jobs(ctx, dead)
+				all = append(all, jobs...)
+				return err
+			})
+			slices.SortFunc(all, byJobName)
+			return all, err
+		}}
+	}},
+	{"a count of a read is put together of two states", []string{"Reads/a count is of one state"}, func(s storage.Store) faults {
+		return faults{count: func(ctx context.Context, r storage.Reader, sch *storage.Schema, c storage.Condition, by []string) ([]storage.Group, error) {
+			if len(by) != 1 || by[0] != "priority" {
+				return r.Count(ctx, sch, c, by)
+			}
+			first := where(storage.Equal, "priority", 0)
+			groups, err := r.Count(ctx, sch, and(c, first), by)
+			if err != nil {
+				return nil, err
+			}
+			// Another unit comes between, and moves what was counted to what is yet to be counted.
+			err = s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+				rows, err := tx.Query(ctx, tickets, storage.RowQuery{Where: first, Limit: 1, Bodies: true})
+				if err != nil {
+					return err
+				}
+				for _, row := range rows {
+					set(tickets, &row, "priority", 2)
+					if err := tx.Put(ctx, tickets, &row); err != nil {
+						return err
+					}
+				}
+				rest, err := tx.Count(ctx, sch, and(c, not(first)), by)
+				groups = append(groups, rest...)
+				return err
+			})
+			return groups, err
 		}}
 	}},
 	{"a read is never over", []string{"Reads/a read is over when its function returns"}, func(s storage.Store) faults {

@@ -229,13 +229,44 @@ func (o *oracle) query(s *storage.Schema, q storage.RowQuery, tenants ...storage
 func (o *oracle) matching(s *storage.Schema, c storage.Condition, tenants []storage.Tenant) []storage.Row {
 	var rows []storage.Row
 	for _, tenant := range tenants {
+		resolved := o.resolved(c, tenant)
 		for _, row := range o.tenants[tenant].rows[s.Name()] {
-			if holds(c, func(column string) any { return row.Value(s, column) }) {
+			if holds(resolved, func(column string) any { return row.Value(s, column) }) {
 				rows = append(rows, row)
 			}
 		}
 	}
 	return rows
+}
+
+// resolved gives a condition on rows of the tenant with the ids in it that other rows name.
+func (o *oracle) resolved(c storage.Condition, tenant storage.Tenant) storage.Condition {
+	return rewritten(c, func(c storage.Condition) storage.Condition {
+		if c.Op != storage.Named {
+			return c
+		}
+		return naming(c.By, o.matching(c.By.Schema, c.By.Where, []storage.Tenant{tenant}))
+	})
+}
+
+// naming is the condition that the rows of a reference name the id.
+func naming(by *storage.Reference, rows []storage.Row) storage.Condition {
+	c := storage.Condition{Op: storage.In, Column: storage.ColumnID}
+	for _, row := range rows {
+		if id := row.Value(by.Schema, by.Column); id != nil {
+			c.Values = append(c.Values, id)
+		}
+	}
+	return c
+}
+
+// rewritten applies a change to every part of a condition.
+func rewritten(c storage.Condition, change func(c storage.Condition) storage.Condition) storage.Condition {
+	c.Of = slices.Clone(c.Of)
+	for i := range c.Of {
+		c.Of[i] = rewritten(c.Of[i], change)
+	}
+	return change(c)
 }
 
 // holds reads a condition over one row.

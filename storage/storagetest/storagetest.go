@@ -63,6 +63,7 @@ var groups = []group{
 	{"Unique indexes", uniqueCases},
 	{"Tenants", tenantCases},
 	{"Queries", queryCases},
+	{"Named", namedCases},
 	{"Pages", pageCases},
 	{"Counts", countCases},
 	{"Schemas", schemaCases},

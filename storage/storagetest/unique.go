@@ -13,7 +13,7 @@ import (
 
 // A unique index has the values of its columns once in a tenant.
 var uniqueCases = []testCase{
-	{"values that are taken are a conflict, after which the unit goes on", withBadges(uniqueCreate)},
+	{"values that are taken are refused, after which the unit goes on", withBadges(uniqueCreate)},
 	{"values are taken within their tenant, byte by byte", withBadges(uniqueWithin)},
 	{"what is like no other value is never taken", withBadges(uniqueNull)},
 	{"values that a record has left or that went with it are free", withBadges(uniqueFree)},
@@ -55,16 +55,19 @@ func uniqueCreate(e *env) {
 	e.update(acme, func(ctx context.Context, tx storage.Tx) {
 		row := badge("2", "a", 7)
 		err := tx.Put(ctx, badges, &row)
-		require.ErrorIs(e, err, storage.ErrConflict)
-		var at *storage.Error
+		require.ErrorIs(e, err, storage.ErrInvalid)
+		var at *storage.TakenError
 		require.ErrorAs(e, err, &at)
 		require.Equal(e, badges.Name(), at.Table)
 		require.Equal(e, storage.ID("2"), at.ID)
+		require.Equal(e, []string{"series", "number"}, at.Columns)
 		require.Zero(e, row.Version)
 		set(badges, &row, "number", 8)
 		require.NoError(e, tx.Put(ctx, badges, &row))
 		again := badge("3", "a", 8)
-		require.ErrorIs(e, tx.Put(ctx, badges, &again), storage.ErrConflict, "what this unit has put")
+		require.ErrorAs(e, tx.Put(ctx, badges, &again), &at, "what this unit has put")
+		same := badge("1", "a", 9)
+		require.ErrorIs(e, tx.Put(ctx, badges, &same), storage.ErrConflict, "an id that is taken is a conflict")
 	})
 	require.Equal(e, []string{"1", "2"}, e.badges(acme))
 }
@@ -100,10 +103,13 @@ func uniqueChange(e *env) {
 		other := badge("3", "b", 1)
 		require.NoError(e, tx.Put(ctx, badges, &other))
 		set(badges, &rows[1], "number", 1)
-		require.ErrorIs(e, tx.Put(ctx, badges, &rows[1]), storage.ErrConflict)
+		var at *storage.TakenError
+		require.ErrorAs(e, tx.Put(ctx, badges, &rows[1]), &at)
 		return nil // which does not help
 	})
-	require.ErrorIs(e, err, storage.ErrConflict)
+	var at *storage.TakenError
+	require.ErrorAs(e, err, &at)
+	require.Equal(e, storage.ID("2"), at.ID)
 	require.Equal(e, []string{"1", "2"}, e.badges(acme), "nothing of the unit stays")
 }
 
@@ -121,7 +127,7 @@ func uniqueRace(e *env) {
 		if err := e.untilDone(acme, func(ctx context.Context, tx storage.Tx) error {
 			row := badge(storage.ID(fmt.Sprint(i)), "a", 1)
 			err := tx.Put(ctx, badges, &row)
-			taken = errors.Is(err, storage.ErrConflict)
+			taken = errors.Is(err, storage.ErrInvalid)
 			if taken {
 				return nil
 			}
