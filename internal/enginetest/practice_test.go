@@ -9,8 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/directorysuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
+	"github.com/itsmkit/itsmkit/internal/oncallsuite"
+	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -34,6 +37,28 @@ func TestIncidentSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			incidentsuite.Run(t, func(t *testing.T) storage.Store {
+				s, _ := e.store(t, sqlstore.Options{})
+				return s
+			})
+		})
+	}
+}
+
+func TestDirectorySuite(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			directorysuite.Run(t, func(t *testing.T) storage.Store {
+				s, _ := e.store(t, sqlstore.Options{})
+				return s
+			})
+		})
+	}
+}
+
+func TestRoutingSuite(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			routingsuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
 			})
@@ -101,6 +126,17 @@ func TestIncidentsInTheHostsTransaction(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, logged, got)
 			}
+		})
+	}
+}
+
+func TestOnCallSuite(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			oncallsuite.Run(t, func(t *testing.T) storage.Store {
+				s, _ := e.store(t, sqlstore.Options{})
+				return s
+			})
 		})
 	}
 }

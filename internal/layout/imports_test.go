@@ -140,9 +140,12 @@ func databaseDrivers(paths []string) (violations []string) {
 // testCode are the packages that belong in tests, as patterns of import paths.
 var testCode = below([]string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"})
 
-// forTests are the packages that are test code themselves: the conformance suite and what no
+// suites are the conformance suites, which a host's tests call.
+var suites = []string{"./storage/storagetest", "./itsm/directory/directorytest"}
+
+// forTests are the packages that are test code themselves: the conformance suites and what no
 // host can import.
-var forTests = []string{"./storage/storagetest/...", "./internal/..."}
+var forTests = append(below(suites), "./internal/...")
 
 // linkedTestCode says what of testing would be linked into a program with the package.
 func linkedTestCode(p pkg) (violations []string) {
@@ -233,6 +236,8 @@ func TestTestCodeRuleRefuses(t *testing.T) {
 		{pkg{path: "./itsm", deps: []string{"pgregory.net/rapid"}}, []string{"./itsm brings pgregory.net/rapid into a program"}},
 		{pkg{path: "./itsm", testImports: []string{"testing"}}, nil},
 		{pkg{path: "./storage/storagetest", deps: []string{"testing"}}, nil},
+		{pkg{path: "./itsm/directory", deps: []string{"testing"}}, []string{"./itsm/directory brings testing into a program"}},
+		{pkg{path: "./itsm/directory/directorytest", deps: []string{"testing"}}, nil},
 		{pkg{path: "./internal/throwaway", deps: []string{"testing"}}, nil},
 	} {
 		if got := linkedTestCode(c.p); !slices.Equal(got, c.want) {
