@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 )
 
@@ -117,6 +118,8 @@ func permissionTables(t *testing.T) string {
 	}
 	add(engine.PermissionReadJobs)
 	add(engine.PermissionRetryJobs)
+	add(directory.PermissionManage)
+	add(directory.PermissionErase)
 
 	var b strings.Builder
 	for _, kind := range kinds {

@@ -62,6 +62,7 @@ func StandardRoles() []Role {
 		on("asset", all, "read"),
 		on("task", all, "read", "read_internal"),
 		on("service", all, "read"),
+		on("directory", all, "read", "read_internal"), on("directory_names", all, "read"),
 	)
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
@@ -230,6 +231,7 @@ func StandardRoles() []Role {
 				on("knowledge", all, "read", "comment"),
 				on("service", all, "read"),
 				on("asset", own, "read"),
+				on("directory", own, "read"), on("directory_names", all, "read"),
 			),
 		},
 		{
@@ -242,6 +244,7 @@ func StandardRoles() []Role {
 				on("change", mine, "read", "read_internal", "start", "complete", "note"),
 				on("task", mine, append([]string{"read", "read_internal"}, workTask...)...),
 				on("ci", all, "read"), on("service", all, "read"), on("knowledge", all, "read"),
+				on("directory_names", all, "read"),
 			),
 		},
 		{

@@ -78,13 +78,6 @@ func checkZone(name string, f *itsm.Faults) {
 	f.Merge("", err)
 }
 
-// checkID notes an id that cannot be one. Empty is none.
-func checkID(field string, id itsm.ID, f *itsm.Faults) {
-	if id != "" {
-		f.Key(field, string(id))
-	}
-}
-
 func checkSkills(skills []Skill, f *itsm.Faults) {
 	if len(skills) > MaxSkills {
 		f.Addf("skills", "are %d; at most %d are allowed", len(skills), MaxSkills)

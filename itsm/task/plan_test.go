@@ -32,8 +32,8 @@ func TestS7_APlanThatCannotBeIsRefusedWithEveryFault(t *testing.T) {
 	require.ErrorContains(t, p.Validate(), "make a cycle: a → b → c → a")
 
 	d := openDesk(t, task.Options{}, engine.Options{})
-	before, parent := d.snapshot(), d.order()
-	before = d.snapshot()
+	parent := d.order()
+	before := d.snapshot()
 	_, err := d.Add(t.Context(), mona, parent, p)
 	require.Equal(t, append([]string{"if_version"}, want...), faults(t, err))
 	_, err = d.Add(t.Context(), mona, itsm.Ref{Kind: "spaceship", ID: "a\nb"}, p)

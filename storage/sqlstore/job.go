@@ -243,7 +243,7 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 		}
 		return nil
 	}
-	err := error(nil)
+	var err error
 	if len(r.tenants) > 1 || len(parts) > 1 {
 		err = r.whole(ctx, read)
 	} else {

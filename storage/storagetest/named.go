@@ -352,21 +352,22 @@ func namedFar(e *env) {
 	e.put(umbra, fourTickets()...)
 	e.putIn(assets, umbra, asset("x", "2", 7))
 	many := storage.Condition{Op: storage.In, Column: "note"}
-	for i := range storage.MaxConditionValues - 300 {
+	for i := range storage.MaxConditionValues - 10 {
 		many.Values = append(many.Values, fmt.Sprint("note ", i))
 	}
-	wide := or(many)
-	for i := range 300 {
+	some, wide := or(many, namedByAsset(7), namedByAsset(8)), storage.Condition{Op: storage.Or}
+	for i := range 350 {
 		wide.Of = append(wide.Of, namedByAsset(i))
 	}
 	ask := func(tenants ...storage.Tenant) {
-		q := storage.RowQuery{Where: wide, Order: []storage.Order{asc("title")}}
+		q := storage.RowQuery{Where: some, Order: []storage.Order{asc("title")}}
 		require.Equal(e, []string{"umbra/2"}, places(e.query(q, tenants...)), "of %d tenants", len(tenants))
+		e.counted([]storage.Group{groupOf(1)}, some, nil, tenants...)
 		e.counted([]storage.Group{groupOf(1)}, wide, nil, tenants...)
 	}
 	ask(tenants...)
 	for i := range 40 {
-		tenants = append(tenants, storage.Tenant(fmt.Sprintf("farther %d", i)))
+		tenants = append(tenants, storage.Tenant(fmt.Sprint("farther ", i)))
 	}
 	ask(tenants...)
 }
