@@ -100,6 +100,45 @@ func failedAttempts(t *testing.T, store storage.Store) {
 	require.Len(t, d.sent, 2)
 }
 
+// Two steps are due and claimed together; the one that runs first has the other taken early, so that the
+// other's job is of a step that has passed.
+func claimedTogether(t *testing.T, store storage.Store) {
+	var d *desk
+	var both [2]oncall.Escalation
+	d = open(t, store, engine.Module{Name: "eager", Reactions: []engine.Reaction{engine.On(func(ctx context.Context, u *engine.Unit, e itsm.Event, p oncall.Paged) error {
+		other := both[0]
+		if other.ID == e.Record {
+			other = both[1]
+		}
+		if p.Turn != 2 || other.ID == "" {
+			return nil
+		}
+		now, err := d.p.In(u.Store()).Escalation(ctx, u.System("eager"), other.ID)
+		if err != nil || now.Turn > 1 {
+			return err
+		}
+		_, err = d.p.In(u.Store()).Escalate(ctx, u.System("eager"), other.ID, itsm.Command{})
+		return err
+	})}})
+	ctx := t.Context()
+	policy := d.policy(t, ctx, acme, 0, step(5, to("ana")), step(5, to("ben")), step(5, to("cleo")))
+	both = [2]oncall.Escalation{d.start(t, ctx, policy), d.start(t, ctx, policy)}
+	d.pass(t, ctx, 5*time.Minute)
+	early := 0
+	for _, e := range both {
+		switch story := d.story(t, ctx, e); len(story) {
+		case 3:
+			require.Equal(t, []string{"start", "page ana", "page ben"}, story)
+		default:
+			require.Equal(t, []string{"start", "page ana", "escalate", "page ben"}, story)
+			early++
+		}
+		require.Equal(t, d.clock.Now().Add(5*time.Minute), d.get(t, ctx, e).Due)
+	}
+	require.Equal(t, 1, early)
+	require.Equal(t, 2, d.steps(t, ctx))
+}
+
 func acknowledging(t *testing.T, store storage.Store) {
 	d, ctx := open(t, store), t.Context()
 	e := d.start(t, ctx, d.policy(t, ctx, acme, 5, step(5, to("ana")), step(5, toGroup("network"))))
@@ -117,6 +156,7 @@ func acknowledging(t *testing.T, store storage.Store) {
 	require.Equal(t, d.clock.Now(), got.AcknowledgedAt)
 	require.True(t, got.Open)
 	require.Zero(t, got.Due)
+	require.Zero(t, d.steps(t, ctx), "the next step was cancelled with it")
 	again, err := d.p.Acknowledge(ctx, person(acme, "nora", "network"), e.ID, itsm.Command{Key: "k", Reason: "I am on it"})
 	require.NoError(t, err)
 	require.Equal(t, got, again)
@@ -126,11 +166,6 @@ func acknowledging(t *testing.T, store storage.Store) {
 	d.pass(t, ctx, 90*24*time.Hour)
 	require.Equal(t, []string{"start", "page ana", "page network", "acknowledge"}, d.story(t, ctx, e))
 	require.Len(t, d.sent, 2)
-	require.NoError(t, d.e.View(ctx, manager(acme), func(ctx context.Context, r storage.Reader) error {
-		jobs, err := r.Jobs(ctx, storage.JobQuery{Limit: 10})
-		require.Empty(t, jobs)
-		return err
-	}))
 }
 
 func acknowledgingWhileItTicks(t *testing.T, store storage.Store) {
@@ -291,6 +326,14 @@ func unreachable(t *testing.T, store storage.Store) {
 	_, err = d.p.Escalate(ctx, manager(acme), e.ID, itsm.Command{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"start", "give_up", "escalate", "page ana"}, d.story(t, ctx, e))
+
+	// That somebody was told before does not count when it begins again.
+	_, err = d.p.Acknowledge(ctx, person(acme, "ana"), e.ID, itsm.Command{})
+	require.NoError(t, err)
+	d.clock.advance(time.Hour)
+	e, err = d.p.Escalate(ctx, person(acme, "ana"), e.ID, itsm.Command{})
+	require.NoError(t, err)
+	require.Equal(t, oncall.StateUnreachable, e.State)
 }
 
 func subjectEnds(t *testing.T, store storage.Store) {
@@ -308,6 +351,7 @@ func subjectEnds(t *testing.T, store storage.Store) {
 		}
 		return alerts.Delete(ctx, u, &a)
 	}))
+	require.Equal(t, 1, d.steps(t, ctx), "that of the record that is open")
 	for _, months := range []int{1, 3, 12} {
 		d.pass(t, ctx, time.Duration(months)*30*24*time.Hour)
 	}
@@ -377,6 +421,28 @@ func startTwice(t *testing.T, store storage.Store) {
 	again, err := d.p.Start(ctx, manager(acme), page)
 	require.NoError(t, err)
 	require.NotEqual(t, e.ID, again.ID, "the one before has ended")
+}
+
+func retireAgainstDefine(t *testing.T, store storage.Store) {
+	d, ctx := open(t, store), t.Context()
+	for range 10 {
+		s := d.schedule(t, ctx, acme, "ana")
+		errs := together(2, func(i int) error {
+			if i == 0 {
+				_, err := d.p.RetireSchedule(ctx, manager(acme), s.ID, itsm.Command{})
+				return err
+			}
+			_, err := d.p.DefinePolicy(ctx, manager(acme), oncall.PolicyDefinition{Name: "Mail", Ladder: oncall.Ladder{Steps: []oncall.Step{step(5, toSchedule(s.ID))}}})
+			return err
+		})
+		switch {
+		case errs[0] == nil:
+			require.ErrorIs(t, errs[1], itsm.ErrInvalid)
+		default:
+			require.ErrorIs(t, errs[0], itsm.ErrTransition)
+			require.NoError(t, errs[1])
+		}
+	}
 }
 
 func nested(t *testing.T, store storage.Store) {

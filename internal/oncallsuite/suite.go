@@ -37,6 +37,7 @@ var cases = []struct {
 	{"I11StepsAreTakenUntilNobodyIsLeft", steps},
 	{"I11ManyTickersPageOnce", manyTickers},
 	{"I11AnAttemptThatFailedPagesNobody", failedAttempts},
+	{"I11AStepThatHasPassedIsNotTakenAgain", claimedTogether},
 	{"I11AcknowledgingStopsIt", acknowledging},
 	{"I11NoPageFollowsAnAcknowledgement", acknowledgingWhileItTicks},
 	{"I11EscalatingFurtherAndAgain", escalating},
@@ -47,6 +48,7 @@ var cases = []struct {
 	{"AResolvedRecordPagesNobody", subjectEnds},
 	{"StartingAndResolvingAtOnceLeavesNothingOpen", startAgainstEnd},
 	{"StartingTwiceGivesOne", startTwice},
+	{"NoLivePolicyNamesARetiredSchedule", retireAgainstDefine},
 	{"AStartIsPartOfItsUnit", nested},
 	{"TenantsStandApart", tenants},
 }
@@ -232,6 +234,16 @@ func (d *desk) story(t require.TestingT, ctx context.Context, e oncall.Escalatio
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// steps counts the steps that are to come in the tenant.
+func (d *desk) steps(t require.TestingT, ctx context.Context) int {
+	var jobs []storage.Job
+	require.NoError(t, d.e.View(ctx, manager(acme), func(ctx context.Context, r storage.Reader) (err error) {
+		jobs, err = r.Jobs(ctx, storage.JobQuery{Kind: "oncall.step", Limit: 100})
+		return err
+	}))
+	return len(jobs)
 }
 
 // pagesOf counts the pages of an escalation that the sender was told of.

@@ -223,7 +223,7 @@ func drawRota(t *rapid.T, zone string, around time.Time) oncall.Rota {
 		if l.Rotation.Every == oncall.Weekly && rapid.Bool().Draw(t, "with weekday") {
 			l.Rotation.Weekday = rapid.SampledFrom(days).Draw(t, "weekday")
 		}
-		for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "windows") {
+		for range rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "windows") {
 			l.Windows = append(l.Windows, oncall.Window{
 				Days: rapid.SliceOfNDistinct(rapid.SampledFrom(days), 0, 7, rapid.ID).Draw(t, "days"),
 				From: clock.Draw(t, "from"), To: clock.Draw(t, "to"),

@@ -94,6 +94,15 @@ func TestI11HandOversKeepToTheClockOnTheWall(t *testing.T) {
 			oncall.Layer{Participants: three, Rotation: oncall.Rotation{Every: oncall.Hourly, Start: "2026-10-25"}},
 			"2026-10-24T23:00:00Z", "2026-10-25T04:00:00Z",
 			[]string{"2026-10-24T23:00Z ana", "2026-10-25T00:00Z ben", "2026-10-25T02:00Z cleo", "2026-10-25T03:00Z ana", "2026-10-25T04:00Z"}},
+		"a hand-over when the hour that comes twice is over": {"Europe/London",
+			oncall.Layer{Participants: three, Rotation: oncall.Rotation{Every: oncall.Daily, HandOver: "02:00", Start: "2026-10-24"}},
+			"2026-10-24T01:00:00Z", "2026-10-27T00:00:00Z",
+			[]string{"2026-10-24T01:00Z ana", "2026-10-25T02:00Z ben", "2026-10-26T02:00Z cleo", "2026-10-27T00:00Z"}},
+		"a window from one week into the next": {"Europe/London",
+			oncall.Layer{Participants: three[:1], Rotation: oncall.Rotation{Every: oncall.Weekly, Start: "2026-01-05"},
+				Windows: []oncall.Window{{Days: []oncall.Weekday{oncall.Sunday}, From: "22:00", To: "06:00"}}},
+			"2026-03-29T00:00:00Z", "2026-03-31T00:00:00Z",
+			[]string{"2026-03-29T00:00Z ", "2026-03-29T21:00Z ana", "2026-03-30T05:00Z ", "2026-03-31T00:00Z"}},
 
 		// New York: 8 March 2026, 02:00 EST (-5) is 03:00 EDT (-4); 1 November 2026, 02:00 EDT is 01:00 EST.
 		"weeks in New York": {"America/New_York",
@@ -153,7 +162,13 @@ func TestI11HandOversKeepToTheClockOnTheWall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			timetable := compile(t, oncall.Rota{Zone: c.zone, Layers: []oncall.Layer{c.layer}})
-			require.Equal(t, c.want, told(slices.Collect(timetable.Shifts(instant(t, c.from), instant(t, c.to)))))
+			shifts := slices.Collect(timetable.Shifts(instant(t, c.from), instant(t, c.to)))
+			require.Equal(t, c.want, told(shifts))
+			for _, s := range shifts {
+				for at := s.From; at.Before(s.To); at = at.Add(5 * time.Minute) {
+					require.Equal(t, s.People, timetable.OnCall(at), "at %s", at)
+				}
+			}
 		})
 	}
 }

@@ -228,7 +228,12 @@ func TestWhatIsOpenWarnsOrBlocksByPolicy(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, "%s", policy)
 	}
-	_, err := told("perhaps")
+	_, err := d.Edit(ctx, mona, g.Tasks[1].ID, task.Edit{Optional: ptr(false)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"open tasks: 2"}, warnings())
+	_, err = d.Edit(ctx, mona, g.Tasks[1].ID, task.Edit{Optional: ptr(true)})
+	require.NoError(t, err)
+	_, err = told("perhaps")
 	require.ErrorIs(t, err, itsm.ErrInvalid)
 	_, err = d.Fail(ctx, mona, g.Tasks[0].ID, task.Ending{Command: because("It broke")})
 	require.NoError(t, err)

@@ -393,3 +393,22 @@ func TestRetryTakesBackWhatFollowedTheFailure(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "the record that it is about has ended", refused.Reason)
 }
+
+// A task that a host's own action started against its edges keeps no other from being tried again.
+func TestWhatStartedAgainstItsEdgesFollowsNothing(t *testing.T) {
+	l, err := task.StandardLifecycle().Extend(nil, task.Rule{From: []task.State{pending}, On: "force", To: inProgress, Permission: task.PermissionDo})
+	require.NoError(t, err)
+	d := openDesk(t, task.Options{Lifecycle: l}, engine.Options{})
+	ctx := t.Context()
+	g := d.add(d.order(), task.Plan{
+		Tasks: []task.Item{{Name: "a", Title: "A"}, {Name: "b", Title: "B"}, {Name: "c", Title: "C"}},
+		Edges: []task.Edge{{From: "a", To: "b"}},
+	})
+	_, err = d.Do(ctx, mona, g.Tasks[1].ID, "force", task.Input{})
+	require.NoError(t, err)
+	_, err = d.Fail(ctx, mona, g.Tasks[2].ID, task.Ending{Command: because("It broke")})
+	require.NoError(t, err)
+	_, err = d.Retry(ctx, mona, g.Tasks[2].ID, because("Again"))
+	require.NoError(t, err)
+	require.Equal(t, inProgress, d.get(g.Tasks[1].ID).State)
+}

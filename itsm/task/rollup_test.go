@@ -71,6 +71,13 @@ func TestTheFinishFollowsTheLongestWay(t *testing.T) {
 	require.Equal(t, late.Add(time.Hour), s.Finish)
 	require.Equal(t, []itsm.ID{"a", "c"}, s.CriticalPath)
 
+	// What has ended decides nothing any more, not even when it ended just now.
+	over := []task.Task{one("b", 20, "a"), one("a", 30)}
+	over[1].State, over[1].Open, over[1].Outcome, over[1].EndedAt = task.StateDone, false, task.OutcomeDone, now
+	s = task.RollUp(over, now)
+	require.Equal(t, now.Add(20*time.Minute), s.Finish)
+	require.Equal(t, []itsm.ID{"b"}, s.CriticalPath)
+
 	tasks[2].Due = now
 	require.Zero(t, task.RollUp(tasks, now).Late, "it is due now")
 	require.Equal(t, 1, task.RollUp(tasks, now.Add(1)).Late)
