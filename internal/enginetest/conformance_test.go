@@ -11,6 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			storagetest.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s

@@ -34,6 +34,7 @@ func TestConformanceEmbedded(t *testing.T) {
 		"memory": func(*testing.T) string { return sqlite.Memory },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			storagetest.Run(t, func(t *testing.T) storage.Store {
 				return embedded(t, path(t), sqlite.Options{Synchronous: sqlite.Normal})
 			})

@@ -57,6 +57,7 @@ func oddList(t *rapid.T, name string) []string {
 func TestStoresAgreeOnOddInput(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			one := storage.Store(memory.New())
 			other, _ := e.store(t, sqlstore.Options{}, oddTable)
 			checks := 0

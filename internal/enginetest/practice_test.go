@@ -25,6 +25,7 @@ import (
 func TestEngineSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			enginesuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
@@ -36,6 +37,7 @@ func TestEngineSuite(t *testing.T) {
 func TestIncidentSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			incidentsuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
@@ -47,6 +49,7 @@ func TestIncidentSuite(t *testing.T) {
 func TestDirectorySuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			directorysuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
@@ -58,6 +61,7 @@ func TestDirectorySuite(t *testing.T) {
 func TestRoutingSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			routingsuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
@@ -133,6 +137,7 @@ func TestIncidentsInTheHostsTransaction(t *testing.T) {
 func TestOnCallSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			oncallsuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s

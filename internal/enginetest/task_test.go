@@ -19,6 +19,7 @@ import (
 func TestTaskSuite(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
 			tasksuite.Run(t, func(t *testing.T) storage.Store {
 				s, _ := e.store(t, sqlstore.Options{})
 				return s
