@@ -218,7 +218,12 @@ func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 		return err
 	}
 	if s.d.oneWriter {
-		err = s.migrateAtOnce(ctx, all)
+		// Who looks while another process writes the schema may be told that it is busy, without a wait.
+		for attempt := 1; ; attempt++ {
+			if err = s.migrateAtOnce(ctx, all); err == nil || attempt == patience || !s.d.retry(err) || sleep(ctx, 20*time.Millisecond) != nil {
+				break
+			}
+		}
 	} else {
 		err = s.migrateInSteps(ctx, all)
 	}
