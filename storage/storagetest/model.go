@@ -152,6 +152,7 @@ var commands = map[string]func(m *model, t *rapid.T, tenant storage.Tenant) comm
 		s := tableNamed(draw(t, []string{"st_ticket", "st_ticket", "st_ticket", "st_asset"}, "table"))
 		given := m.anyRow(t, s)
 		off := draw(t, []int64{0, 0, 0, 0, 1, -1}, "off by")
+		named := draw(t, []string{"", "", storage.ColumnID, draw(t, textColumns(s), "column")}, "then named by")
 		return func(ctx context.Context, tx storage.Tx, w *world) {
 			row := clone(given)
 			row.Version = max(w.rows[s.Name()][row.ID].Version+off, 0)
@@ -163,6 +164,12 @@ var commands = map[string]func(m *model, t *rapid.T, tenant storage.Tenant) comm
 			}
 			require.NoError(m, err)
 			require.Equal(m, want, row)
+			if named != "" { // what a unit wrote names at once
+				where := storage.Condition{Op: storage.Equal, Column: storage.ColumnID, Values: []any{string(row.ID)}}
+				m.compareRows(ctx, tx, &oracle{tenants: map[storage.Tenant]*world{tenant: w}}, storage.RowQuery{
+					Where: storage.Condition{Op: storage.Named, By: &storage.Reference{Schema: s, Column: named, Where: where}}, Limit: storage.MaxLimit,
+				}, []storage.Tenant{tenant})
+			}
 		}
 	},
 	"delete": func(m *model, t *rapid.T, tenant storage.Tenant) command {
@@ -357,6 +364,25 @@ func (m *model) read(t *rapid.T) {
 	}))
 }
 
+// compareRows compares all pages of a list of tickets.
+func (m *model) compareRows(ctx context.Context, r storage.Reader, o *oracle, q storage.RowQuery, tenants []storage.Tenant) {
+	m.Helper()
+	require.NoError(m, storage.CheckQuery(tickets, q), "the model itself is wrong")
+	for {
+		want := o.query(tickets, q, tenants...)
+		got, err := r.Query(ctx, tickets, q)
+		require.NoError(m, err)
+		require.Len(m, got, len(want), "%+v", q)
+		for i := range want {
+			require.Equal(m, want[i], got[i], "%+v", q)
+		}
+		if len(want) < q.Limit {
+			return
+		}
+		q.After = position(tickets, want[q.Limit-1], q.Order)
+	}
+}
+
 // anyRead draws one read of what the tenants have and compares it.
 func (m *model) anyRead(t *rapid.T, tenants []storage.Tenant) func(ctx context.Context, r storage.Reader, o *oracle) {
 	limit := draw(t, []int{1, 2, 3, storage.MaxLimit}, "limit")
@@ -379,23 +405,7 @@ func (m *model) anyRead(t *rapid.T, tenants []storage.Tenant) func(ctx context.C
 		}
 	case "query":
 		q := storage.RowQuery{Where: m.anyCondition(t, tickets, 3), Order: anyOrder(t), Limit: limit, Bodies: rapid.Bool().Draw(t, "bodies")}
-		return func(ctx context.Context, r storage.Reader, o *oracle) {
-			q := q
-			require.NoError(m, storage.CheckQuery(tickets, q), "the model itself is wrong")
-			for {
-				want := o.query(tickets, q, tenants...)
-				got, err := r.Query(ctx, tickets, q)
-				require.NoError(m, err)
-				require.Len(m, got, len(want), "%+v", q)
-				for i := range want {
-					require.Equal(m, want[i], got[i], "%+v", q)
-				}
-				if len(want) < limit {
-					return
-				}
-				q.After = position(tickets, want[limit-1], q.Order)
-			}
-		}
+		return func(ctx context.Context, r storage.Reader, o *oracle) { m.compareRows(ctx, r, o, q, tenants) }
 	case "count":
 		where := m.anyCondition(t, tickets, 3)
 		by := rapid.Permutation(modelColumns).Draw(t, "columns")[:rapid.IntRange(0, 3).Draw(t, "by")]
