@@ -151,7 +151,7 @@ func (p *Practice) scope(ctx context.Context, actor itsm.Actor, permission itsm.
 		case itsm.ScopeAll:
 			any = append(any, ByRestricted.Is(false))
 		case itsm.ScopeGroup:
-			if groups := groupsOf(actor); len(groups) > 0 {
+			if groups := actor.InGroups(); len(groups) > 0 {
 				any = append(any, ByGroup.In(groups...))
 			}
 		case itsm.ScopeAssignee:
@@ -200,10 +200,4 @@ func (p *Practice) hideInternal(ctx context.Context, r storage.Reader, actor its
 		}
 	}
 	return nil
-}
-
-// groupsOf gives the groups in which the actor works. No one is in the group without an id,
-// which unassigned incidents have.
-func groupsOf(actor itsm.Actor) []itsm.ID {
-	return slices.DeleteFunc(slices.Clone(actor.Groups), func(id itsm.ID) bool { return id == "" })
 }

@@ -138,11 +138,11 @@ func (p *Practice) Mine(ctx context.Context, actor itsm.Actor, q Query) (storage
 // MyGroups lists the open incidents of the actor's groups that no person has yet; in each tenant
 // of the query, of the groups in which the actor works there.
 func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
-	groups := ByGroup.In(groupsOf(actor)...)
+	groups := ByGroup.In(actor.InGroups()...)
 	if len(q.Tenants) > 0 {
 		var there []storage.Filter[Head]
 		for _, tenant := range q.Tenants {
-			there = append(there, storage.AllOf(byTenant.Is(tenant), ByGroup.In(groupsOf(actor.In(tenant))...)))
+			there = append(there, storage.AllOf(byTenant.Is(tenant), ByGroup.In(actor.In(tenant).InGroups()...)))
 		}
 		groups = anyOf(there)
 	}

@@ -77,5 +77,11 @@ func (a Actor) Validate() error {
 // Has says whether the actor holds the role in its tenant.
 func (a Actor) Has(role RoleName) bool { return slices.Contains(a.Roles, role) }
 
+// InGroups gives the groups in which the actor works in its tenant, without the empty id, which
+// records of no group have.
+func (a Actor) InGroups() []ID {
+	return slices.DeleteFunc(slices.Clone(a.Groups), func(id ID) bool { return id == "" })
+}
+
 // InGroup says whether the actor works in the group. No one is in the group without an id.
 func (a Actor) InGroup(id ID) bool { return id != "" && slices.Contains(a.Groups, id) }

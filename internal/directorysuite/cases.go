@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/directory/directorytest"
@@ -101,7 +102,7 @@ func membersTogether(t *testing.T, newStore func(*testing.T) storage.Store) {
 		d.person(t, ctx, id)
 		want = append(want, id)
 	}
-	errs := together(n, func(i int) error {
+	errs := together.Run(n, func(i int) error {
 		_, err := d.p.ChangeMembers(ctx, manager(acme), "g1", directory.MemberChange{Add: []itsm.ID{want[i], want[(i+1)%n]}})
 		return err
 	})
@@ -130,7 +131,7 @@ func cyclesTogether(t *testing.T, newStore func(*testing.T) storage.Store) {
 		d.person(t, ctx, id)
 	}
 	// Each under the next, all at once: one at least must be refused, and so of managers.
-	errs := together(2*len(ids), func(i int) error {
+	errs := together.Run(2*len(ids), func(i int) error {
 		id, next := ids[i/2], ids[(i/2+1)%len(ids)]
 		if i%2 == 0 {
 			_, err := d.p.EditGroup(ctx, manager(acme), id, directory.GroupEdit{Parent: &next})
@@ -157,7 +158,7 @@ func erasedTogether(t *testing.T, newStore func(*testing.T) storage.Store) {
 		d.group(t, ctx, itsm.ID(fmt.Sprintf("g%d", i)), "")
 	}
 	d.person(t, ctx, "p1")
-	errs := together(5, func(i int) error {
+	errs := together.Run(5, func(i int) error {
 		if i == 4 {
 			_, err := d.p.ErasePerson(ctx, manager(acme), "p1", itsm.Command{})
 			return err
@@ -181,7 +182,7 @@ func sameKey(t *testing.T, newStore func(*testing.T) storage.Store) {
 	d, ctx := open(t, newStore(t), engine.Options{}), t.Context()
 	n := directory.NewPerson{Command: itsm.Command{Key: "hr-1"}, Name: "Rita Roth"}
 	ids := make([]itsm.ID, 8)
-	errs := together(len(ids), func(i int) error {
+	errs := together.Run(len(ids), func(i int) error {
 		p, err := d.p.AddPerson(ctx, manager(acme), n)
 		ids[i] = p.ID
 		return err

@@ -14,59 +14,38 @@ import (
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
+	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
 
+// suites hold the promises of the engine and of each practice.
+var suites = []struct {
+	name string
+	run  func(t *testing.T, newStore func(t *testing.T) storage.Store)
+}{
+	{"engine", enginesuite.Run},
+	{"incident", incidentsuite.Run},
+	{"directory", directorysuite.Run},
+	{"task", tasksuite.Run},
+	{"routing", routingsuite.Run},
+	{"on-call", oncallsuite.Run},
+}
+
 // The engine and the practices keep their promises on every database as they do in memory.
-
-func TestEngineSuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			enginesuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
+func TestSuites(t *testing.T) {
+	for _, s := range suites {
+		for _, e := range engines {
+			t.Run(s.name+"/"+e.name, func(t *testing.T) {
+				t.Parallel()
+				s.run(t, func(t *testing.T) storage.Store {
+					store, _ := e.store(t, sqlstore.Options{})
+					return store
+				})
 			})
-		})
-	}
-}
-
-func TestIncidentSuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			incidentsuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
-			})
-		})
-	}
-}
-
-func TestDirectorySuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			directorysuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
-			})
-		})
-	}
-}
-
-func TestRoutingSuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			routingsuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
-			})
-		})
+		}
 	}
 }
 
@@ -130,18 +109,6 @@ func TestIncidentsInTheHostsTransaction(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, logged, got)
 			}
-		})
-	}
-}
-
-func TestOnCallSuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			oncallsuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
-			})
 		})
 	}
 }

@@ -7,26 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
-	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/task"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/memory"
-	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
-
-func TestTaskSuite(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			tasksuite.Run(t, func(t *testing.T) storage.Store {
-				s, _ := e.store(t, sqlstore.Options{})
-				return s
-			})
-		})
-	}
-}
 
 // Tasks of an incident block its resolution, end with it, and are seen by those alone who may read it.
 func TestTasksOfAnIncident(t *testing.T) {

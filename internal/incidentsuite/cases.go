@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -21,7 +22,7 @@ func concurrentCommands(t *testing.T, newStore func(*testing.T) storage.Store) {
 	d, ctx := open(t, newStore(t), incident.Options{}), t.Context()
 	i := d.report(t, ctx, func(r *incident.Report) { r.Group = "desk" })
 	const n = 16
-	errs := together(n, func(k int) error {
+	errs := together.Run(n, func(k int) error {
 		_, err := d.p.Reassign(ctx, manager(acme), i.ID, incident.Assignment{Assignee: itsm.ID(numbered("person-%d", k))})
 		return err
 	})
@@ -50,7 +51,7 @@ func concurrentCommands(t *testing.T, newStore func(*testing.T) storage.Store) {
 func oneVersionWins(t *testing.T, newStore func(*testing.T) storage.Store) {
 	d, ctx := open(t, newStore(t), incident.Options{}), t.Context()
 	i := d.report(t, ctx)
-	errs := together(16, func(k int) error {
+	errs := together.Run(16, func(k int) error {
 		_, err := d.p.Assign(ctx, manager(acme), i.ID, incident.Assignment{
 			Command: itsm.Command{IfVersion: i.Version}, Assignee: itsm.ID(numbered("person-%d", k)),
 		})
@@ -71,7 +72,7 @@ func oneVersionWins(t *testing.T, newStore func(*testing.T) storage.Store) {
 func concurrentLogs(t *testing.T, newStore func(*testing.T) storage.Store) {
 	d, ctx := open(t, newStore(t), incident.Options{}), t.Context()
 	const n = 16
-	errs := together(n, func(k int) error {
+	errs := together.Run(n, func(k int) error {
 		_, err := d.p.Log(ctx, manager(acme), incident.Report{Title: numbered("Report %d", k), Requester: "rita"})
 		return err
 	})
@@ -130,7 +131,7 @@ func sameKeyConcurrently(t *testing.T, newStore func(*testing.T) storage.Store) 
 	d, ctx := open(t, newStore(t), incident.Options{}), t.Context()
 	report := incident.Report{Command: itsm.Command{Key: "alert-1"}, Title: "Disk full", Requester: "monitor"}
 	ids := make([]itsm.ID, 16)
-	errs := together(len(ids), func(k int) error {
+	errs := together.Run(len(ids), func(k int) error {
 		i, err := d.p.Log(ctx, analyst(acme), report)
 		ids[k] = i.ID
 		return err
@@ -600,7 +601,7 @@ func cycleTogether(t *testing.T, newStore func(*testing.T) storage.Store) {
 			ring[k] = d.report(t, ctx)
 		}
 		refused := 0
-		for _, err := range together(length, func(k int) error {
+		for _, err := range together.Run(length, func(k int) error {
 			_, err := d.p.Link(ctx, manager(acme), ring[k].ID, incident.Relation{Type: itsm.LinkChildOf, To: ring[(k+1)%length].Ref()})
 			return err
 		}) {

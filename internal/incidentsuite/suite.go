@@ -131,25 +131,4 @@ func (d *desk) actions(t require.TestingT, ctx context.Context, actor itsm.Actor
 	return names
 }
 
-// together runs fn n times at once and gives the errors.
-func together(n int, fn func(i int) error) []error {
-	errs := make([]error, n)
-	var ready, done sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		ready.Add(1)
-		done.Add(1)
-		go func() {
-			defer done.Done()
-			ready.Done()
-			<-start
-			errs[i] = fn(i)
-		}()
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
-	return errs
-}
-
 func numbered(format string, n int) string { return fmt.Sprintf(format, n) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/oncall"
@@ -61,7 +62,7 @@ func manyTickers(t *testing.T, store storage.Store) {
 	}
 	for range 3 {
 		now := d.clock.advance(time.Minute)
-		for _, err := range together(4, func(int) error { _, err := d.e.Tick(ctx, now); return err }) {
+		for _, err := range together.Run(4, func(int) error { _, err := d.e.Tick(ctx, now); return err }) {
 			require.NoError(t, err)
 		}
 	}
@@ -176,7 +177,7 @@ func acknowledgingWhileItTicks(t *testing.T, store storage.Store) {
 		all = append(all, d.start(t, ctx, policy))
 	}
 	now := d.clock.advance(time.Minute)
-	errs := together(len(all)+2, func(i int) error {
+	errs := together.Run(len(all)+2, func(i int) error {
 		if i < len(all) {
 			_, err := d.p.Acknowledge(ctx, person(acme, "ana"), all[i].ID, itsm.Command{})
 			return err
@@ -375,7 +376,7 @@ func startAgainstEnd(t *testing.T, store storage.Store) {
 	policy := d.policy(t, ctx, acme, 0, step(5, to("ana")))
 	for range 10 {
 		ref := d.alert(t, ctx, acme)
-		errs := together(2, func(i int) error {
+		errs := together.Run(2, func(i int) error {
 			if i == 0 {
 				return d.end(ctx, acme, ref)
 			}
@@ -398,7 +399,7 @@ func startTwice(t *testing.T, store storage.Store) {
 	another := d.policy(t, ctx, acme, 0, step(5, to("ben")))
 	page := oncall.Page{Subject: d.alert(t, ctx, acme), Policy: policy.ID, Summary: "Mail is down"}
 	ids := make([]itsm.ID, 8)
-	errs := together(len(ids), func(i int) error {
+	errs := together.Run(len(ids), func(i int) error {
 		e, err := d.p.Start(ctx, manager(acme), page)
 		ids[i] = e.ID
 		return err
@@ -427,7 +428,7 @@ func retireAgainstDefine(t *testing.T, store storage.Store) {
 	d, ctx := open(t, store), t.Context()
 	for range 10 {
 		s := d.schedule(t, ctx, acme, "ana")
-		errs := together(2, func(i int) error {
+		errs := together.Run(2, func(i int) error {
 			if i == 0 {
 				_, err := d.p.RetireSchedule(ctx, manager(acme), s.ID, itsm.Command{})
 				return err

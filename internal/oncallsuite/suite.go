@@ -257,24 +257,3 @@ func (d *desk) pagesOf(id itsm.ID) (n int) {
 	}
 	return n
 }
-
-// together runs fn n times at once and gives the errors.
-func together(n int, fn func(i int) error) []error {
-	errs := make([]error, n)
-	var ready, done sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		ready.Add(1)
-		done.Add(1)
-		go func() {
-			defer done.Done()
-			ready.Done()
-			<-start
-			errs[i] = fn(i)
-		}()
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
-	return errs
-}

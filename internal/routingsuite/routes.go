@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
@@ -124,7 +125,7 @@ func tried(t *testing.T, store storage.Store) {
 func turnsAtOnce(t *testing.T, store storage.Store) {
 	h, ctx := open(t, store), t.Context()
 	h.follow(t, manager(acme), everything("desk", routing.MethodRoundRobin))
-	require.NoError(t, errors.Join(together(20, func(int) error {
+	require.NoError(t, errors.Join(together.Run(20, func(int) error {
 		_, err := h.openTicket(ctx, analyst(acme), ask{})
 		return err
 	})...))
@@ -135,7 +136,7 @@ func turnsAtOnce(t *testing.T, store storage.Store) {
 func loadsAtOnce(t *testing.T, store storage.Store) {
 	h, ctx := open(t, store), t.Context()
 	h.follow(t, manager(acme), everything("desk", routing.MethodLeastLoad))
-	require.NoError(t, errors.Join(together(20, func(int) error {
+	require.NoError(t, errors.Join(together.Run(20, func(int) error {
 		_, err := h.openTicket(ctx, analyst(acme), ask{})
 		return err
 	})...))
@@ -150,7 +151,7 @@ func capacityAtOnce(t *testing.T, store storage.Store) {
 	s.Rules[0].Person.Capacity = 3
 	s.Overflow = map[itsm.ID]itsm.ID{"desk": "network"}
 	h.follow(t, manager(acme), s)
-	require.NoError(t, errors.Join(together(20, func(int) error {
+	require.NoError(t, errors.Join(together.Run(20, func(int) error {
 		_, err := h.openTicket(ctx, analyst(acme), ask{})
 		return err
 	})...))
@@ -203,7 +204,7 @@ func opposite(t *testing.T, store storage.Store) {
 	h.follow(t, mona, routing.RuleSet{Rules: []routing.Rule{
 		rule("network", equal("category", "network"), "network", routing.MethodRoundRobin), rule("desk", equal("category", "desk"), "desk", routing.MethodRoundRobin),
 	}})
-	require.NoError(t, errors.Join(together(4, func(i int) error {
+	require.NoError(t, errors.Join(together.Run(4, func(i int) error {
 		return h.e.Update(ctx, mona, func(ctx context.Context, u *engine.Unit) error {
 			order := []string{"network", "desk"}
 			if i%2 == 1 {

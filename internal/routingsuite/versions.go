@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
@@ -142,7 +143,7 @@ func activatedAtOnce(t *testing.T, store storage.Store) {
 		require.NoError(t, err)
 		ids = append(ids, v.ID)
 	}
-	require.NoError(t, errors.Join(together(n, func(i int) error {
+	require.NoError(t, errors.Join(together.Run(n, func(i int) error {
 		_, err := h.p.Activate(ctx, mona, ids[i], itsm.Command{})
 		return err
 	})...))
@@ -158,7 +159,7 @@ func activatedAtOnce(t *testing.T, store storage.Store) {
 func draftedAtOnce(t *testing.T, store storage.Store) {
 	h, ctx, mona := open(t, store), t.Context(), manager(acme)
 	const n = 12
-	require.NoError(t, errors.Join(together(n, func(int) error {
+	require.NoError(t, errors.Join(together.Run(n, func(int) error {
 		_, err := h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
 		return err
 	})...))

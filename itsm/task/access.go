@@ -6,7 +6,6 @@ package task
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -105,7 +104,7 @@ func (p *Practice) scope(ctx context.Context, actor itsm.Actor, permission itsm.
 		case itsm.ScopeAll, itsm.ScopeRestricted:
 			return storage.Filter[Head]{}, nil
 		case itsm.ScopeGroup:
-			if groups := groupsOf(actor); len(groups) > 0 {
+			if groups := actor.InGroups(); len(groups) > 0 {
 				any = append(any, ByGroup.In(groups...))
 			}
 		case itsm.ScopeAssignee:
@@ -114,10 +113,4 @@ func (p *Practice) scope(ctx context.Context, actor itsm.Actor, permission itsm.
 		// A task has no requester and no members.
 	}
 	return storage.AnyOf(any...), nil
-}
-
-// groupsOf gives the groups in which the actor works. No one is in the group without an id, which
-// unassigned tasks have.
-func groupsOf(actor itsm.Actor) []itsm.ID {
-	return slices.DeleteFunc(slices.Clone(actor.Groups), func(id itsm.ID) bool { return id == "" })
 }

@@ -112,7 +112,7 @@ func (p *Practice) Mine(ctx context.Context, actor itsm.Actor, q Query) (storage
 
 // MyGroups lists the ready tasks of the actor's groups that no person has yet.
 func (p *Practice) MyGroups(ctx context.Context, actor itsm.Actor, q Query) (storage.Page[Head], error) {
-	q.Where = storage.AllOf(ByGroup.In(groupsOf(actor)...), ByAssignee.Is(""), ByState.Is(StateReady), q.Where)
+	q.Where = storage.AllOf(ByGroup.In(actor.InGroups()...), ByAssignee.Is(""), ByState.Is(StateReady), q.Where)
 	return p.List(ctx, actor, q)
 }
 

@@ -1,0 +1,2 @@
+// Package together begins calls at the same moment, for tests of what happens when they meet.
+package together
