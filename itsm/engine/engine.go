@@ -73,7 +73,7 @@ type registry struct {
 	mu          sync.Mutex
 	sealed      atomic.Bool
 	unfit       error // why it cannot work, found when it was sealed
-	modules     []string
+	modules     []Registration
 	tables      []*storage.Schema
 	private     map[string][]string // fields told, by table
 	types       map[string]itsm.EventType
@@ -179,7 +179,7 @@ func (e *Engine) Use(m Module) error {
 		faults.Add("module", "comes too late: the engine is in use")
 	}
 	faults.Key("name", m.Name)
-	if slices.Contains(r.modules, m.Name) {
+	if slices.ContainsFunc(r.modules, func(o Registration) bool { return o.Module == m.Name }) {
 		faults.Addf("name", "%q is registered already", m.Name)
 		return faults.Err("module " + m.Name) // and so is all that it has
 	}
@@ -223,7 +223,7 @@ func (e *Engine) Use(m Module) error {
 	if err := faults.Err("module " + m.Name); err != nil {
 		return err
 	}
-	r.modules = append(r.modules, m.Name)
+	r.modules = append(r.modules, m.registration())
 	r.tables = append(r.tables, m.Tables...)
 	for name, told := range m.Private {
 		r.private[name] = slices.Clone(told)

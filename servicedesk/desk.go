@@ -1,0 +1,166 @@
+// This file holds the desk: what it is made of, and how it is opened.
+
+package servicedesk
+
+import (
+	"context"
+	"time"
+
+	"github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/directory"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/oncall"
+	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/itsm/task"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Config is what a host can set. The zero value works.
+type Config struct {
+	// Engine are the engine's settings: clock, ids, who may do what, retries.
+	Engine engine.Options
+	// Incident are those of the incident practice. Where they name no Blockers, OpenTasks holds;
+	// where they name no MayRead, the desk's own does.
+	Incident incident.Options
+	// OpenTasks says whether open tasks keep an incident from being resolved; empty is
+	// task.BlockNothing: they are told of and keep nothing.
+	OpenTasks task.Blocking
+	// Task are the settings of the tasks. Where they name no MayRead, the desk's own does.
+	Task task.Options
+	// People is the host's own directory. Nil keeps one in the store: [Desk.Directory].
+	People directory.Directory
+	// Directory are the settings of the directory that is kept in the store.
+	Directory directory.Options
+	// OnCall are the settings of on-call. Where they name no Members, those of the directory are
+	// asked.
+	OnCall oncall.Options
+	// Facts are what routing rules can speak of beside the columns and fields of an incident, and
+	// beside the facts that the desk knows: see [StandardFacts].
+	Facts []routing.Fact
+	// FactsOf gives the values of Facts for an incident that is to be routed. It only reads, in the
+	// transaction that logs it. What it leaves out is not known.
+	FactsOf func(ctx context.Context, u *engine.Unit, i incident.Head) (map[string]any, error)
+	// MayRead says whether the actor may know of a record of a kind that the desk does not have: nil
+	// that it may, ErrNotFound or ErrForbidden that it may not. Nil itself lets those know of it who
+	// have "incident.read_internal".
+	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// Modules are the host's own: record types, reactions, jobs, subscribers.
+	Modules []engine.Module
+}
+
+// Desk is the practices over one store. It is safe for any number of goroutines, and starts none.
+type Desk struct {
+	Engine    *engine.Engine
+	Incidents *incident.Practice
+	Tasks     *task.Practice
+	Routing   *routing.Practice
+	OnCall    *oncall.Practice
+	// People answers questions about people: Directory, or the host's own.
+	People directory.Directory
+	// Directory keeps people in the store; nil where Config.People is the host's own.
+	Directory *directory.Practice
+
+	config Config
+}
+
+// New wires the practices over a store. It is ErrInvalid, with every fault of the first practice
+// that has one, where a setting cannot be.
+func New(store storage.Store, c Config) (*Desk, error) {
+	e, err := engine.New(store, c.Engine)
+	if err != nil {
+		return nil, err
+	}
+	d := &Desk{Engine: e, People: c.People, config: c}
+	if d.People == nil {
+		if d.Directory, err = directory.New(e, c.Directory); err != nil {
+			return nil, err
+		}
+		d.People = d.Directory
+	}
+	if c.Task.MayRead == nil {
+		c.Task.MayRead = d.mayRead
+	}
+	if d.Tasks, err = task.New(e, c.Task); err != nil {
+		return nil, err
+	}
+	if c.Incident.MayRead == nil {
+		c.Incident.MayRead = d.mayRead
+	}
+	if c.Incident.Blockers == nil {
+		c.Incident.Blockers = task.Blockers[incident.Incident](d.Tasks, c.OpenTasks)
+	}
+	if d.Incidents, err = incident.New(e, c.Incident); err != nil {
+		return nil, err
+	}
+	if c.OnCall.Members == nil {
+		c.OnCall.Members = d.members
+	}
+	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
+		return nil, err
+	}
+	if err := d.route(c); err != nil {
+		return nil, err
+	}
+	if err := e.Use(d.module()); err != nil {
+		return nil, err
+	}
+	for _, m := range c.Modules {
+		if err := e.Use(m); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// module is the wiring: the reactions by which one practice follows another.
+func (d *Desk) module() engine.Module {
+	return engine.Module{Name: "servicedesk", Reactions: []engine.Reaction{
+		engine.On(d.routeLogged),
+		engine.On(d.acknowledgeIncident),
+		engine.On(d.acknowledgeOnAccept),
+		engine.On(d.acknowledgeOnStart),
+	}}
+}
+
+// Migrate makes the tables of all practices, where the store needs that. It only adds, can be
+// repeated, and is safe from many processes at once.
+func (d *Desk) Migrate(ctx context.Context) error { return d.Engine.Migrate(ctx) }
+
+// Tick does what is due by now, in any tenant: see engine.Engine.Tick.
+func (d *Desk) Tick(ctx context.Context, now time.Time) (engine.Ran, error) {
+	return d.Engine.Tick(ctx, now)
+}
+
+// Run ticks by the engine's clock until ctx ends: see engine.Engine.Run.
+func (d *Desk) Run(ctx context.Context, report func(engine.Ran, error)) error {
+	return d.Engine.Run(ctx, report)
+}
+
+// In gives the desk over another store: one joined to the host's own transaction, or that of an
+// open unit. What it does is then part of that transaction.
+func (d *Desk) In(store storage.Store) *Desk {
+	in := *d
+	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
+	in.Routing, in.OnCall = d.Routing.In(store), d.OnCall.In(store)
+	if d.Directory != nil {
+		in.Directory = d.Directory.In(store)
+		in.People = in.Directory
+	}
+	return &in
+}
+
+// members gives the people of a group for on-call.
+func (d *Desk) members(ctx context.Context, r storage.Reader, group itsm.ID) ([]itsm.ID, error) {
+	people, err := d.People.MembersOf(ctx, r, group)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]itsm.ID, 0, len(people))
+	for _, p := range people {
+		if p.Active {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,26 @@
+// Package servicedesk is the whole desk: the practices wired to each other over one store, behind
+// one door.
+//
+// [New] needs a store and nothing else; what a [Config] leaves out has a sensible value:
+//
+//	desk, err := servicedesk.New(store, servicedesk.Config{})
+//	err = desk.Migrate(ctx)
+//	logged, err := desk.Incidents.Log(ctx, actor, incident.Report{…})
+//	err = desk.Run(ctx, nil)
+//
+// The practices know nothing of each other. What follows in one from what happens in another is
+// wired here, as reactions in the transaction of the event:
+//
+//   - an incident that is logged without a group is given to one by the routing rules that are
+//     active in its tenant, and to a person where they choose one;
+//   - who acknowledges a page about an incident acknowledges the incident; who accepts or begins to
+//     work on an incident acknowledges the pages about it;
+//   - open tasks of an incident can keep it from being resolved, by Config.OpenTasks;
+//   - tasks, and links to any record that the desk knows, are seen by those alone who may read what
+//     they are about.
+//
+// [Desk.Wiring] draws what is wired, from what the practices have registered.
+//
+// A host's own modules (record types, reactions, jobs, subscribers) join by Config.Modules, and its
+// own transaction by [Desk.In].
+package servicedesk
