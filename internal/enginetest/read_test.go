@@ -32,7 +32,7 @@ func titles(n int) storage.Condition {
 }
 
 func TestAReadNeverFindsItsStatementClosed(t *testing.T) {
-	for _, e := range []engine{sqlitePure, sqliteC} {
+	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			s, _ := e.store(t, sqlstore.Options{Statements: 2}, incidents) // of which five are used
 			put(t, s, acme, 0, 10)
