@@ -63,6 +63,7 @@ func StandardRoles() []Role {
 		on("task", all, "read", "read_internal"),
 		on("service", all, "read"),
 		on("directory", all, "read", "read_internal"), on("directory_names", all, "read"),
+		on("oncall", all, "read"),
 	)
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
@@ -82,6 +83,7 @@ func StandardRoles() []Role {
 				on("knowledge", all, "draft", "revise", "link"),
 				on("task", all, "assign"),
 				on("task", mine, workTask...),
+				on("oncall", all, "page"),
 			),
 		},
 		{
@@ -100,13 +102,14 @@ func StandardRoles() []Role {
 				on("knowledge", all, "draft", "revise", "submit", "link"),
 				on("ci", all, "propose"),
 				on("task", mine, append([]string{"assign"}, workTask...)...),
+				on("oncall", all, "page"), on("oncall", []Scope{ScopeMember}, "override"),
 			),
 		},
 		{
 			Name: RoleIncidentManager, Title: "Incident manager",
 			Purpose: "Answers for the incident practice: every incident, its priority, its restriction and its import.",
 			Grants: join(look,
-				on("incident", all, "*"), on("task", all, "*"),
+				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -117,7 +120,7 @@ func StandardRoles() []Role {
 			Name: RoleMajorIncidentManager, Title: "Major incident manager",
 			Purpose: "Declares and leads major incidents, and drafts the emergency changes that end them.",
 			Grants: join(look,
-				on("incident", all, "*"), on("task", all, "*"),
+				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "submit", "note", "edit"),
 				on("sla", all, "explain"),
@@ -203,6 +206,7 @@ func StandardRoles() []Role {
 				on("sla", all, "explain"),
 				on("incident", all, "define"), on("problem", all, "define"), on("request", all, "define"),
 				on("task", all, "define"),
+				on("routing", all, "read", "manage"), on("oncall", all, "manage"),
 			),
 		},
 		{
