@@ -90,7 +90,7 @@ func TestListsAgreeWithTheAuthorizerRecordByRecord(t *testing.T) {
 	})
 }
 
-func TestARequesterSeesNothingInternal(t *testing.T) {
+func TestD6ARequesterSeesNothingInternal(t *testing.T) {
 	set, err := itsm.NewFieldSet(
 		itsm.FieldDefinition{Name: "building", Type: itsm.FieldText},
 		itsm.FieldDefinition{Name: "suspicion", Type: itsm.FieldText, Internal: true},
@@ -186,7 +186,7 @@ func TestARequesterSeesNothingInternal(t *testing.T) {
 	require.Equal(t, quoted, full.Fields["suspicion"])
 }
 
-func TestTheTimelineTellsTheStoryInOrder(t *testing.T) {
+func TestG1TheTimelineTellsTheStoryInOrder(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateOnHold)
 	_, err := d.Reply(ctx, rita, i.ID, incident.Reply{Text: "The shared one"})

@@ -14,7 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-func TestAReportIsLogged(t *testing.T) {
+func TestD1D5AReportIsLogged(t *testing.T) {
 	d := openDesk(t, incident.Options{})
 	occurred := d.now.Add(-time.Hour)
 	i, err := d.Log(t.Context(), ana, incident.Report{
@@ -65,7 +65,7 @@ func TestAReportForAGroupIsAssignedAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 }
 
-func TestAnIncidentIsHandedOn(t *testing.T) {
+func TestI14AnIncidentIsHandedOn(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.report()
 	_, err := d.Assign(ctx, ana, i.ID, incident.Assignment{})
@@ -103,7 +103,7 @@ func TestAnIncidentIsHandedOn(t *testing.T) {
 	require.Equal(t, [2]itsm.ID{"vendor", ""}, [2]itsm.ID{back.Group, back.Assignee}, "back to its group")
 }
 
-func TestAHoldNeedsWhatItsReasonAsksFor(t *testing.T) {
+func TestI4AHoldNeedsWhatItsReasonAsksFor(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	problem := &itsm.Ref{Kind: "problem", ID: "P1"}
 	for _, c := range []struct {
@@ -151,7 +151,7 @@ func TestAHoldNeedsWhatItsReasonAsksFor(t *testing.T) {
 	}
 }
 
-func TestWhatEndsAWait(t *testing.T) {
+func TestI4WhatEndsAWait(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	problem, other := itsm.Ref{Kind: "problem", ID: "P1"}, itsm.Ref{Kind: "problem", ID: "P2"}
 	holds := map[incident.HoldReason]incident.Hold{
@@ -211,7 +211,7 @@ func TestWhatEndsAWait(t *testing.T) {
 	}
 }
 
-func TestWaitingForAnotherRecordMovesTheLink(t *testing.T) {
+func TestI15WaitingForAnotherRecordMovesTheLink(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateInProgress)
 	problem, change := itsm.Ref{Kind: "problem", ID: "P1"}, itsm.Ref{Kind: "change", ID: "C1"}
@@ -252,7 +252,7 @@ func TestAReplyToAResolvedIncidentAlertsAndMayReopen(t *testing.T) {
 	require.Equal(t, incident.StateResolved, after.State)
 }
 
-func TestAnIncidentIsResolvedReopenedAndClosed(t *testing.T) {
+func TestI5I6AnIncidentIsResolvedReopenedAndClosed(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateInProgress)
 	_, err := d.Resolve(ctx, ana, i.ID, incident.Resolution{})
@@ -308,7 +308,7 @@ func jobsOf(d *serviceDesk) []string {
 	return kinds
 }
 
-func TestTheTimesOfClosingAndReopeningAreTheHosts(t *testing.T) {
+func TestI5I6TheTimesOfClosingAndReopeningAreTheHosts(t *testing.T) {
 	d := openDesk(t, incident.Options{AutoClose: 24 * time.Hour, ReopenWindow: time.Hour})
 	i := d.in(incident.StateResolved)
 	d.now = d.now.Add(time.Hour + time.Microsecond)
@@ -417,7 +417,7 @@ func TestADuplicateIsCancelledAndItsWatchersMove(t *testing.T) {
 	require.Equal(t, []string{"duplicate_of"}, faults(t, err))
 }
 
-func TestAClosedIncidentIsFollowedUp(t *testing.T) {
+func TestI6AClosedIncidentIsFollowedUp(t *testing.T) {
 	set, err := itsm.NewFieldSet(itsm.FieldDefinition{Name: "building", Type: itsm.FieldText})
 	require.NoError(t, err)
 	d, ctx := openDesk(t, incident.Options{Fields: set}), t.Context()
@@ -453,7 +453,7 @@ func TestAClosedIncidentIsFollowedUp(t *testing.T) {
 	require.Equal(t, incident.StateClosed, d.get(i.ID).State)
 }
 
-func TestThePriorityFollowsTheMatrixUnlessOverridden(t *testing.T) {
+func TestI3ThePriorityFollowsTheMatrixUnlessOverridden(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{Categories: map[string][]string{"mail": {"relay", "mailbox"}, "print": nil}}), t.Context()
 	i := d.report(func(r *incident.Report) { r.Category, r.Subcategory = "mail", "relay" })
 	require.Equal(t, itsm.PriorityLow, i.Priority)
@@ -491,7 +491,7 @@ func TestThePriorityFollowsTheMatrixUnlessOverridden(t *testing.T) {
 	require.EqualError(t, err, "incident: invalid: category must be one of: mail, print")
 }
 
-func TestTimestampsAreOrderedOnlyWhereThatIsCertain(t *testing.T) {
+func TestI17I18TimestampsAreOrderedOnlyWhereThatIsCertain(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	at := func(minutes int) *time.Time { return ptr(d.now.Add(time.Duration(minutes) * time.Minute)) }
 	for _, c := range []struct {

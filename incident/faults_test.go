@@ -159,8 +159,8 @@ func TestARefusedNestedCommandLeavesItsUnit(t *testing.T) {
 	require.EqualValues(t, 1, d.get(i.ID).Version)
 }
 
-// TestWhatIsMissingIsRequired holds the words of faults to one form.
-func TestWhatIsMissingIsRequired(t *testing.T) {
+// TestI2WhatIsMissingIsRequired holds the words of faults to one form.
+func TestI2WhatIsMissingIsRequired(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	i := d.in(incident.StateInProgress).ID
 	for name, err := range map[string]error{

@@ -134,7 +134,7 @@ func TestBadInputIsToldWhole(t *testing.T) {
 	}
 }
 
-func TestAForeignIDIsNotFoundByAnyCommand(t *testing.T) {
+func TestG6AForeignIDIsNotFoundByAnyCommand(t *testing.T) {
 	d := openDesk(t, incident.Options{})
 	stranger := mona
 	stranger.Tenant = "elsewhere"
@@ -153,7 +153,7 @@ func TestAForeignIDIsNotFoundByAnyCommand(t *testing.T) {
 	require.Empty(t, d.snapshot().Records)
 }
 
-func TestAnActorWithoutTenantIsInvalid(t *testing.T) {
+func TestX11AnActorWithoutTenantIsInvalid(t *testing.T) {
 	d := openDesk(t, incident.Options{})
 	nobody := itsm.Actor{ID: "x", Roles: mona.Roles}
 	_, err := d.Log(t.Context(), nobody, incident.Report{Title: "x", Requester: "r"})

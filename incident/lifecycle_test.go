@@ -187,7 +187,7 @@ func prepared(d *serviceDesk, s incident.State) incident.Incident {
 	return i
 }
 
-func TestEveryActionInEveryState(t *testing.T) {
+func TestI1EveryActionInEveryState(t *testing.T) {
 	for action, command := range commands {
 		for _, s := range allStates {
 			t.Run(fmt.Sprintf("%s while %s", action, s), func(t *testing.T) { oneAction(t, action, s, command) })
@@ -248,7 +248,7 @@ func eventsOf(a incident.Action) int {
 	return 1
 }
 
-func TestPermittedActionsAgreeWithTheCommands(t *testing.T) {
+func TestG4PermittedActionsAgreeWithTheCommands(t *testing.T) {
 	for _, s := range allStates {
 		t.Run(string(s), func(t *testing.T) {
 			d := openDesk(t, incident.Options{})

@@ -197,7 +197,7 @@ func TestBlockingChildrenAreCountedForWhoMayReadThem(t *testing.T) {
 	require.Equal(t, []string{"open child incidents: 1"}, missing())
 }
 
-func TestOnlyThoseWhoAreAskedReply(t *testing.T) {
+func TestD16OnlyThoseWhoAreAskedReply(t *testing.T) {
 	gateway := itsm.SystemActor("acme", "mail")
 	for _, c := range []struct {
 		name    string

@@ -30,7 +30,7 @@ var (
 	restricted = &itsm.Subject{ID: "restricted", Requesters: []itsm.ID{"bob"}, Groups: []itsm.ID{"security"}, Assignee: "carl", Restricted: true}
 )
 
-func TestWhatEachShippedRoleMayDo(t *testing.T) {
+func TestG5WhatEachShippedRoleMayDo(t *testing.T) {
 	type try struct {
 		permissions string
 		on          *itsm.Subject // nil: as such

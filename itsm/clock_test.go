@@ -78,7 +78,7 @@ func TestIDSourcesAreSafeForManyGoroutines(t *testing.T) {
 	}
 }
 
-func TestIDsCanBeReplayed(t *testing.T) {
+func TestX3IDsCanBeReplayed(t *testing.T) {
 	make100 := func() (ids []itsm.ID) {
 		at := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 		s := itsm.NewIDs(func() time.Time { at = at.Add(300 * time.Microsecond); return at }, rand.NewChaCha8([32]byte{1}))

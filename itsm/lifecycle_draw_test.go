@@ -46,7 +46,7 @@ const ticketMermaid = `stateDiagram-v2
     s_cancelled --> [*]
 `
 
-func TestTheDiagramIsDrawnFromTheTable(t *testing.T) {
+func TestX5TheDiagramIsDrawnFromTheTable(t *testing.T) {
 	for range 5 { // the same text every time
 		require.Equal(t, ticketMermaid, ticketLifecycle(t).Mermaid())
 	}

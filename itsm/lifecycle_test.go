@@ -159,7 +159,7 @@ func TestAnActionThatTheStateDoesNotHaveNamesThoseItHas(t *testing.T) {
 	require.EqualError(t, err, "incident: cannot reopen while closed; no action is permitted")
 }
 
-func TestAllMissingFieldsAreNamedTogetherWithTheFaultsOfTheInput(t *testing.T) {
+func TestI2AllMissingFieldsAreNamedTogetherWithTheFaultsOfTheInput(t *testing.T) {
 	l := ticketLifecycle(t)
 	var input itsm.Faults
 	input.Add("category", "is not known")
@@ -587,7 +587,7 @@ func randomTable(t *rapid.T) (states []itsm.State[state], rules []rule, model ma
 	return states, rules, model
 }
 
-func TestFireAgreesWithAPlainMap(t *testing.T) {
+func TestI1X4FireAgreesWithAPlainMap(t *testing.T) {
 	valid := 0
 	rapid.Check(t, func(t *rapid.T) {
 		states, rules, model := randomTable(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 )
 
-func TestTheStandardMatrix(t *testing.T) {
+func TestI3TheStandardMatrix(t *testing.T) {
 	m := itsm.StandardPriorityMatrix()
 	for _, c := range []struct {
 		i    itsm.Impact

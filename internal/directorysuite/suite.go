@@ -41,7 +41,7 @@ var cases = []struct {
 	{"WhoIsErasedMeanwhileIsInNoGroup", erasedTogether},
 	{"TheSameKeyGivesTheFirstResult", sameKey},
 	{"PagesShowEachPersonOnce", pages},
-	{"AnErasedPersonIsInNoStoredByte", erasure},
+	{"G14AnErasedPersonIsInNoStoredByte", erasure},
 	{"NotesOfAnErasedAuthorLoseTheName", erasedAuthor},
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/itsmkit/itsmkit/storage/storagetest"
 )
 
-func TestConformance(t *testing.T) {
+func TestX6Conformance(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()

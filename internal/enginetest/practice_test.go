@@ -51,7 +51,7 @@ func TestSuites(t *testing.T) {
 
 // An incident that is logged in the host's transaction exists exactly when the host commits, and
 // a command that fails in it leaves nothing behind and the transaction usable.
-func TestIncidentsInTheHostsTransaction(t *testing.T) {
+func TestX1IncidentsInTheHostsTransaction(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			ctx := context.Background()

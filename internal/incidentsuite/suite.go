@@ -26,24 +26,24 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newStore) })
 	}
-	t.Run("Model", func(t *testing.T) { runModel(t, newStore) })
+	t.Run("G8X4Model", func(t *testing.T) { runModel(t, newStore) })
 }
 
 var cases = []struct {
 	name string
 	run  func(t *testing.T, newStore func(*testing.T) storage.Store)
 }{
-	{"ConcurrentCommandsLoseNoUpdate", concurrentCommands},
-	{"OfManyWithOneVersionOneWins", oneVersionWins},
+	{"G17ConcurrentCommandsLoseNoUpdate", concurrentCommands},
+	{"G17OfManyWithOneVersionOneWins", oneVersionWins},
 	{"NumbersAreUniqueUnderConcurrency", concurrentLogs},
-	{"TheSameKeyGivesTheFirstResult", sameKey},
-	{"AKeyConcurrentlyGivesOneIncident", sameKeyConcurrently},
+	{"G18TheSameKeyGivesTheFirstResult", sameKey},
+	{"G18AKeyConcurrentlyGivesOneIncident", sameKeyConcurrently},
 	{"ANestedCommandIsPartOfItsUnit", nested},
-	{"RestrictedIncidentsAreForThoseNamed", restricted},
+	{"I20G13RestrictedIncidentsAreForThoseNamed", restricted},
 	{"AHostsStateAndAction", hostsLifecycle},
 	{"AHostsColumnFromReportToQueue", hostsColumn},
-	{"AutoCloseAndHoldUntilComeDue", timers},
-	{"ChildrenAreResolvedWithTheirParent", children},
+	{"I4I5AutoCloseAndHoldUntilComeDue", timers},
+	{"I7ChildrenAreResolvedWithTheirParent", children},
 	{"CommandsTogetherMakeNoCycleOfParents", cycleTogether},
 	{"PagesShowEachIncidentOnce", pages},
 	{"AReadSpansTheTenantsGranted", spanningTenants},

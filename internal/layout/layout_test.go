@@ -191,7 +191,7 @@ func TestRootModuleHasNoDatabaseDriver(t *testing.T) {
 	}
 }
 
-func TestWallClockIsReadInOnePlace(t *testing.T) {
+func TestX3WallClockIsReadInOnePlace(t *testing.T) {
 	for _, f := range publishedSource(t) {
 		for _, file := range f.files {
 			if !matchesAny(forTests, f.path) {

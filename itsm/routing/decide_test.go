@@ -278,7 +278,7 @@ no rule matches, so the default group (msp, version 4) has it: msp desk
 	require.Equal(t, []routing.Unreached{{Rule: 3, By: 2, Everything: true}}, routing.Effective(base, own).Set.Unreachable())
 }
 
-func TestD2ADryRunTellsWhatWouldHaveGoneElsewhere(t *testing.T) {
+func TestD2X12ADryRunTellsWhatWouldHaveGoneElsewhere(t *testing.T) {
 	before := routing.RuleSet{Rules: []routing.Rule{
 		rule("network", equal("category", "network"), "network"),
 		{Name: "mail", When: equal("category", "mail"), Group: "desk", Person: routing.Selection{Method: routing.MethodRoundRobin}},

@@ -134,7 +134,7 @@ func prepared(d *desk, s task.State) (t task.Task, other itsm.ID) {
 	return t, other
 }
 
-func TestEveryActionInEveryState(t *testing.T) {
+func TestS7EveryActionInEveryState(t *testing.T) {
 	for action, command := range commands {
 		for _, s := range allStates {
 			t.Run(fmt.Sprintf("%s while %s", action, s), func(t *testing.T) {
