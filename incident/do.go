@@ -60,7 +60,7 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 			return &itsm.ForbiddenError{Actor: actor.ID, Tenant: actor.Tenant, Permission: w.permission(action), Kind: Kind, ID: id, Reason: "only the system takes this action"}
 		}
 		in := in // taken anew at each run of the unit
-		if to, known := p.leadsTo(&w.Incident, action); known {
+		if to, known := p.o.Lifecycle.Leads(w.State, action, w.Before); known {
 			w.checkUse(&in, to)
 		}
 		if err := w.apply(ctx, in); err != nil {
@@ -83,26 +83,6 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		}
 		return w.move(Acted{Note: note, Data: in.Data})
 	})
-}
-
-// leadsTo is the state to which an action leads from the incident's, where it leads anywhere from
-// there.
-func (p *Practice) leadsTo(i *Incident, action Action) (to State, known bool) {
-	for _, r := range p.o.Lifecycle.Rules() {
-		if r.On != action || !slices.Contains(r.From, i.State) {
-			continue
-		}
-		to = r.To
-		switch {
-		case r.Stay:
-			to = i.State
-		case len(r.Return) > 0:
-			to = i.Before
-		}
-		_, known = p.o.Lifecycle.Category(to)
-		return to, known
-	}
-	return "", false
 }
 
 // checkUse notes input that an action into the state would have no use for, and takes it out.

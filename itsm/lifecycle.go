@@ -328,6 +328,25 @@ func (l *Lifecycle[S, A, T]) Has(from S, action A) bool {
 	return ok && n.steps[action] != nil
 }
 
+// Leads gives the state to which the action leads from the state, without asking whether it is
+// permitted: for a rule that goes back, the state before the waiting one, previous. known is false
+// where there is no such rule, or the lifecycle does not have the state before.
+func (l *Lifecycle[S, A, T]) Leads(from S, action A, previous S) (to S, known bool) {
+	n, ok := l.index[from]
+	if !ok {
+		return to, false
+	}
+	st, ok := n.steps[action]
+	if !ok {
+		return to, false
+	}
+	if to = st.to; len(st.rule.Return) > 0 {
+		to = previous
+	}
+	_, known = l.index[to]
+	return to, known
+}
+
 // Actions gives every action of the state in table order, those of the system too, and says
 // of each whether a guard lets it pass, why not, and which required fields are empty. It asks for
 // no permission: [PermittedAction] names it. A state that the lifecycle does not have has no actions. Attempt.Faults is not looked at.

@@ -685,3 +685,24 @@ func TestGuardsSeeTheAttempt(t *testing.T) {
 	require.Equal(t, now, seen.Now)
 	require.Equal(t, "p", seen.Previous)
 }
+
+func TestLeadsSaysWhereAnActionGoes(t *testing.T) {
+	l := ticketLifecycle(t)
+	for _, c := range []struct {
+		from     state
+		on       action
+		previous state
+		to       state
+		known    bool
+	}{
+		{stateInProgress, "resolve", "", stateResolved, true},
+		{stateAssigned, "reassign", "", stateAssigned, true},
+		{stateOnHold, "resume", stateInProgress, stateInProgress, true},
+		{stateOnHold, "resume", "gone", "gone", false},
+		{stateOnHold, "reassign_nobody", "", "", false},
+		{"gone", "resolve", "", "", false},
+	} {
+		to, known := l.Leads(c.from, c.on, c.previous)
+		require.Equal(t, []any{c.to, c.known}, []any{to, known}, "%s from %s", c.on, c.from)
+	}
+}

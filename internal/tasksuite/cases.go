@@ -13,6 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/task"
@@ -44,10 +45,10 @@ func id(t require.TestingT, g task.Graph, name string) itsm.ID {
 	return found.ID
 }
 
-func together(t *testing.T, d *desk) {
+func endTogether(t *testing.T, d *desk) {
 	ctx := t.Context()
 	g := d.add(t, ctx, manager(acme), d.order(t, ctx, acme), fan())
-	require.NoError(t, errors.Join(atOnce(many, func(i int) error {
+	require.NoError(t, errors.Join(together.Run(many, func(i int) error {
 		_, err := d.Complete(ctx, member(acme), id(t, g, fmt.Sprintf("t%d", i)), task.Ending{})
 		return err
 	})...))
@@ -63,7 +64,7 @@ func lastTogether(t *testing.T, d *desk) {
 	p := fan()
 	p.Tasks, p.Edges = p.Tasks[1:], nil
 	g := d.add(t, ctx, manager(acme), order, p)
-	require.NoError(t, errors.Join(atOnce(many, func(i int) error {
+	require.NoError(t, errors.Join(together.Run(many, func(i int) error {
 		id := id(t, g, fmt.Sprintf("t%d", i))
 		var err error
 		if i == 0 {
@@ -83,7 +84,7 @@ func edgesTogether(t *testing.T, d *desk) {
 	ctx := t.Context()
 	g := d.add(t, ctx, manager(acme), d.order(t, ctx, acme), task.Plan{Tasks: []task.Item{{Name: "a", Title: "A"}, {Name: "b", Title: "B"}, {Name: "c", Title: "C"}}})
 	ring := []string{"a", "b", "c", "a"}
-	errs := atOnce(3, func(i int) error {
+	errs := together.Run(3, func(i int) error {
 		_, err := d.AddEdge(ctx, manager(acme), id(t, g, ring[i+1]), task.Precedence{Dependency: task.Dependency{Task: id(t, g, ring[i])}})
 		return err
 	})
@@ -100,7 +101,7 @@ func edgesTogether(t *testing.T, d *desk) {
 func namesTogether(t *testing.T, d *desk) {
 	ctx := t.Context()
 	order := d.order(t, ctx, acme)
-	errs := atOnce(many, func(i int) error {
+	errs := together.Run(many, func(i int) error {
 		_, err := d.AddTask(ctx, manager(acme), order, task.Addition{Item: task.Item{Name: "call", Title: "Call"}})
 		return err
 	})
@@ -146,7 +147,7 @@ func oneVersion(t *testing.T, d *desk) {
 	one, err := d.AddTask(ctx, manager(acme), d.order(t, ctx, acme), task.Addition{Item: task.Item{Title: "Call"}})
 	require.NoError(t, err)
 	won := 0
-	for _, err := range atOnce(many, func(i int) error {
+	for _, err := range together.Run(many, func(i int) error {
 		_, err := d.Assign(ctx, manager(acme), one.ID, task.Assignment{Command: itsm.Command{IfVersion: one.Version}, Assignee: itsm.ID(fmt.Sprint("p", i))})
 		return err
 	}) {
@@ -166,7 +167,7 @@ func effortTogether(t *testing.T, d *desk) {
 	require.NoError(t, err)
 	cost, err := itsm.NewMoney(decimal.RequireFromString("12.30"), "EUR")
 	require.NoError(t, err)
-	require.NoError(t, errors.Join(atOnce(many, func(i int) error {
+	require.NoError(t, errors.Join(together.Run(many, func(i int) error {
 		_, err := d.RecordEffort(ctx, member(acme), one.ID, task.EffortEntry{Minutes: int64(i + 1), Cost: cost})
 		return err
 	})...))

@@ -32,7 +32,7 @@ var cases = []struct {
 	name string
 	run  func(t *testing.T, d *desk)
 }{
-	{"S7_PredecessorsThatEndTogetherReleaseTheirSuccessorOnce", together},
+	{"S7_PredecessorsThatEndTogetherReleaseTheirSuccessorOnce", endTogether},
 	{"S2_TheEndOfTheLastTaskIsToldOnceHoweverManyEndTogether", lastTogether},
 	{"EdgesAddedTogetherMakeNoCycle", edgesTogether},
 	{"NamesAddedTogetherAreUnique", namesTogether},
@@ -121,25 +121,4 @@ func (d *desk) events(t require.TestingT, ctx context.Context, id itsm.ID, actor
 		types = append(types, e.Type)
 	}
 	return types
-}
-
-// atOnce runs fn n times at once and gives the errors.
-func atOnce(n int, fn func(i int) error) []error {
-	errs := make([]error, n)
-	var ready, done sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		ready.Add(1)
-		done.Add(1)
-		go func() {
-			defer done.Done()
-			ready.Done()
-			<-start
-			errs[i] = fn(i)
-		}()
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
-	return errs
 }

@@ -63,7 +63,7 @@ func (p *Practice) Do(ctx context.Context, actor itsm.Actor, id itsm.ID, action 
 		}
 		if in.Code != "" {
 			w.faults.Text("code", in.Code, MaxCode, false)
-			if to, known := p.leadsTo(&w.Task, action); known && w.category(to).Open() {
+			if to, known := p.o.Lifecycle.Leads(w.State, action, w.Before); known && w.category(to).Open() {
 				w.faults.Add("code", "is for an action that ends the task")
 			}
 			w.Code = in.Code
@@ -97,25 +97,6 @@ func (p *Practice) isSystem(s State, a Action) bool {
 	return slices.ContainsFunc(p.o.Lifecycle.Rules(), func(r Rule) bool {
 		return r.System && r.On == a && slices.Contains(r.From, s)
 	})
-}
-
-// leadsTo is the state to which an action leads from the task's, where it leads anywhere from there.
-func (p *Practice) leadsTo(t *Task, action Action) (to State, known bool) {
-	for _, r := range p.o.Lifecycle.Rules() {
-		if r.On != action || !slices.Contains(r.From, t.State) {
-			continue
-		}
-		to = r.To
-		switch {
-		case r.Stay:
-			to = t.State
-		case len(r.Return) > 0:
-			to = t.Before
-		}
-		_, known = p.o.Lifecycle.Category(to)
-		return to, known
-	}
-	return "", false
 }
 
 // PermittedActions gives every action of the state that the task is in: whether the actor can take it
