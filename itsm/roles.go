@@ -64,6 +64,7 @@ func StandardRoles() []Role {
 		on("service", all, "read"),
 		on("directory", all, "read", "read_internal"), on("directory_names", all, "read"),
 		on("oncall", all, "read"),
+		on("settings", all, "read"),
 	)
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
@@ -207,6 +208,7 @@ func StandardRoles() []Role {
 				on("incident", all, "define"), on("problem", all, "define"), on("request", all, "define"),
 				on("task", all, "define"),
 				on("routing", all, "read", "manage"), on("oncall", all, "manage"),
+				on("settings", all, "set", "lock"),
 			),
 		},
 		{
