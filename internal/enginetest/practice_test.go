@@ -14,6 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
+	"github.com/itsmkit/itsmkit/internal/settingssuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
@@ -32,6 +33,7 @@ var suites = []struct {
 	{"task", tasksuite.Run},
 	{"routing", routingsuite.Run},
 	{"on-call", oncallsuite.Run},
+	{"settings", settingssuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory.

@@ -49,6 +49,7 @@ var cases = []struct {
 	{"G7AConfigurationIsImportedWholeOrNotAtAll", imported},
 	{"G7ManyTenantsAreReached", many},
 	{"G7WorkersAtOnceEndAtTheNewestValue", atOnce},
+	{"G7WhatArrivesLateChangesNothing", late},
 	{"G7AUnitReadsItsOwnTenantAlone", inAUnit},
 	{"G7APersonIsNamedWhereTheHostNamesThem", named},
 	{"G7PermissionsAreAsked", permissions},
@@ -110,7 +111,15 @@ func (c *clock) advance(d time.Duration) time.Time {
 
 func open(t *testing.T, store storage.Store, o settings.Options) *desk {
 	t.Helper()
-	d := &desk{clock: &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
+	d := process(t, store, o, &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
+	require.NoError(t, d.e.Migrate(t.Context()))
+	return d
+}
+
+// process gives a desk over a store that is ready: one of several processes.
+func process(t *testing.T, store storage.Store, o settings.Options, c *clock) *desk {
+	t.Helper()
+	d := &desk{clock: c}
 	var err error
 	d.e, err = engine.New(store, engine.Options{Clock: d.clock.Now, Attempts: 60})
 	require.NoError(t, err)
@@ -120,7 +129,6 @@ func open(t *testing.T, store storage.Store, o settings.Options) *desk {
 	}
 	d.p, err = settings.New(d.e, o)
 	require.NoError(t, err)
-	require.NoError(t, d.e.Migrate(t.Context()))
 	return d
 }
 

@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -52,7 +54,11 @@ func scheduleRefresh(ctx context.Context, u *engine.Unit, tenant storage.Tenant)
 // push brings what the job's tenant passes on to a batch of those below it, and has the next batch
 // brought. It may run twice, late, or beside another: stamps tell the newest.
 func (p *Practice) push(ctx context.Context, e *engine.Engine, due engine.Due, job pushJob) error {
-	below, err := p.tree(e).Below(ctx, due.Tenant, job.After, pushBatch)
+	var below []Placement
+	gifts, err := p.given(ctx, e, due.Tenant, job.Setting, func() (err error) {
+		below, err = p.tree(e).Below(ctx, due.Tenant, job.After, pushBatch)
+		return err
+	})
 	if err != nil || len(below) == 0 {
 		return err
 	}
@@ -64,16 +70,6 @@ func (p *Practice) push(ctx context.Context, e *engine.Engine, due engine.Due, j
 			return err
 		}
 	}
-	var above entry
-	err = e.ReadTenants(ctx, itsm.SystemActor(due.Tenant, Kind), []storage.Tenant{due.Tenant}, func(ctx context.Context, r storage.Reader) (err error) {
-		above, err = load(ctx, r, job.Setting)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	d := p.of(&above)
-	gift := gift{d.name, d.merge, d.passes(&above), above.Version}
 	var failed []error
 	for _, place := range below {
 		err := e.Update(ctx, itsm.SystemActor(place.Tenant, Kind), func(ctx context.Context, u *engine.Unit) error {
@@ -84,11 +80,11 @@ func (p *Practice) push(ctx context.Context, e *engine.Engine, due engine.Due, j
 			if err != nil || place.Revision < who.Placed {
 				return err // the tenant stands elsewhere by now
 			}
-			own, err := load(ctx, u, gift.setting)
+			own, err := load(ctx, u, job.Setting)
 			if err != nil {
 				return err
 			}
-			return p.inherit(ctx, u, own, gift, place.Revision)
+			return p.inherit(ctx, u, own, gifts[job.Setting], place.Revision)
 		})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("tenant %s: %w", place.Tenant, err))
@@ -105,10 +101,84 @@ type gift struct {
 	version int64 // of the record above
 }
 
+// errMoved ends a job that met a move. It is tried again.
+var errMoved = errors.New("a tenant was moved meanwhile")
+
+// given gives what a tenant passes on of one setting, or of all where none is named, computed from
+// what it and all above it have set themselves: not from their copies, which may still have
+// something of a tenant that they stood below before, and that whoever inherits here never did. While
+// it reads, and while then is run, none of them is moved, or it is errMoved.
+func (p *Practice) given(ctx context.Context, e *engine.Engine, t storage.Tenant, setting string, then func() error) (map[string]gift, error) {
+	line, err := p.line(ctx, e, t)
+	if err != nil {
+		return nil, err
+	}
+	own := make([]map[string]entry, len(line))
+	at := map[storage.Tenant]int{}
+	tenants := make([]storage.Tenant, len(line))
+	for i, place := range line {
+		own[i], at[place.Tenant], tenants[i] = map[string]entry{}, i, place.Tenant
+	}
+	q := storage.Query[entryHead]{Limit: storage.MaxPage}
+	if setting != "" {
+		q.Where = entries.ByID().Is(itsm.ID(setting))
+	}
+	err = e.ViewTenants(ctx, itsm.SystemActor(t, Kind), tenants, func(ctx context.Context, r storage.Reader) error {
+		all, err := walk(q, func(q storage.Query[entryHead]) (storage.Page[entry], error) { return entries.Records(ctx, r, q) })
+		for _, x := range all {
+			own[at[x.Tenant]][string(x.ID)] = x
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	gifts := map[string]gift{}
+	for i := range line {
+		for name, g := range gifts { // of those above, to who has nothing here
+			if _, ok := own[i][name]; !ok {
+				g.version = 0
+				gifts[name] = g
+			}
+		}
+		for name, x := range own[i] {
+			x.Inherited = gifts[name].what
+			d := p.of(&x)
+			gifts[name] = gift{name, d.merge, d.passes(&x), x.Version}
+		}
+	}
+	if err := then(); err != nil {
+		return nil, err
+	}
+	again, err := p.line(ctx, e, t)
+	if err == nil && !slices.Equal(line, again) {
+		err = errMoved
+	}
+	return gifts, err
+}
+
+// line gives a tenant and all above it, the top first.
+func (p *Practice) line(ctx context.Context, e *engine.Engine, t storage.Tenant) (line []Placement, err error) {
+	for above := t; above != ""; {
+		if len(line) == MaxDepth {
+			return nil, storage.Invalid("hierarchy", "parent", fmt.Sprintf("of %s goes in a circle, or has more than %d levels", t, MaxDepth))
+		}
+		place, err := p.tree(e).Place(ctx, above)
+		if err != nil {
+			return nil, err
+		}
+		place.Tenant = above
+		line = append(line, place)
+		above = place.Parent
+	}
+	slices.Reverse(line)
+	return line, nil
+}
+
 // inherit takes a gift over, unless a newer one is there.
 func (p *Practice) inherit(ctx context.Context, u *engine.Unit, e entry, g gift, placed int64) error {
 	s := stamp{placed, g.version}
-	if !s.after(e.Stamp) || e.Version == 0 && g.version == 0 {
+	if !s.after(e.Stamp) || e.Version == 0 && g.version == 0 && g.what.empty() {
 		return nil
 	}
 	before := e
@@ -140,10 +210,13 @@ func (p *Practice) refresh(ctx context.Context, e *engine.Engine, _ engine.Due, 
 	if err != nil {
 		return err
 	}
-	var above []entry
+	above := map[string]gift{}
 	if place.Parent != "" {
-		err = e.View(ctx, itsm.SystemActor(place.Parent, Kind), func(ctx context.Context, r storage.Reader) (err error) {
-			above, err = loadAll(ctx, r)
+		above, err = p.given(ctx, e, place.Parent, "", func() error {
+			again, err := p.tree(e).Place(ctx, job.Tenant)
+			if err == nil && again.Revision != place.Revision {
+				err = errMoved
+			}
 			return err
 		})
 		if err != nil {
@@ -177,10 +250,7 @@ func (p *Practice) refresh(ctx context.Context, e *engine.Engine, _ engine.Due, 
 			own[string(x.ID)] = x
 			gifts[string(x.ID)] = gift{setting: string(x.ID)}
 		}
-		for _, x := range above {
-			d := p.of(&x)
-			gifts[d.name] = gift{d.name, d.merge, d.passes(&x), x.Version}
-		}
+		maps.Copy(gifts, above)
 		for _, name := range sortedNames(gifts) {
 			x, ok := own[name]
 			if !ok {
