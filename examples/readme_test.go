@@ -7,12 +7,14 @@ import (
 	"testing"
 )
 
-// Each code block of the README and of docs/extending.md that stands under the name of a file is in
+// Each code block of the README and of these pages that stands under the name of a file is in
 // that file, which is compiled and run: the whole of it, or the part between its README marks; the
 // part of a name, where the block asks for one (file.go#name). Run with UPDATE_README=1 to write the
 // blocks anew.
 func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
-	for page, blocks := range map[string]int{"../README.md": 5, "../docs/extending.md": 4} {
+	for page, blocks := range map[string]int{
+		"../README.md": 5, "../docs/extending.md": 4, "../docs/settings.md": 1, "../docs/tenants.md": 4,
+	} {
 		holdBlocks(t, page, blocks)
 	}
 }

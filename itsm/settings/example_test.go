@@ -16,7 +16,6 @@ import (
 // The code of docs/tenants.md, which a test of the examples holds to this file.
 
 // README:define
-
 // The settings of the program, defined once. The names are for ever: what is kept is kept under them.
 var (
 	ReplyWithin = settings.Define("incident.reply_within_minutes", 60, func(minutes int) error {
@@ -39,7 +38,6 @@ func desk(ctx context.Context) (*engine.Engine, *settings.Practice, itsm.Actor) 
 		panic(err)
 	}
 	// README:hierarchy
-
 	p, err := settings.New(e, settings.Options{
 		Settings: []settings.Definition{ReplyWithin, Greeting, Contacts},
 		Registry: "northwind", // who stands below whom is kept in the provider's own tenant
@@ -74,7 +72,6 @@ func Example() {
 	e, p, nora := desk(ctx)
 
 	// README:override
-
 	_, err := ReplyWithin.Set(ctx, p, nora, 30, itsm.Command{Reason: "new contract"})
 	if err != nil {
 		fmt.Println(err)
@@ -111,7 +108,6 @@ func ExamplePractice_Lock() {
 	_, _ = Greeting.Set(ctx, p, nora, "Northwind is here", itsm.Command{})
 
 	// README:lock
-
 	impact, err := p.Preview(ctx, nora, settings.Proposal{Setting: Greeting.Name(), Action: settings.ActionLock})
 	if err != nil {
 		fmt.Println(err)
@@ -166,7 +162,6 @@ func ExamplePractice_Import() {
 	_, p, nora := desk(ctx)
 
 	// README:import
-
 	document, err := settings.ParseDocument([]byte(`{"format": 1, "settings": {
 		"incident.reply_within_minutes": {"value": -5},
 		"portal.greeting": {"value": 7, "lock": true},
