@@ -24,6 +24,8 @@ type Actor struct {
 	// Elsewhere is what the actor holds in other tenants. An entry for the actor's own
 	// tenant has no effect.
 	Elsewhere map[Tenant]Membership
+	// Cause is what made the actor act, for an effect that answers an event: see [Event.Then].
+	Cause Cause
 
 	home *home
 }

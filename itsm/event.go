@@ -60,6 +60,8 @@ type Event struct {
 	Reason string
 	// Internal hides the event from those who may not read internal notes.
 	Internal bool
+	// Cause says what brought the command about, where it was not the actor alone.
+	Cause Cause
 	// Changes is the history of the record's fields.
 	Changes []Change
 	// Data is the payload; [UnknownPayload] when no type is registered under the name.
@@ -136,6 +138,7 @@ type envelope[D any] struct {
 	ToCategory   Category `json:"to_category,omitempty"`
 	Reason       string   `json:"reason,omitempty"`
 	Internal     bool     `json:"internal,omitempty"`
+	Cause        Cause    `json:"cause,omitzero"`
 	Changes      []Change `json:"changes,omitempty"`
 	Data         D        `json:"data,omitempty"`
 }
@@ -144,7 +147,7 @@ func (e *Event) envelope() envelope[Payload] {
 	v := envelope[Payload]{
 		Actor: e.Actor, ActorName: e.ActorName, System: e.System,
 		Action: e.Action, From: e.From, To: e.To, FromCategory: e.FromCategory, ToCategory: e.ToCategory,
-		Reason: e.Reason, Internal: e.Internal, Changes: e.Changes, Data: e.Data,
+		Reason: e.Reason, Internal: e.Internal, Cause: e.Cause, Changes: e.Changes, Data: e.Data,
 	}
 	if at, recorded := storage.Instant(e.At), storage.Instant(e.Recorded); !recorded.IsZero() && !recorded.Equal(at) {
 		micros := recorded.UnixMicro()
@@ -163,7 +166,7 @@ func (e Event) fill(v *envelope[json.RawMessage], types func(name string) (Event
 	e.Actor, e.ActorName, e.System = v.Actor, v.ActorName, v.System
 	e.Action, e.From, e.To = v.Action, v.From, v.To
 	e.FromCategory, e.ToCategory = v.FromCategory, v.ToCategory
-	e.Reason, e.Internal, e.Changes, e.Data = v.Reason, v.Internal, v.Changes, nil
+	e.Reason, e.Internal, e.Cause, e.Changes, e.Data = v.Reason, v.Internal, v.Cause, v.Changes, nil
 	if len(v.Data) == 0 || bytes.Equal(v.Data, []byte("null")) {
 		return e
 	}

@@ -305,6 +305,14 @@ func (e *Engine) Schemas() []*storage.Schema {
 	return slices.Clone(e.r.tables)
 }
 
+// EventTypes are the names of the payload types that modules registered, in order: every type that
+// an event can have.
+func (e *Engine) EventTypes() []string {
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.r.types))
+}
+
 // Migrate makes the tables of all modules, where the store needs that. It only adds, can be
 // repeated, and is safe from many processes at once.
 func (e *Engine) Migrate(ctx context.Context) error {

@@ -59,7 +59,10 @@ func (b boundStore) nested(ctx context.Context, e *Engine, actor itsm.Actor, cal
 		return storage.Invalid("command inside a unit", "tenant", "must be the unit's tenant")
 	}
 	return b.whole(func() error {
-		u := &Unit{tx: b.u.tx, s: b.u.s, e: e, actor: actor, cmd: call.Command, target: call.target(), nested: true}
+		u := &Unit{tx: b.u.tx, s: b.u.s, e: e, actor: actor, cmd: call.Command, target: call.target(), cause: actor.Cause, nested: true}
+		if u.cause.IsZero() {
+			u.cause = b.u.cause
+		}
 		if err := fn(ctx, u); err != nil {
 			return err
 		}

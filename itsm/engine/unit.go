@@ -28,6 +28,8 @@ type Unit struct {
 	target recordKey
 	// stale is what the command ends with where that record has another version.
 	stale error
+	// cause is what its events came of: the actor's, or that of the event reacted to.
+	cause itsm.Cause
 	// nested says that the unit is part of an open one.
 	nested bool
 }
@@ -76,7 +78,7 @@ type recordState struct {
 
 func newUnit(e *Engine, tx storage.Tx, actor itsm.Actor, now time.Time, cmd itsm.Command) *Unit {
 	s := &unitState{tx: tx, now: now, records: map[recordKey]*recordState{}}
-	return &Unit{tx: tx, s: s, e: e, actor: actor, cmd: cmd}
+	return &Unit{tx: tx, s: s, e: e, actor: actor, cmd: cmd, cause: actor.Cause}
 }
 
 // Actor is who acts.
@@ -252,8 +254,8 @@ func (q quiet) Delete(ctx context.Context, s *storage.Schema, id storage.ID, ver
 }
 
 // Emit adds an event about a record that was put in this unit. The engine fills in what is the
-// unit's: tenant, id, place, the instant and the actor where the event names none, the reason
-// of the command, and the field history since the record's last event. Reactions see it when the
+// unit's: tenant, id, place, the instant, the actor and the cause where the event names none,
+// the reason of the command, and the field history since the record's last event. Reactions see it when the
 // command's function has returned, in the order of emission.
 //
 // An event about a record that the unit has not put, or whose payload's type no module has
@@ -293,6 +295,9 @@ func (u *Unit) Emit(e itsm.Event) {
 	}
 	if e.Reason == "" {
 		e.Reason = u.cmd.Reason
+	}
+	if e.Cause.IsZero() {
+		e.Cause = u.cause
 	}
 	e.Changes, r.changes = u.e.r.told(e.Kind, r.changes), nil
 	r.n++
@@ -363,9 +368,11 @@ func (u *Unit) finish(ctx context.Context) error {
 		for s.reacted < len(s.queue) && s.err == nil {
 			e := s.queue[s.reacted]
 			s.reacted++
+			acting := within
+			acting.cause = e.Cause // what is done about an event goes on with its chain
 			for _, list := range [2][]Reaction{u.e.r.reactions[e.Type], u.e.r.any} {
 				for _, x := range list {
-					if err := x.run(ctx, &within, e); err != nil {
+					if err := x.run(ctx, &acting, e); err != nil {
 						return err
 					}
 				}

@@ -1,0 +1,156 @@
+// This file holds actions: what a host lets triggers do.
+
+package trigger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Occasion is why an action is taken.
+type Occasion struct {
+	// Event is what the trigger answers.
+	Event itsm.Event
+	// Trigger is the trigger's name, Step the place of the action in it.
+	Trigger string
+	Step    int
+	// Key is the same whenever this action is tried for this event, and for no other: an idempotency
+	// key for a command in another tenant, a webhook's id.
+	Key string
+}
+
+// Ref is the record that the event is about.
+func (o Occasion) Ref() itsm.Ref { return itsm.Ref{Kind: o.Event.Kind, ID: o.Event.Record} }
+
+// Definition is what makes an action with parameters of the type P, which is read from JSON without
+// unknown members.
+type Definition[P any] struct {
+	// Name is how triggers call it: lower-case letters, digits and underscores, a letter first.
+	Name string
+	// Title is what people read.
+	Title string
+	// Only says when triggers that take it must run; empty is whenever.
+	Only During
+	// Check says what is wrong with the parameters, as ErrInvalid with every fault. When a trigger is
+	// saved it is given them as they are written, so it passes texts of which [Substitutes] says that
+	// they are not known yet; when one fires, with what was substituted. Nil is content with all.
+	Check func(p P) error
+	// Public names the parameters, by their JSON names at the top, whose text is read by requesters:
+	// nothing that is not public is substituted in them. Nil is none.
+	Public func(p P) []string
+	// Do does it, as a part of the unit: its effect and the mark that the trigger has fired for the
+	// event commit together, once. u.Actor() is a system actor of the trigger's name, which carries the
+	// chain of events: a command of a practice is given by practice.In(u.Store()) and that actor. What
+	// reaches further than the tenant's store is scheduled as a job, with Occasion.Key against
+	// repetition. Do may be run several times, as every unit may.
+	Do func(ctx context.Context, u *engine.Unit, o Occasion, p P) error
+}
+
+// Action is something that triggers can do, made by [Define].
+type Action struct {
+	name, title string
+	only        During
+	// check gives what is wrong, and which parameters are public.
+	check func(with json.RawMessage) (public []string, err error)
+	do    func(ctx context.Context, u *engine.Unit, o Occasion, with json.RawMessage) error
+}
+
+// Name is how triggers call it.
+func (a Action) Name() string { return a.name }
+
+// Title is what people read; the name where there is none.
+func (a Action) Title() string {
+	if a.title == "" {
+		return a.name
+	}
+	return a.title
+}
+
+// Define makes an action. What is wrong with its name is told by [New].
+func Define[P any](d Definition[P]) Action {
+	check := func(with json.RawMessage) (p P, err error) {
+		if p, err = decode[P](with); err == nil && d.Check != nil {
+			err = d.Check(p)
+		}
+		return p, err
+	}
+	a := Action{name: d.Name, title: d.Title, only: d.Only}
+	a.check = func(with json.RawMessage) (public []string, err error) {
+		p, err := check(with)
+		if err == nil && d.Public != nil {
+			public = d.Public(p)
+		}
+		return public, err
+	}
+	if d.Do != nil {
+		a.do = func(ctx context.Context, u *engine.Unit, o Occasion, with json.RawMessage) error {
+			p, err := check(with)
+			if err != nil {
+				return err
+			}
+			return d.Do(ctx, u, o, p)
+		}
+	}
+	return a
+}
+
+func decode[P any](with json.RawMessage) (p P, err error) {
+	if len(with) == 0 {
+		with = []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(with))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return p, storage.Invalid("parameters", "", "cannot be read: "+err.Error())
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return p, storage.Invalid("parameters", "", "are more than one value")
+	}
+	return p, nil
+}
+
+var actionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,59}$`)
+
+// ActionRefuse is the name of the one action that the package brings itself: it refuses the command,
+// for a reason that is told to whoever gave it. A trigger that takes it runs in the transaction.
+const ActionRefuse = "refuse"
+
+// refusal are the parameters of ActionRefuse.
+type refusal struct {
+	// Reason says why, to the one who gave the command.
+	Reason string `json:"reason"`
+}
+
+func refuse() Action {
+	return Define(Definition[refusal]{
+		Name: ActionRefuse, Title: "Refuse the command", Only: DuringTransaction,
+		Check: func(r refusal) error {
+			var f itsm.Faults
+			f.Text("reason", r.Reason, itsm.MaxReason, true)
+			return f.Err("refusal")
+		},
+		Public: func(refusal) []string { return []string{"reason"} },
+		Do: func(_ context.Context, _ *engine.Unit, o Occasion, r refusal) error {
+			return &itsm.TransitionError{Kind: o.Event.Kind, ID: o.Event.Record, State: o.Event.From, Action: o.Event.Action, Reason: r.Reason}
+		},
+	})
+}
+
+// take takes one action; a panic is its failure, not that of the process.
+func (a Action) take(ctx context.Context, u *engine.Unit, o Occasion, with json.RawMessage) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("action %s panicked: %v", a.name, r)
+		}
+	}()
+	return a.do(ctx, u, o, with)
+}

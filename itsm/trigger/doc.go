@@ -1,0 +1,2 @@
+// Package trigger
+package trigger

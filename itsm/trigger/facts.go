@@ -1,0 +1,199 @@
+// This file holds what is known of a record at an event: its values before and after it, though the
+// record may have gone on since.
+
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// facts are the values of one record at one event, by their names.
+type facts struct {
+	e             *itsm.Event
+	after, before routing.Facts
+	// withheld are names that changed without the log telling from what to what.
+	withheld map[string]bool
+}
+
+func (f *facts) get(name string) any {
+	word, rest, _ := strings.Cut(name, ".")
+	switch word {
+	case "before":
+		if f.withheld[rest] {
+			return nil
+		}
+		return f.before[rest]
+	case "changed":
+		return f.withheld[rest] || f.before[rest] != f.after[rest]
+	case "event":
+		return eventTerm(f.e, name)
+	}
+	return f.after[name]
+}
+
+// fieldsKey is where the records keep the host's own fields in their bodies.
+const fieldsKey = "fields"
+
+// rewind is what a record's values were, by field, as far as later events tell.
+type rewind map[string]json.RawMessage
+
+// keep notes what events that came later changed: the first of them knows what was there before.
+// What is withheld from the log stays as it is now.
+func (w rewind) keep(changes []itsm.Change) {
+	for _, c := range changes {
+		if _, known := w[c.Field]; !known && !withheld(c) {
+			w[c.Field] = c.Old
+		}
+	}
+}
+
+func withheld(c itsm.Change) bool { return c.Old == nil && c.New == nil }
+
+// apply gives the row with those values.
+func (w rewind) apply(s *storage.Schema, row storage.Row) (storage.Row, error) {
+	if len(w) == 0 {
+		return row, nil
+	}
+	columns := make([]any, len(s.Columns()))
+	copy(columns, row.Columns)
+	row.Columns = columns
+	for i, c := range s.Columns() {
+		raw, ok := w[c.Name]
+		if !ok {
+			continue
+		}
+		v, err := columnValue(c.Kind, raw)
+		if err != nil {
+			return row, fmt.Errorf("history of %s.%s: %w", s.Name(), c.Name, err)
+		}
+		columns[i] = v
+	}
+	if raw, ok := w[fieldsKey]; ok {
+		// Nothing else of a body can be named.
+		if row.Body = []byte("{}"); len(raw) > 0 {
+			row.Body = slices.Concat([]byte(`{"`+fieldsKey+`":`), raw, []byte("}"))
+		}
+	}
+	return row, nil
+}
+
+// columnValue reads a column's value as field history has it.
+func columnValue(k storage.Kind, raw json.RawMessage) (any, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	switch k {
+	case storage.Text:
+		return readAs[string](raw)
+	case storage.Bool:
+		return readAs[bool](raw)
+	case storage.Time:
+		at, err := readAs[time.Time](raw)
+		if err != nil {
+			return nil, err
+		}
+		return at.(time.Time).UnixMicro(), nil
+	}
+	return readAs[int64](raw)
+}
+
+func readAs[V any](raw json.RawMessage) (any, error) {
+	var v V
+	err := json.Unmarshal(raw, &v)
+	return v, err
+}
+
+// rowAt gives a record as it was right after an event, though it was changed or deleted since: what
+// later events changed is taken back. Values that are withheld from the log are those of now.
+func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, history func(context.Context, storage.Reader, storage.EventQuery) ([]itsm.Event, error)) (storage.Row, error) {
+	row, err := r.Get(ctx, s.Schema, e.Tenant, e.Record)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		row = storage.Row{Columns: make([]any, len(s.Schema.Columns())), Body: []byte("{}")}
+		row.Tenant, row.ID = e.Tenant, e.Record
+	case err != nil:
+		return row, err
+	case row.Version == e.Version:
+		return row, nil
+	}
+	later := rewind{}
+	q := storage.EventQuery{Kind: e.Kind, Record: e.Record, Limit: storage.MaxLimit,
+		After: storage.EventPosition{Tenant: e.Tenant, Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N}}
+	for {
+		page, err := history(ctx, r, q)
+		if err != nil {
+			return row, err
+		}
+		for i := range page {
+			later.keep(page[i].Changes)
+		}
+		if len(page) < q.Limit {
+			break
+		}
+		last := &page[len(page)-1]
+		q.After.Version, q.After.N = last.Version, last.N
+	}
+	row.Version, row.Updated = e.Version, e.Recorded
+	return later.apply(s.Schema, row)
+}
+
+// facts gives what is known of a record at an event after which it is as the row says.
+func (s *speech) facts(e *itsm.Event, row storage.Row) (*facts, error) {
+	f := &facts{e: e}
+	var err error
+	if f.after, err = s.own.Facts(s.Schema, row, nil); err != nil {
+		return nil, err
+	}
+	if len(e.Changes) == 0 {
+		// The first event of a record tells of everything that it began with.
+		if e.Version > 1 || e.N > 0 {
+			f.before = f.after
+		}
+		return f, nil
+	}
+	earlier := rewind{}
+	earlier.keep(e.Changes)
+	was, err := earlier.apply(s.Schema, row)
+	if err != nil {
+		return nil, err
+	}
+	if f.before, err = s.own.Facts(s.Schema, was, nil); err != nil {
+		return nil, err
+	}
+	for _, c := range e.Changes {
+		if !withheld(c) {
+			continue
+		}
+		if f.withheld == nil {
+			f.withheld = map[string]bool{}
+		}
+		f.withheld[c.Field] = true
+		if c.Field == fieldsKey {
+			// Which of them is not told: they may all have.
+			for name := range s.tracked {
+				if strings.HasPrefix(name, fieldsKey+".") {
+					f.withheld[name] = true
+				}
+			}
+		}
+	}
+	return f, nil
+}
+
+// needsFacts says whether a trigger looks at the record at all.
+func (c *compiled) needsFacts() bool {
+	if c.when.Op != storage.All {
+		return true
+	}
+	return slices.ContainsFunc(c.steps, func(s step) bool { return Substitutes(string(s.with)) })
+}

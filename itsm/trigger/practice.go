@@ -1,0 +1,217 @@
+// This file holds the practice: how it is made, what it registers on the engine, and how it is
+// rebound to another store.
+
+package trigger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// The permissions. They are asked for on all triggers of the tenant: a grant in a narrower scope
+// gives nothing here.
+const (
+	// PermissionRead lets read triggers, their history and what has fired, and ask what would.
+	PermissionRead itsm.Permission = "trigger.read"
+	// PermissionManage lets draft, revise, activate and publish them.
+	PermissionManage itsm.Permission = "trigger.manage"
+)
+
+// DefaultMaxDepth is how many triggers may fire one after the other in a chain of events where the
+// options say nothing.
+const DefaultMaxDepth = 8
+
+// Options are the practice's settings.
+type Options struct {
+	// Kinds are the kinds of record whose events triggers listen to, at least one.
+	Kinds []RecordKind
+	// Actions are what triggers can do, beside [ActionRefuse].
+	Actions []Action
+	// MaxDepth is how many triggers may fire one after the other in a chain of events; 0 is
+	// [DefaultMaxDepth]. It cannot be more than 100.
+	MaxDepth int
+}
+
+// Practice keeps triggers and fires them, over an engine. It is safe for any number of goroutines.
+type Practice struct {
+	e *engine.Engine
+	*settings
+}
+
+// settings are what every rebinding of a practice shares.
+type settings struct {
+	kinds       map[string]*speech
+	actions     map[string]Action
+	actionNames []string
+	maxDepth    int
+	programs    programs
+}
+
+// New makes the practice and registers it on the engine, with one subscriber, one reaction and one
+// kind of job. It is ErrInvalid, with every fault, where an option cannot be, and where the engine is
+// in use already or has the practice.
+func New(e *engine.Engine, o Options) (*Practice, error) {
+	var f itsm.Faults
+	if e == nil {
+		f.Add("engine", "is required")
+	}
+	s := &settings{kinds: map[string]*speech{}, actions: map[string]Action{}, maxDepth: o.MaxDepth}
+	switch {
+	case o.MaxDepth < 0 || o.MaxDepth > 100:
+		f.Add("max_depth", "must be from 1 to 100, or 0 for the default")
+	case o.MaxDepth == 0:
+		s.maxDepth = DefaultMaxDepth
+	}
+	if len(o.Kinds) == 0 {
+		f.Add("kinds", "are required: without one no trigger has anything to listen to")
+	}
+	for i, k := range o.Kinds {
+		at := fmt.Sprintf("kinds[%d]", i)
+		switch {
+		case k.Schema == nil:
+			f.Add(at+".schema", "is required")
+			continue
+		case k.Schema.Name() == Kind || k.Schema.Name() == FiringKind:
+			f.Addf(at, "is %s: triggers do not listen to themselves", k.Schema.Name())
+			continue
+		}
+		if s.kinds[k.Schema.Name()] != nil {
+			f.Addf(at, "is a second one of %s", k.Schema.Name())
+		}
+		s.kinds[k.Schema.Name()] = newSpeech(k, at, &f)
+	}
+	for i, a := range append([]Action{refuse()}, o.Actions...) {
+		at := fmt.Sprintf("actions[%d]", i-1)
+		if !actionName.MatchString(a.name) {
+			f.Addf(at+".name", "is %s; write lower-case letters, digits and underscores, a letter first, at most 60", quoted(a.name))
+		}
+		if _, twice := s.actions[a.name]; twice {
+			f.Addf(at+".name", "%s is used twice", quoted(a.name))
+		}
+		if a.do == nil {
+			f.Add(at+".do", "is required")
+		}
+		if a.only != "" && a.only != DuringAfter && a.only != DuringTransaction {
+			f.Addf(at+".only", "is %s; allowed are after and transaction, or none", quoted(string(a.only)))
+		}
+		s.actions[a.name] = a
+		s.actionNames = append(s.actionNames, a.name)
+	}
+	slices.Sort(s.actionNames)
+	if err := f.Err("trigger options"); err != nil {
+		return nil, err
+	}
+	p := &Practice{e: e, settings: s}
+	return p, e.Use(engine.Module{
+		Name:        Kind,
+		Tables:      []*storage.Schema{Table.Schema(), FiringTable.Schema()},
+		Events:      EventTypes(),
+		Reactions:   []engine.Reaction{engine.OnAny(p.within)},
+		Subscribers: []engine.Subscriber{{Name: Kind, Deliver: p.deliver}},
+		Jobs:        []engine.JobHandler{engine.OnDueOutside(jobFire, p.again)},
+	})
+}
+
+// In gives the practice over another store: one joined to the host's own transaction, or that of an
+// open unit. What it does is then part of that transaction.
+func (p *Practice) In(s storage.Store) *Practice {
+	return &Practice{e: p.e.In(s), settings: p.settings}
+}
+
+// Actions are what triggers can do, by name.
+func (p *Practice) Actions() []Action {
+	all := make([]Action, len(p.actionNames))
+	for i, name := range p.actionNames {
+		all[i] = p.actions[name]
+	}
+	return all
+}
+
+// subject is what an authorizer is asked about: triggers are nobody's own.
+func subject(id itsm.ID) *itsm.Subject { return &itsm.Subject{Kind: Kind, ID: id} }
+
+func (p *Practice) authorize(ctx context.Context, actor itsm.Actor, permission itsm.Permission) error {
+	return p.e.Authorizer().Authorize(ctx, actor, permission, subject(""))
+}
+
+// programs keeps what was compiled of the tenants' active versions, which never change.
+type programs struct {
+	mu  sync.Mutex
+	all map[storage.Tenant]kept
+}
+
+// kept is a program and the versions that it was made of.
+type kept struct {
+	base, own revision
+	program   *program
+}
+
+// revision is one state of a version. Its id and number alone would not tell it from one that a unit
+// made which was undone.
+type revision struct {
+	id      itsm.ID
+	version int64
+	updated int64
+}
+
+// maxPrograms bounds what is kept; a program costs little more than its triggers.
+const maxPrograms = 1000
+
+func (ps *programs) get(t storage.Tenant, base, own revision) *program {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if k, ok := ps.all[t]; ok && k.base == base && k.own == own {
+		return k.program
+	}
+	return nil
+}
+
+func (ps *programs) put(t storage.Tenant, k kept) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.all == nil || len(ps.all) >= maxPrograms {
+		ps.all = map[storage.Tenant]kept{}
+	}
+	ps.all[t] = k
+}
+
+// running gives the triggers that fire in a tenant now, ready to run. It asks the store which versions
+// are active, and reads them where they are not those that it has.
+func (p *Practice) running(ctx context.Context, r storage.Reader, t storage.Tenant) (*program, error) {
+	heads, err := Table.List(ctx, r, storage.Query[Head]{Where: ByState.Is(StateActive)})
+	if err != nil {
+		return nil, err
+	}
+	var base, own revision
+	for _, h := range heads.Items {
+		at := revision{h.ID, h.Version, h.Updated.UnixMicro()}
+		if h.Stack == StackBase {
+			base = at
+		} else {
+			own = at
+		}
+	}
+	if prog := p.programs.get(t, base, own); prog != nil {
+		return prog, nil
+	}
+	var layers [2]Layer
+	for i, id := range [2]itsm.ID{base.id, own.id} {
+		if id == "" {
+			continue
+		}
+		v, err := Table.Get(ctx, r, id)
+		if err != nil {
+			return nil, err
+		}
+		layers[i] = v.Layer()
+	}
+	prog := p.program(Effective(layers[0], layers[1]), p.e.EventTypes())
+	p.programs.put(t, kept{base: base, own: own, program: prog})
+	return prog, nil
+}
