@@ -56,6 +56,9 @@ func child(how string) error {
 		if err != nil {
 			return err
 		}
+		if events, ok := strings.CutPrefix(what, "fire:"); ok {
+			return fireAway(s, events)
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		switch what {

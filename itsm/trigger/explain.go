@@ -171,8 +171,11 @@ func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 // knownAt gives what is known of a record at an event to one who may read it now.
 func (p *Practice) knownAt(ctx context.Context, actor itsm.Actor, s *speech, r storage.Reader, e *itsm.Event) (*facts, error) {
 	now, err := r.Get(ctx, s.Schema, e.Tenant, e.Record)
+	if isNotFound(err) {
+		now, err = storage.Row{Meta: storage.Meta{ID: e.Record}}, nil
+	}
 	if err != nil {
-		now = storage.Row{Meta: storage.Meta{ID: e.Record}}
+		return nil, err
 	}
 	if err := p.mayRead(ctx, actor, s, now); err != nil {
 		return nil, err
