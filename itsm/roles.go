@@ -209,6 +209,7 @@ func StandardRoles() []Role {
 				on("task", all, "define"),
 				on("routing", all, "read", "manage"), on("oncall", all, "manage"),
 				on("settings", all, "set", "lock"),
+				on("trigger", all, "read", "manage"),
 			),
 		},
 		{

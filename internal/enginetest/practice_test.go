@@ -16,6 +16,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
+	"github.com/itsmkit/itsmkit/internal/triggersuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -34,6 +35,7 @@ var suites = []struct {
 	{"routing", routingsuite.Run},
 	{"on-call", oncallsuite.Run},
 	{"settings", settingssuite.Run},
+	{"trigger", triggersuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory.
