@@ -41,7 +41,7 @@ func anEvent() itsm.Event {
 		Tenant: "acme", ID: "e1", Kind: "incident", Record: "INC1", Version: 4, N: 1, Type: "incident.resolved.v1",
 		At: monday, Recorded: monday.Add(time.Hour), Actor: "ann", ActorName: "Ann", System: true, Action: "resolve",
 		From: "in_progress", To: "resolved", FromCategory: itsm.CategoryActive, ToCategory: itsm.CategoryResolved,
-		Reason: "done", Internal: true,
+		Reason: "done", Internal: true, Cause: itsm.Cause{Event: "e0", Chain: []string{"trigger:a", "trigger:b"}},
 		Changes: []itsm.Change{{Field: "state", Old: json.RawMessage(`"in_progress"`), New: json.RawMessage(`"resolved"`)}, {Field: "code", New: json.RawMessage(`"fixed"`)}},
 		Data:    resolved{Code: "fixed", Hours: 3},
 	}
@@ -58,6 +58,7 @@ func TestAnEventComesBackFromItsEnvelope(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"recorded":1777888800123456,"actor":"ann","actor_name":"Ann","system":true,"action":"resolve","from":"in_progress",
 		"to":"resolved","from_category":"active","to_category":"resolved","reason":"done","internal":true,
+		"cause":{"event":"e0","chain":["trigger:a","trigger:b"]},
 		"changes":[{"field":"state","old":"in_progress","new":"resolved"},{"field":"code","new":"fixed"}],"data":{"code":"fixed","hours":3}}`, string(raw))
 	back := columns(e)
 	require.NoError(t, itsm.OpenEnvelope(raw, &back, types))
@@ -79,6 +80,30 @@ func TestAnEnvelopeIsNoGreaterThanItsContent(t *testing.T) {
 	back = columns(e)
 	require.NoError(t, itsm.OpenEnvelope(raw, &back, nil))
 	require.Equal(t, monday, back.Recorded, "an event is recorded when it happens, unless it says otherwise")
+}
+
+// Events that were written before there were causes have none, and those without one write none.
+func TestAnEnvelopeWithoutACauseIsReadAsBefore(t *testing.T) {
+	old := `{"actor":"ann","action":"resolve","data":{"code":"fixed","hours":3}}`
+	back := itsm.Event{Type: "incident.resolved.v1", At: monday, Cause: itsm.Cause{Event: "of another"}}
+	require.NoError(t, itsm.OpenEnvelope([]byte(old), &back, types))
+	require.True(t, back.Cause.IsZero())
+	raw, err := back.Envelope()
+	require.NoError(t, err)
+	require.JSONEq(t, old, string(raw))
+}
+
+func TestAChainGrowsByWhatAnswers(t *testing.T) {
+	first := itsm.Event{ID: "e1"}
+	require.True(t, first.Cause.IsZero())
+	second := itsm.Event{ID: "e2", Cause: first.Then("trigger:a")}
+	left, right := second.Then("trigger:b"), second.Then("trigger:c")
+	require.Equal(t, itsm.Cause{Event: "e2", Chain: []string{"trigger:a", "trigger:b"}}, left)
+	require.Equal(t, itsm.Cause{Event: "e2", Chain: []string{"trigger:a", "trigger:c"}}, right, "they share nothing")
+	require.Equal(t, 2, left.Depth())
+	require.True(t, left.Has("trigger:a"))
+	require.False(t, left.Has("trigger:c"))
+	require.False(t, left.IsZero())
 }
 
 func TestAPayloadThatNobodyRegisteredIsKept(t *testing.T) {
@@ -160,7 +185,7 @@ func TestAnEventIsFlatJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"tenant":"acme","id":"e1","kind":"incident","record":"INC1","version":4,"n":1,"type":"incident.resolved.v1",
 		"at":"2026-05-04T09:00:00.123456Z","recorded":"2026-05-04T10:00:00.123456Z","actor":"ann","actor_name":"Ann","system":true,
-		"action":"resolve","from":"in_progress","to":"resolved","from_category":"active","to_category":"resolved","reason":"done","internal":true,
+		"action":"resolve","from":"in_progress","to":"resolved","from_category":"active","to_category":"resolved","reason":"done","internal":true,"cause":{"event":"e0","chain":["trigger:a","trigger:b"]},
 		"changes":[{"field":"state","old":"in_progress","new":"resolved"},{"field":"code","new":"fixed"}],"data":{"code":"fixed","hours":3}}`, string(raw))
 	var back itsm.Event
 	require.NoError(t, json.Unmarshal(raw, &back))

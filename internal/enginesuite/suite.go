@@ -21,6 +21,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"a failed command leaves nothing", failedCommand},
 		{"a reaction runs in the transaction", reactions},
 		{"reactions that set each other off end", endlessReactions},
+		{"what an event brings about says so", causes},
 		{"a nested practice shares the unit", nested},
 		{"a nested failure after a write fails the unit", nestedFailure},
 		{"G1 every change is in the history", history},

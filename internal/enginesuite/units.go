@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -447,4 +448,50 @@ func links(t *testing.T, b *bench) {
 		require.False(t, removed)
 		return nil
 	}))
+}
+
+// A command whose actor has a cause has it on all of its events, and so have the reactions to them, also
+// where they put without an event; what a nested command with a cause of its own does has that one.
+func causes(t *testing.T, b *bench) {
+	ctx := context.Background()
+	var e *engine.Engine
+	e = b.engine(t, engine.Options{}, engine.Module{Reactions: []engine.Reaction{
+		engine.On(func(ctx context.Context, u *engine.Unit, ev itsm.Event, f filled) error {
+			id := ev.Record + "'"
+			switch f.By {
+			case 1: // another record, put without an event
+				return boxes.Put(ctx, u, &box{boxHead: boxHead{Meta: storage.Meta{ID: id}}})
+			case 2: // a nested command of the same chain, and one that answers the event
+				if _, err := fill(ctx, e.In(u.Store()), u.Actor(), id, 5, itsm.Command{}); err != nil {
+					return err
+				}
+				actor := u.System("answer")
+				actor.Cause = ev.Then("answer")
+				_, err := fill(ctx, e.In(u.Store()), actor, id+"'", 5, itsm.Command{})
+				return err
+			}
+			return nil
+		}),
+	}})
+	caused := b.actor
+	caused.Cause = itsm.Cause{Event: "e0", Chain: []string{"a"}}
+	for _, by := range []int{1, 2} {
+		for name, actor := range map[string]itsm.Actor{"p": b.actor, "c": caused} {
+			_, err := fill(ctx, e, actor, storage.ID(fmt.Sprint(name, by)), by, itsm.Command{})
+			require.NoError(t, err)
+		}
+	}
+	cause := func(id storage.ID) itsm.Cause {
+		log := events(t, e, b.actor, id)
+		require.Len(t, log, 1, id)
+		return log[0].Cause
+	}
+	for _, id := range []storage.ID{"p1", "p1'", "p2", "p2'"} {
+		require.True(t, cause(id).IsZero(), id)
+	}
+	for _, id := range []storage.ID{"c1", "c1'", "c2", "c2'"} {
+		require.Equal(t, caused.Cause, cause(id), id)
+	}
+	require.Equal(t, itsm.Cause{Event: events(t, e, b.actor, "p2")[0].ID, Chain: []string{"answer"}}, cause("p2''"))
+	require.Equal(t, itsm.Cause{Event: events(t, e, b.actor, "c2")[0].ID, Chain: []string{"a", "answer"}}, cause("c2''"))
 }

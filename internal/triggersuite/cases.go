@@ -123,10 +123,10 @@ func inTransaction(t *testing.T, h *host) {
 	require.Equal(t, []string{"write: open ->2"}, h.lines(t, mona, one.ID), "it is there with the command")
 
 	_, err := h.change(ctx, mona, one.ID, itsm.Event{Action: "edit", Data: edited{}}, func(t *ticket) { t.Category, t.Priority = "wlan", 5 })
-	var refused *itsm.TransitionError
+	var refused *trigger.RefusedError
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, "the category wlan is for the night", refused.Reason)
-	require.ErrorContains(t, err, "trigger keep")
+	require.Equal(t, &trigger.RefusedError{Trigger: "keep", Kind: "ticket", ID: one.ID, Action: "edit", Reason: "the category wlan is for the night"}, refused)
+	require.ErrorIs(t, err, itsm.ErrTransition)
 	h.breaks("write", true)
 	_, err = h.change(ctx, mona, one.ID, itsm.Event{Action: "edit", Data: edited{}}, func(t *ticket) { t.Priority = 5 })
 	require.ErrorIs(t, err, errBroken, "a failing action fails the command")

@@ -124,6 +124,25 @@ var actionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,59}$`)
 // for a reason that is told to whoever gave it. A trigger that takes it runs in the transaction.
 const ActionRefuse = "refuse"
 
+// RefusedError says that a trigger refused a command by [ActionRefuse]. It is ErrTransition.
+type RefusedError struct {
+	// Trigger is the trigger's name.
+	Trigger string
+	// Kind and ID name the record, Action what was tried.
+	Kind   string
+	ID     itsm.ID
+	Action string
+	// Reason is the trigger's, for the one who gave the command.
+	Reason string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s %s: %s is refused: %s", e.Kind, e.ID, e.Action, e.Reason)
+}
+
+// Is makes every RefusedError ErrTransition.
+func (e *RefusedError) Is(target error) bool { return target == itsm.ErrTransition }
+
 // refusal are the parameters of ActionRefuse.
 type refusal struct {
 	// Reason says why, to the one who gave the command.
@@ -140,7 +159,7 @@ func refuse() Action {
 		},
 		Public: func(refusal) []string { return []string{"reason"} },
 		Do: func(_ context.Context, _ *engine.Unit, o Occasion, r refusal) error {
-			return &itsm.TransitionError{Kind: o.Event.Kind, ID: o.Event.Record, State: o.Event.From, Action: o.Event.Action, Reason: r.Reason}
+			return &RefusedError{Trigger: o.Trigger, Kind: o.Event.Kind, ID: o.Event.Record, Action: o.Event.Action, Reason: r.Reason}
 		},
 	})
 }

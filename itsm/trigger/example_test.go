@@ -76,7 +76,7 @@ func desk() (*engine.Engine, *trigger.Practice) {
 	return e, p
 }
 
-// place and edit are commands of the host.
+// put is a command of the host.
 func put(e *engine.Engine, actor itsm.Actor, o *Order, action string, data itsm.Payload) error {
 	return e.Update(context.Background(), actor, func(ctx context.Context, u *engine.Unit) error {
 		if err := Orders.Put(ctx, u, o); err != nil {
@@ -130,7 +130,7 @@ func Example() {
 	}
 	// Output:
 	// system:trigger:urgent: O-1 of Hooli: urgency 3 -> 1
-	// true trigger closed-shop: action refuse: order O-2 does not permit place: we do not deliver to Initech
+	// true trigger closed-shop: action refuse: order O-2: place is refused: we do not deliver to Initech
 	// urgent (acme, version 1) does not fire: urgency is 2, not one of 1
 	// closed-shop (acme, version 1) does not fire: it does not listen to the type order.edited.v1
 }
@@ -154,7 +154,7 @@ func ExamplePractice_Draft() {
 	// set.triggers[0].on.types[0] "order.lost.v1" is an event type that nobody registered
 	// set.triggers[0].when.column "colour" is no column or field of order that can change
 	// set.triggers[0].actions[0].action "launch" is unknown; there are: refuse, tell
-	// set.triggers[0].actions[1].with.text is read by requesters, and "event.reason" is not public
+	// set.triggers[0].actions[1].with.text is read by requesters, and event.reason is not public
 }
 
 // A tenant's trigger takes the place of its provider's of the same name.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -163,12 +164,26 @@ func (s *speech) facts(e *itsm.Event, row storage.Row) (*facts, error) {
 	}
 	earlier := rewind{}
 	earlier.keep(e.Changes)
-	was, err := earlier.apply(s.Schema, row)
-	if err != nil {
-		return nil, err
-	}
-	if f.before, err = s.own.Facts(s.Schema, was, nil); err != nil {
-		return nil, err
+	if _, whole := earlier[fieldsKey]; whole {
+		was, err := earlier.apply(s.Schema, row)
+		if err != nil {
+			return nil, err
+		}
+		if f.before, err = s.own.Facts(s.Schema, was, nil); err != nil {
+			return nil, err
+		}
+	} else { // the body need not be read again
+		f.before = maps.Clone(f.after)
+		for name, raw := range earlier {
+			if !s.tracked[name] {
+				continue
+			}
+			v, err := columnValue(s.kinds[name], raw)
+			if err != nil {
+				return nil, fmt.Errorf("history of %s.%s: %w", s.Schema.Name(), name, err)
+			}
+			f.before[name] = v
+		}
 	}
 	for _, c := range e.Changes {
 		if !withheld(c) {
