@@ -467,7 +467,10 @@ func causes(t *testing.T, b *bench) {
 				}
 				actor := u.System("answer")
 				actor.Cause = ev.Then("answer")
-				_, err := fill(ctx, e.In(u.Store()), actor, id+"'", 5, itsm.Command{})
+				_, err := fill(ctx, e.In(u.Store()), actor, id+"'", 3, itsm.Command{})
+				return err
+			case 3: // one that goes on with the chain of the answer
+				_, err := fill(ctx, e.In(u.Store()), u.Actor(), id, 5, itsm.Command{})
 				return err
 			}
 			return nil
@@ -494,4 +497,6 @@ func causes(t *testing.T, b *bench) {
 	}
 	require.Equal(t, itsm.Cause{Event: events(t, e, b.actor, "p2")[0].ID, Chain: []string{"answer"}}, cause("p2''"))
 	require.Equal(t, itsm.Cause{Event: events(t, e, b.actor, "c2")[0].ID, Chain: []string{"a", "answer"}}, cause("c2''"))
+	require.Equal(t, cause("p2''"), cause("p2'''"))
+	require.Equal(t, cause("c2''"), cause("c2'''"))
 }

@@ -338,7 +338,7 @@ func fireAway(store *sqlstore.Store, events string) error {
 // D8: 200 triggers and 50 subscribers; each effect exactly once, and those of one record in the order
 // of its events, after the process was killed at random. The whole is
 //
-//	go test ./internal/enginetest -run TestD8 -trigger.events=100000 -timeout 3h
+//	cd internal/enginetest && go test -run TestD8 -trigger.events=100000 -timeout 3h
 func TestD8EveryEffectHappensOnceThoughTheProcessIsKilled(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {

@@ -369,7 +369,7 @@ func (u *Unit) finish(ctx context.Context) error {
 			e := s.queue[s.reacted]
 			s.reacted++
 			acting := within
-			acting.cause = e.Cause // what is done about an event goes on with its chain
+			acting.cause, acting.actor.Cause = e.Cause, e.Cause // what is done about an event goes on with its chain
 			for _, list := range [2][]Reaction{u.e.r.reactions[e.Type], u.e.r.any} {
 				for _, x := range list {
 					if err := x.run(ctx, &acting, e); err != nil {
