@@ -25,6 +25,11 @@ const (
 	PermissionReply            itsm.Permission = "incident.reply"
 	PermissionResume           itsm.Permission = "incident.resume"
 	PermissionFollowUp         itsm.Permission = "incident.follow_up"
+	PermissionTag              itsm.Permission = "incident.tag"
+	PermissionLogWork          itsm.Permission = "incident.log_work"
+	// PermissionReadCosts lets read all work and costs of an incident. Who may log work there
+	// without it reads what they logged themselves.
+	PermissionReadCosts itsm.Permission = "incident.read_costs"
 	// PermissionDo is what the standard roles have for a host's own actions: name it in their
 	// rules, or leave it and grant "incident.<action>".
 	PermissionDo itsm.Permission = "incident.do"
@@ -107,6 +112,12 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 		return i, nil
 	}
 	i.HoldNote, i.PriorityOverride, i.Members, i.Watchers, i.Imported = "", nil, nil, nil, nil
+	i.Tags, i.HierarchicalEscalations, i.Contact, i.BeyondFirstLevel = nil, 0, nil, false
+	if s := i.Survey; s != nil && s.By != actor.ID {
+		hidden := *s
+		hidden.Comment = ""
+		i.Survey = &hidden
+	}
 	i.Fields = p.o.Fields.Public(i.Fields)
 	p.hideColumns(&i.Head)
 	return i, nil

@@ -60,6 +60,15 @@ var besideRules = []beside{
 	{ActionLink, "Link", PermissionEdit, anyCategory, unguarded, []string{"type", "to"}},
 	{ActionUnlink, "Unlink", PermissionEdit, anyCategory, unguarded, []string{"type", "to"}},
 	{ActionFollowUp, "Follow up", PermissionFollowUp, onlyClosed, unguarded, nil},
+	{ActionEscalate, "Escalate", ofAction(ActionEscalate), itsm.Category.Open, unguarded, []string{"type"}},
+	{ActionTag, "Tag", PermissionTag, anyCategory, unguarded, []string{"tags"}},
+	{ActionUntag, "Untag", PermissionTag, anyCategory, unguarded, []string{"tags"}},
+	{ActionAttach, "Attach", ofAction(ActionAttach), anyCategory, unguarded, []string{"name", "reference"}},
+	{ActionDetach, "Detach", ofAction(ActionDetach), anyCategory, unguarded, []string{"attachment"}},
+	{ActionLogWork, "Log work", PermissionLogWork, anyCategory, unguarded, []string{"worked"}},
+	{ActionAddCost, "Add cost", ofAction(ActionAddCost), anyCategory, unguarded, []string{"amount", "text"}},
+	{ActionReverseCost, "Reverse cost", ofAction(ActionReverseCost), anyCategory, unguarded, []string{"entry", "reason"}},
+	{ActionAnswerSurvey, "Answer survey", ofAction(ActionAnswerSurvey), onlyClosed, surveyIsOpen, nil},
 }
 
 func besideRule(a Action) (beside, bool) {

@@ -154,6 +154,8 @@ var ownActions = []Action{
 	ActionResume, ActionResolve, ActionReopen, ActionConfirm, ActionAutoClose, ActionCancel, ActionReply,
 	ActionNote, ActionClassify, ActionOverridePriority, ActionClearOverride, ActionAcknowledge, ActionRestore,
 	ActionSetTimes, ActionEdit, ActionRestrict, ActionUnrestrict, ActionLink, ActionUnlink, ActionFollowUp,
+	ActionEscalate, ActionTag, ActionUntag, ActionAttach, ActionDetach, ActionLogWork, ActionAddCost,
+	ActionReverseCost, ActionAnswerSurvey, ActionLapseSurvey,
 }
 
 // isAction says whether there is such an action at all: for what does not exist, no one lacks a

@@ -191,6 +191,73 @@ type Acted struct {
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
+// Escalated: it was escalated. A functional escalation is told by [Reassigned] too.
+type Escalated struct {
+	Type EscalationType `json:"type"`
+	// FromGroup and Group are of a functional one, To is the person of a hierarchical one.
+	FromGroup itsm.ID `json:"from_group,omitempty"`
+	Group     itsm.ID `json:"group,omitempty"`
+	To        itsm.ID `json:"to,omitempty"`
+	// Count is the number of escalations of this type, this one included.
+	Count int `json:"count"`
+}
+
+// TagsAdded: it has these tags, which it had not before.
+type TagsAdded struct {
+	Tags []string `json:"tags"`
+}
+
+// TagsRemoved: it no longer has these tags.
+type TagsRemoved struct {
+	Tags []string `json:"tags"`
+}
+
+// Attached: an attachment was added. Where it is kept stands in the attachment alone.
+type Attached struct {
+	Attachment itsm.ID         `json:"attachment"`
+	Visibility itsm.Visibility `json:"visibility"`
+	Name       string          `json:"name"`
+	MediaType  string          `json:"media_type"`
+	Size       int64           `json:"size"`
+}
+
+// Detached: an attachment was removed.
+type Detached struct {
+	Attachment itsm.ID         `json:"attachment"`
+	Visibility itsm.Visibility `json:"visibility"`
+	Name       string          `json:"name"`
+}
+
+// CostRecorded: work or another cost was recorded, or reversed.
+type CostRecorded struct {
+	Entry  itsm.ID  `json:"entry"`
+	Kind   CostKind `json:"kind"`
+	Person itsm.ID  `json:"person,omitempty"`
+	Role   string   `json:"role,omitempty"`
+	// Worked and Amount are what it adds to the totals: less than nothing for a reversal.
+	Worked time.Duration `json:"worked,omitempty"`
+	Amount itsm.Money    `json:"amount,omitzero"`
+	// Reverses is the entry that it takes back.
+	Reverses itsm.ID `json:"reverses,omitempty"`
+	Task     itsm.ID `json:"task,omitempty"`
+}
+
+// SurveyOffered: its requester is asked how content they are.
+type SurveyOffered struct {
+	Questions []SurveyQuestion `json:"questions"`
+	// Until is when the time to answer ends; zero is never.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// SurveyAnswered: its requester said how content they are. The comment stands in the incident.
+type SurveyAnswered struct {
+	CSAT *int `json:"csat,omitempty"`
+	NPS  *int `json:"nps,omitempty"`
+}
+
+// SurveyLapsed: its requester did not answer in time.
+type SurveyLapsed struct{}
+
 // EventType gives the type's name in the log.
 func (Logged) EventType() string             { return "incident.logged.v1" }
 func (Assigned) EventType() string           { return "incident.assigned.v1" }
@@ -220,6 +287,15 @@ func (Unrestricted) EventType() string       { return "incident.unrestricted.v1"
 func (Linked) EventType() string             { return "incident.linked.v1" }
 func (Unlinked) EventType() string           { return "incident.unlinked.v1" }
 func (Acted) EventType() string              { return "incident.acted.v1" }
+func (Escalated) EventType() string          { return "incident.escalated.v1" }
+func (TagsAdded) EventType() string          { return "incident.tags_added.v1" }
+func (TagsRemoved) EventType() string        { return "incident.tags_removed.v1" }
+func (Attached) EventType() string           { return "incident.attached.v1" }
+func (Detached) EventType() string           { return "incident.detached.v1" }
+func (CostRecorded) EventType() string       { return "incident.cost_recorded.v1" }
+func (SurveyOffered) EventType() string      { return "incident.survey_offered.v1" }
+func (SurveyAnswered) EventType() string     { return "incident.survey_answered.v1" }
+func (SurveyLapsed) EventType() string       { return "incident.survey_lapsed.v1" }
 
 // eventTypes are those that the practice registers.
 func eventTypes() []itsm.EventType {
@@ -232,6 +308,9 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[Restored](), itsm.EventOf[TimesCorrected](), itsm.EventOf[Edited](), itsm.EventOf[Noted](),
 		itsm.EventOf[Restricted](), itsm.EventOf[Unrestricted](), itsm.EventOf[Linked](), itsm.EventOf[Unlinked](),
 		itsm.EventOf[Acted](),
+		itsm.EventOf[Escalated](), itsm.EventOf[TagsAdded](), itsm.EventOf[TagsRemoved](),
+		itsm.EventOf[Attached](), itsm.EventOf[Detached](), itsm.EventOf[CostRecorded](),
+		itsm.EventOf[SurveyOffered](), itsm.EventOf[SurveyAnswered](), itsm.EventOf[SurveyLapsed](),
 	}
 }
 
@@ -240,6 +319,14 @@ func isInternal(p itsm.Payload) bool {
 	switch p := p.(type) {
 	case Noted:
 		return p.Visibility != itsm.VisibilityPublic
+	case Attached:
+		return p.Visibility != itsm.VisibilityPublic
+	case Detached:
+		return p.Visibility != itsm.VisibilityPublic
+	case Escalated:
+		return p.Type != EscalationFunctional
+	case TagsAdded, TagsRemoved, CostRecorded:
+		return true
 	case Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 		return true
 	}
@@ -290,6 +377,11 @@ func hide(p itsm.Payload, may func(itsm.Ref) bool) itsm.Payload {
 		return p
 	case Resolved:
 		p.Parent = incident(p.Parent)
+		return p
+	case CostRecorded:
+		if p.Task != "" && !may(taskRef(p.Task)) {
+			p.Task = ""
+		}
 		return p
 	case Cancelled:
 		p.DuplicateOf = incident(p.DuplicateOf)

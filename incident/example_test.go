@@ -140,6 +140,8 @@ func ExamplePractice_PermittedActions() {
 	// Resolve - rita lacks the permission incident.resolve in tenant acme on incident ID: no role of the actor grants it
 	// Cancel - can be taken; missing: [reason]
 	// Reply - can be taken; missing: [text]
+	// Attach - can be taken; missing: [name reference]
+	// Detach - can be taken; missing: [attachment]
 	// confirm while new is refused; permitted: [assign accept start] …
 }
 

@@ -22,7 +22,7 @@ func hostLifecycle(t *testing.T) *incident.Lifecycle {
 		incident.Rule{From: []incident.State{"parked"}, On: "unpark", Return: []incident.State{incident.StateAssigned}, Permission: incident.PermissionDo},
 		incident.Rule{From: []incident.State{incident.StateAssigned, "parked"}, On: "observe", To: "observed", Permission: incident.PermissionDo},
 		incident.Rule{From: []incident.State{"observed"}, On: "sign_off", To: incident.StateClosed, System: true},
-		incident.Rule{From: []incident.State{incident.StateAssigned}, On: "escalate", Stay: true, Permission: incident.PermissionDo},
+		incident.Rule{From: []incident.State{incident.StateAssigned}, On: "hand_over", Stay: true, Permission: incident.PermissionDo},
 		incident.Rule{From: []incident.State{incident.StateClosed}, On: incident.ActionReopen, To: incident.StateInProgress},
 		incident.Rule{From: []incident.State{incident.StateClosed}, On: incident.ActionEdit, Stay: true},
 	)
@@ -52,7 +52,7 @@ func TestAHostsActionBringsWhatItNeeds(t *testing.T) {
 	require.Equal(t, []string{"action"}, faults(t, err))
 	require.Equal(t, before, d.snapshot())
 
-	i, err = d.Do(ctx, ana, i.ID, "escalate", incident.Input{Group: "network", Note: "Over to you", Visibility: itsm.VisibilityPublic,
+	i, err = d.Do(ctx, ana, i.ID, "hand_over", incident.Input{Group: "network", Note: "Over to you", Visibility: itsm.VisibilityPublic,
 		Fields: itsm.Fields{"rack": json.RawMessage(`"R7"`)}})
 	require.NoError(t, err)
 	require.Equal(t, [2]itsm.ID{"network", ""}, [2]itsm.ID{i.Group, i.Assignee})

@@ -17,7 +17,7 @@ import (
 // TestAFaultyCommandIsToldWithAllElse gives every command a request in which both what is embedded
 // and what is its own are wrong: one error tells all of it, and nothing is written.
 func TestAFaultyCommandIsToldWithAllElse(t *testing.T) {
-	d, ctx := openDesk(t, incident.Options{Lifecycle: hostLifecycle(t)}), t.Context()
+	d, ctx := openDesk(t, incident.Options{Lifecycle: hostLifecycle(t), Survey: surveyed.Survey}), t.Context()
 	bad := itsm.Command{Key: withNUL, IfVersion: -1, Reason: notUTF8}
 	blank := itsm.Command{Key: withNUL, IfVersion: -1, Reason: " "}
 	id := map[incident.State]itsm.ID{}
@@ -109,6 +109,33 @@ func TestAFaultyCommandIsToldWithAllElse(t *testing.T) {
 		}},
 		{incident.ActionFollowUp, []string{"title", "channel"}, func() (incident.Incident, error) {
 			return d.FollowUp(ctx, mona, closed, incident.FollowUp{Command: bad, Title: huge, Channel: "pigeon"})
+		}},
+		{incident.ActionEscalate, []string{"to", "group"}, func() (incident.Incident, error) {
+			return d.Escalate(ctx, mona, assigned, incident.Escalation{Command: bad, Type: incident.EscalationHierarchical, Group: "x"})
+		}},
+		{incident.ActionTag, []string{"tags[1]"}, func() (incident.Incident, error) {
+			return d.Tag(ctx, mona, assigned, incident.Tagging{Command: bad, Tags: []string{"ok", "no!"}})
+		}},
+		{incident.ActionUntag, []string{"tags"}, func() (incident.Incident, error) {
+			return d.Untag(ctx, mona, assigned, incident.Tagging{Command: bad})
+		}},
+		{incident.ActionAttach, []string{"name", "media_type", "size", "digest", "reference", "visibility"}, func() (incident.Incident, error) {
+			return d.Attach(ctx, mona, assigned, incident.Attachment{Command: bad, Name: "a/b", MediaType: "x", Size: -1, Digest: "md5", Visibility: "x"})
+		}},
+		{incident.ActionDetach, []string{"attachment"}, func() (incident.Incident, error) {
+			return d.Detach(ctx, mona, assigned, incident.Detachment{Command: bad, Attachment: "none"})
+		}},
+		{incident.ActionLogWork, []string{"person", "worked", "rate"}, func() (incident.Incident, error) {
+			return d.LogWork(ctx, mona, assigned, incident.Work{Command: bad, Person: itsm.ID(withNUL), Rate: euro("-1.00")})
+		}},
+		{incident.ActionAddCost, []string{"amount.amount", "text", "at"}, func() (incident.Incident, error) {
+			return d.AddCost(ctx, mona, assigned, incident.Expense{Command: bad, Amount: euro("0.001"), At: d.now.Add(time.Hour)})
+		}},
+		{incident.ActionReverseCost, []string{"entry"}, func() (incident.Incident, error) {
+			return d.ReverseCost(ctx, mona, assigned, incident.Reversal{Command: bad, Entry: "none"})
+		}},
+		{incident.ActionAnswerSurvey, []string{"csat", "nps"}, func() (incident.Incident, error) {
+			return d.AnswerSurvey(ctx, mona, closed, incident.SurveyAnswer{Command: bad, CSAT: ptr(6), NPS: ptr(5)})
 		}},
 		{"park", []string{"group", "data", "until"}, func() (incident.Incident, error) {
 			return d.Do(ctx, mona, assigned, "park", incident.Input{Command: bad, Group: itsm.ID(withNUL), Data: []byte("{"), Until: d.now.Add(time.Hour)})

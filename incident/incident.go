@@ -57,6 +57,15 @@ type Head struct {
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
 	// ClosedAt is when it came to its end: closed or cancelled.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
+	// FirstContact says whether it was resolved in the first contact, FirstLevel whether at the
+	// first level: see [Verdict].
+	FirstContact Verdict `json:"first_contact,omitempty"`
+	FirstLevel   Verdict `json:"first_level,omitempty"`
+	// SurveyState says whether its requester was asked how content they are, and answered. CSAT is
+	// the answer from 1 to 5, NPS that from 0 to 10; nil is none.
+	SurveyState SurveyState `json:"survey_state,omitempty"`
+	CSAT        *int        `json:"csat,omitempty"`
+	NPS         *int        `json:"nps,omitempty"`
 }
 
 // Body is the rest of an incident, which no list reads.
@@ -91,6 +100,18 @@ type Body struct {
 	Reassignments int `json:"reassignments,omitempty"`
 	Reopens       int `json:"reopens,omitempty"`
 	Holds         int `json:"holds,omitempty"`
+	// FunctionalEscalations are those to another group, which Reassignments count too;
+	// HierarchicalEscalations those to a person higher up.
+	FunctionalEscalations   int `json:"functional_escalations,omitempty"`
+	HierarchicalEscalations int `json:"hierarchical_escalations,omitempty"`
+	// Contact is the first contact, nil before anyone took it up.
+	Contact *Contact `json:"contact,omitempty"`
+	// BeyondFirstLevel says that a group had it which is not of the first level.
+	BeyondFirstLevel bool `json:"beyond_first_level,omitempty"`
+	// Tags are labels in their normal form and in order.
+	Tags []string `json:"tags,omitempty"`
+	// Survey is what its requester is asked after it was closed.
+	Survey *Survey `json:"survey,omitempty"`
 	// Members are the people who may use a restricted incident beside those who have it.
 	Members []itsm.ID `json:"members,omitempty"`
 	// Watchers are people who follow it. Following gives no rights: who sends them news asks
@@ -149,6 +170,12 @@ var (
 	ByReported    = storage.TimeCol("reported", func(h *Head) *time.Time { return &h.Reported })
 	ByResolved    = storage.NullTimeCol("resolved_at", func(h *Head) *time.Time { return &h.ResolvedAt })
 	ByClosed      = storage.NullTimeCol("closed_at", func(h *Head) *time.Time { return &h.ClosedAt })
+
+	ByFirstContact = storage.Col("first_contact", func(h *Head) *Verdict { return &h.FirstContact })
+	ByFirstLevel   = storage.Col("first_level", func(h *Head) *Verdict { return &h.FirstLevel })
+	BySurveyState  = storage.Col("survey_state", func(h *Head) *SurveyState { return &h.SurveyState })
+	ByCSAT         = storage.NullCol("csat", func(h *Head) **int { return &h.CSAT })
+	ByNPS          = storage.NullCol("nps", func(h *Head) **int { return &h.NPS })
 )
 
 // Table is the table of incidents. Declare a host's own columns on it with [storage.Custom] and
@@ -159,6 +186,7 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		ByNumber, ByTitle, ByState, ByOpen, ByPriority, ByImpact, ByUrgency, ByCategory, BySubcategory,
 		ByService, ByRequester, ByAffected, ByGroup, ByAssignee, ByChannel, ByHoldReason, ByRestricted,
 		ByReported, ByResolved, ByClosed,
+		ByFirstContact, ByFirstLevel, BySurveyState, ByCSAT, ByNPS,
 	},
 	Indexes: []storage.Index{
 		storage.IndexOn(ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),

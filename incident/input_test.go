@@ -145,7 +145,7 @@ func TestG6AForeignIDIsNotFoundByAnyCommand(t *testing.T) {
 			_, err := command(t.Context(), d.Practice, id)
 			require.ErrorIs(t, err, itsm.ErrNotFound, "%s", action)
 		}
-		_, err := d.Do(t.Context(), mona, id, "escalate", incident.Input{})
+		_, err := d.Do(t.Context(), mona, id, "hand_over", incident.Input{})
 		require.ErrorIs(t, err, itsm.ErrNotFound)
 		_, err = d.Get(t.Context(), mona, id)
 		require.ErrorIs(t, err, itsm.ErrNotFound)

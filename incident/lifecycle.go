@@ -62,6 +62,17 @@ const (
 	ActionLink             Action = "link"
 	ActionUnlink           Action = "unlink"
 	ActionFollowUp         Action = "follow_up"
+	ActionEscalate         Action = "escalate"
+	ActionTag              Action = "tag"
+	ActionUntag            Action = "untag"
+	ActionAttach           Action = "attach"
+	ActionDetach           Action = "detach"
+	ActionLogWork          Action = "log_work"
+	ActionAddCost          Action = "add_cost"
+	ActionReverseCost      Action = "reverse_cost"
+	ActionAnswerSurvey     Action = "answer_survey"
+	// ActionLapseSurvey is the system's.
+	ActionLapseSurvey Action = "lapse_survey"
 )
 
 // Case is what the needs and guards of a lifecycle look at: the incident with the input
@@ -84,6 +95,8 @@ type Case struct {
 	CloseAt time.Time
 	// Blockers name what must be finished before it is resolved.
 	Blockers []string
+
+	now time.Time // of the command or query
 }
 
 // Lifecycle is the table of states and rules of incidents.

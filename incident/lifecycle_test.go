@@ -63,6 +63,15 @@ var decided = map[incident.Action]row{
 	incident.ActionLink:             from(stays, allStates...),
 	incident.ActionUnlink:           from(stays, allStates...),
 	incident.ActionFollowUp:         from(stays, incident.StateClosed),
+	incident.ActionEscalate:         from(stays, openOnes...),
+	incident.ActionTag:              from(stays, allStates...),
+	incident.ActionUntag:            from(stays, allStates...),
+	incident.ActionAttach:           from(stays, allStates...),
+	incident.ActionDetach:           from(stays, allStates...),
+	incident.ActionLogWork:          from(stays, allStates...),
+	incident.ActionAddCost:          from(stays, allStates...),
+	incident.ActionReverseCost:      from(stays, allStates...),
+	incident.ActionAnswerSurvey:     from(stays, incident.StateClosed),
 }
 
 // The incidents of this test wait for a customer's date, so that a reply does not resume them.
@@ -143,9 +152,55 @@ var commands = map[incident.Action]func(ctx context.Context, p *incident.Practic
 	incident.ActionFollowUp: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
 		return p.FollowUp(ctx, mona, id, incident.FollowUp{})
 	},
+	incident.ActionEscalate: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.Escalate(ctx, mona, id, incident.Escalation{Type: incident.EscalationFunctional, Group: "network"})
+	},
+	incident.ActionTag: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.Tag(ctx, mona, id, incident.Tagging{Tags: []string{"second"}})
+	},
+	incident.ActionUntag: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.Untag(ctx, mona, id, incident.Tagging{Tags: []string{"first"}})
+	},
+	incident.ActionAttach: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.Attach(ctx, mona, id, incident.Attachment{Name: "second.txt", Reference: "2"})
+	},
+	incident.ActionDetach: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		page, err := p.Attachments(ctx, mona, id, "", 1)
+		if err != nil {
+			return incident.Incident{}, err
+		}
+		r := incident.Detachment{Attachment: "none"}
+		for _, a := range page.Items {
+			r.Attachment = a.ID
+		}
+		return p.Detach(ctx, mona, id, r)
+	},
+	incident.ActionLogWork: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.LogWork(ctx, mona, id, incident.Work{Worked: time.Hour})
+	},
+	incident.ActionAddCost: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.AddCost(ctx, mona, id, incident.Expense{Amount: euro("12.30"), Text: "A cable"})
+	},
+	incident.ActionReverseCost: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		page, err := p.Costs(ctx, mona, id, "", 1)
+		if err != nil {
+			return incident.Incident{}, err
+		}
+		r := incident.Reversal{Command: itsm.Command{Reason: "Twice"}, Entry: "none"}
+		for _, c := range page.Items {
+			r.Entry = c.ID
+		}
+		return p.ReverseCost(ctx, mona, id, r)
+	},
+	incident.ActionAnswerSurvey: func(ctx context.Context, p *incident.Practice, id itsm.ID) (incident.Incident, error) {
+		return p.AnswerSurvey(ctx, mona, id, incident.SurveyAnswer{CSAT: ptr(5)})
+	},
 }
 
-// prepared is an incident in the state, with something to clear, to open and to unlink.
+// surveyed asks every requester, so that there is something to answer.
+var surveyed = incident.Options{Survey: incident.SurveyPolicy{Share: 100}}
+
+// prepared is an incident in the state, with something to clear, to open, to unlink and to take away.
 func prepared(d *serviceDesk, s incident.State) incident.Incident {
 	ctx := d.t.Context()
 	setUp := func(id itsm.ID) {
@@ -154,6 +209,12 @@ func prepared(d *serviceDesk, s incident.State) incident.Incident {
 		_, err = d.Restrict(ctx, mona, id, incident.Restriction{})
 		require.NoError(d.t, err)
 		_, err = d.Link(ctx, mona, id, incident.Relation{Type: itsm.LinkRelatedTo, To: itsm.Ref{Kind: "change", ID: "C1"}})
+		require.NoError(d.t, err)
+		_, err = d.Tag(ctx, mona, id, incident.Tagging{Tags: []string{"first"}})
+		require.NoError(d.t, err)
+		_, err = d.Attach(ctx, mona, id, incident.Attachment{Name: "first.txt", Reference: "1"})
+		require.NoError(d.t, err)
+		_, err = d.LogWork(ctx, mona, id, incident.Work{Worked: time.Minute})
 		require.NoError(d.t, err)
 	}
 	i := d.report()
@@ -197,7 +258,7 @@ func TestI1EveryActionInEveryState(t *testing.T) {
 }
 
 func oneAction(t *testing.T, action incident.Action, s incident.State, command func(context.Context, *incident.Practice, itsm.ID) (incident.Incident, error)) {
-	d := openDesk(t, incident.Options{})
+	d := openDesk(t, surveyed)
 	i := prepared(d, s)
 	before := d.snapshot()
 	to, permitted := decided[action][s]
@@ -233,6 +294,11 @@ func oneAction(t *testing.T, action incident.Action, s incident.State, command f
 	require.Equal(t, i.Version+1, after.Version)
 	require.Equal(t, !slices.Contains(allStates[4:], want), after.Open)
 	e := d.last(i.ID)
+	if action == incident.ActionConfirm { // after which its survey is offered
+		entries, err := d.Timeline(t.Context(), mona, i.ID)
+		require.NoError(t, err)
+		e = entries[len(entries)-2].Event
+	}
 	require.Equal(t, string(action), e.Action)
 	require.Equal(t, [2]string{string(s), string(want)}, [2]string{e.From, e.To})
 	c := func(s incident.State) itsm.Category { c, _ := d.Lifecycle().Category(s); return c }
@@ -242,8 +308,13 @@ func oneAction(t *testing.T, action incident.Action, s incident.State, command f
 
 // eventsOf is the number of events that a command adds.
 func eventsOf(a incident.Action) int {
-	if a == incident.ActionFollowUp {
+	switch a {
+	case incident.ActionFollowUp:
 		return 2 // one on each incident
+	case incident.ActionEscalate:
+		return 2 // it is a reassignment too
+	case incident.ActionConfirm:
+		return 2 // its survey is offered
 	}
 	return 1
 }
@@ -251,7 +322,7 @@ func eventsOf(a incident.Action) int {
 func TestG4PermittedActionsAgreeWithTheCommands(t *testing.T) {
 	for _, s := range allStates {
 		t.Run(string(s), func(t *testing.T) {
-			d := openDesk(t, incident.Options{})
+			d := openDesk(t, surveyed)
 			i := prepared(d, s)
 			actions, err := d.PermittedActions(t.Context(), mona, i.ID)
 			require.NoError(t, err)

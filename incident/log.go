@@ -167,8 +167,8 @@ type FollowUp struct {
 
 // FollowUp logs a new incident that continues a closed one and is linked to it. What describes
 // the matter is copied: title, description, classification, impact and urgency, service,
-// requester, affected person, group, restriction, watchers, and the host's own fields and
-// columns. Its timestamps and counters begin anew. Where it is restricted, who worked on the
+// requester, affected person, group, restriction, watchers, tags, and the host's own
+// fields and columns. Its timestamps and counters begin anew. Where it is restricted, who worked on the
 // closed one becomes a member: whoever could read that one can read this one. It gives the new
 // incident.
 func (p *Practice) FollowUp(ctx context.Context, actor itsm.Actor, id itsm.ID, r FollowUp) (Incident, error) {
@@ -223,7 +223,7 @@ func (i *Incident) continued(r FollowUp, now time.Time) Incident {
 		},
 		Body: Body{
 			Description: orElse(r.Description, i.Description), Fields: i.Fields.Clone(),
-			Members: slices.Clone(i.Members), Watchers: slices.Clone(i.Watchers),
+			Members: slices.Clone(i.Members), Watchers: slices.Clone(i.Watchers), Tags: slices.Clone(i.Tags),
 		},
 	}
 	if i.Restricted && i.Assignee != "" && !slices.Contains(n.Members, i.Assignee) {

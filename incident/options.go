@@ -115,6 +115,18 @@ type Options struct {
 	// ReopenOnReply reopens a resolved incident when its requester replies within the window.
 	// By default the reply only alerts: the event [ReplyReceived].
 	ReopenOnReply bool
+	// MachineChannels are those in which no person is in touch with the desk: what was reported by
+	// them counts for no first contact. Nil is [ChannelMonitoring].
+	MachineChannels []Channel
+	// FirstContact is how long a first contact lasts at most; 0 is [DefaultFirstContact],
+	// negative has no end.
+	FirstContact time.Duration
+	// FirstLevel are the groups of the first level; none measures no first level.
+	FirstLevel []itsm.ID
+	// Survey says which requesters are asked how content they are.
+	Survey SurveyPolicy
+	// Costs says what an hour of work costs.
+	Costs CostModel
 	// Children says what resolving does to child incidents; empty is [ChildrenResolve].
 	Children ChildrenPolicy
 	// NumberPrefix begins every number; empty is "INC". It is followed by the number, with
@@ -169,6 +181,9 @@ func (o Options) withDefaults() (Options, error) {
 	if !slices.Contains([]ChildrenPolicy{ChildrenResolve, ChildrenKeep, ChildrenBlock}, o.Children) {
 		f.Addf("children", "is %q; allowed are resolve, keep and block", o.Children)
 	}
+	o.checkFirst(&f)
+	o.Survey = o.Survey.withDefaults(&f)
+	o.Costs = o.Costs.checked(&f)
 	o.NumberPrefix = orElse(o.NumberPrefix, "INC")
 	f.Text("number_prefix", o.NumberPrefix, 32, true)
 	for _, c := range o.Columns {

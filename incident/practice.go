@@ -82,12 +82,13 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 func (p *Practice) module() engine.Module {
 	return engine.Module{
 		Name:   Kind,
-		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema()},
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema()},
 		Events: append(eventTypes(), importedEvents()...),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
 			engine.OnDue(jobResume, p.resumeDue),
 			engine.OnDue(jobChildren, p.resolveChildren),
+			engine.OnDue(jobSurvey, p.lapseSurvey),
 		},
 	}
 }
@@ -155,6 +156,7 @@ const (
 	jobAutoClose = "incident.auto_close"
 	jobResume    = "incident.resume"
 	jobChildren  = "incident.children"
+	jobSurvey    = "incident.survey"
 )
 
 // jobOf is a job of an incident. Those of one incident run one at a time.

@@ -162,6 +162,7 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 		tenants = []storage.Tenant{actor.Tenant}
 	}
 	return p.e.ReadTenants(ctx, actor, tenants, func(ctx context.Context, r storage.Reader) error {
+		asks := p.asksInternal(q, by)
 		var may, within []storage.Filter[Head]
 		internal := map[storage.Tenant]reach{}
 		for _, tenant := range r.Tenants() {
@@ -177,7 +178,7 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 				return err
 			}
 			may = append(may, in(of.all))
-			if len(p.internalColumns) == 0 {
+			if len(p.internalColumns) == 0 && !asks {
 				continue
 			}
 			of, err = p.scope(ctx, there, PermissionReadInternal)
@@ -191,7 +192,7 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 			within = append(within, in(of.all))
 		}
 		where := []storage.Filter[Head]{anyOf(may), q.Where}
-		if p.asksInternal(q, by) {
+		if asks {
 			// Filters and orders tell of what they look at.
 			where = append(where, anyOf(within))
 		}
@@ -206,11 +207,8 @@ func anyOf(fs []storage.Filter[Head]) storage.Filter[Head] {
 	return storage.AnyOf(fs...)
 }
 
-// asksInternal says whether a query looks at a column that not everyone may read.
+// asksInternal says whether a query looks at a column or at tags, which not everyone may read.
 func (p *Practice) asksInternal(q Query, by []storage.ColumnOf[Head]) bool {
-	if len(p.internalColumns) == 0 {
-		return false
-	}
 	for _, o := range q.Order {
 		if p.internalColumns[o.Column] {
 			return true
@@ -225,7 +223,7 @@ func (p *Practice) asksInternal(q Query, by []storage.ColumnOf[Head]) bool {
 }
 
 func (p *Practice) namesInternal(c storage.Condition) bool {
-	if p.internalColumns[c.Column] {
+	if p.internalColumns[c.Column] || c.Op == storage.Named && c.By != nil && c.By.Schema.Name() == tagTable.Name() {
 		return true
 	}
 	for _, sub := range c.Of {

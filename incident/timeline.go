@@ -39,7 +39,11 @@ func (p *Practice) Timeline(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		if err != nil {
 			return err
 		}
-		t := timeline{p: p, actor: actor, internal: internal, known: map[itsm.Ref]bool{}}
+		costs, err := p.allows(ctx, actor, PermissionReadCosts, &i)
+		if err != nil {
+			return err
+		}
+		t := timeline{p: p, costs: costs, actor: actor, internal: internal, known: map[itsm.Ref]bool{}}
 		out, err = t.read(ctx, r, i.Ref())
 		return err
 	})
@@ -51,6 +55,7 @@ type timeline struct {
 	p        *Practice
 	actor    itsm.Actor
 	internal bool
+	costs    bool              // may be read, whoever logged them
 	known    map[itsm.Ref]bool // whether the actor may know of a record
 	public   map[itsm.ID]*engine.NoteRecord
 	err      error
@@ -137,6 +142,9 @@ func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) b
 			e.Data = acted
 		}
 	}
+	if _, ok := e.Data.(CostRecorded); ok && !t.costs && e.Actor != t.actor.ID {
+		return false
+	}
 	may := func(ref itsm.Ref) bool { return t.mayKnow(ctx, r, ref) }
 	if e.Data != nil {
 		if e.Data = hide(e.Data, may); e.Data == nil {
@@ -179,7 +187,7 @@ func mayRef(raw json.RawMessage, may func(itsm.Ref) bool) bool {
 // incident. All others are internal, those that a later version adds too.
 var publicBody = []string{
 	"description", "before", "hold_until", "resolution", "cancel_reason", "occurred", "detected", "acknowledged",
-	"first_response", "restored", "reassignments", "reopens", "holds",
+	"first_response", "restored", "reassignments", "reopens", "holds", "functional_escalations",
 }
 
 // publicChanges gives the history without that of internal fields.

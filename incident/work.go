@@ -85,6 +85,7 @@ func (w *work) permission(a Action) itsm.Permission {
 // facts loads what guards look at, for an action or, with none, for all.
 func (w *work) facts(ctx context.Context, a Action) error {
 	o := &w.p.o
+	w.Case.now = w.now
 	w.Hold = HoldRule{}
 	if w.HoldReason != "" {
 		w.Hold, _ = w.p.holdRule(w.HoldReason)
@@ -218,6 +219,9 @@ func (w *work) move(payload itsm.Payload) error {
 		w.after = append(w.after, w.takeChildren)
 	}
 	w.State, w.Open = w.to, to.Open()
+	if to == itsm.CategoryClosed && from != to {
+		w.offerSurvey()
+	}
 	w.checkTimes()
 	return w.faults.Err(Kind)
 }
@@ -255,6 +259,7 @@ func (w *work) say(ctx context.Context) (itsm.ID, error) {
 // told nothing changed nothing.
 func (w *work) finish(ctx context.Context) (Incident, error) {
 	if len(w.events) > 0 {
+		w.measure()
 		put := func(ctx context.Context) error { return w.p.table.Put(ctx, w.u, &w.Incident) }
 		if w.logged != nil {
 			put = func(ctx context.Context) error { return w.p.putNumbered(ctx, w.u, &w.Incident) }
@@ -272,6 +277,9 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 			return Incident{}, err
 		}
 		if err := putMembers(ctx, w.u, &w.Was, &w.Incident); err != nil {
+			return Incident{}, err
+		}
+		if err := putTags(ctx, w.u, &w.Was, &w.Incident); err != nil {
 			return Incident{}, err
 		}
 		if err := w.putHoldLink(ctx); err != nil {

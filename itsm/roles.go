@@ -69,6 +69,8 @@ func StandardRoles() []Role {
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
 		"reply", "resolve", "reopen", "acknowledge", "restore", "note", "classify", "edit", "do"}
+	workIncident = append(workIncident, "escalate", "tag", "attach", "detach", "log_work", "reverse_cost")
+	payIncident := []string{"add_cost", "read_costs"}
 	workTask := []string{"accept", "start", "reassign", "hold", "resume", "complete", "fail", "note", "edit", "do"}
 	workRequest := []string{"assign", "reassign", "fulfil", "hold", "resume", "reply", "note", "edit", "do"}
 
@@ -78,6 +80,7 @@ func StandardRoles() []Role {
 			Purpose: "First contact for users: logs, classifies, routes and resolves incidents, and handles requests.",
 			Grants: join(look,
 				on("incident", all, append([]string{"log", "assign", "confirm", "cancel", "follow_up", "restrict"}, workIncident...)...),
+				on("incident", all, payIncident...),
 				on("request", all, append([]string{"submit", "request_for", "confirm", "dispute", "withdraw"}, workRequest...)...),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
@@ -93,6 +96,7 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				on("incident", all, "log", "note", "follow_up"),
 				on("incident", mine, append([]string{"assign"}, workIncident...)...),
+				on("incident", mine, payIncident...),
 				on("request", all, "note"),
 				on("request", mine, workRequest...),
 				on("problem", all, "register", "note"),
@@ -160,7 +164,7 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				on("sla", all, "*"),
 				on("service", all, "edit"),
-				on("incident", all, "note"), on("request", all, "note"),
+				on("incident", all, "note", "read_costs"), on("request", all, "note"),
 			),
 		},
 		{
@@ -234,6 +238,7 @@ func StandardRoles() []Role {
 			Purpose: "A user of the services: reports, requests and follows the own records, and reads published articles.",
 			Grants: join(
 				on("incident", own, "log", "read", "reply", "reopen", "confirm", "cancel", "follow_up"),
+				on("incident", own, "attach", "detach", "answer_survey"),
 				on("request", own, "submit", "read", "reply", "confirm", "dispute", "withdraw"),
 				on("knowledge", all, "read", "comment"),
 				on("service", all, "read"),
@@ -257,7 +262,7 @@ func StandardRoles() []Role {
 		{
 			Name: RoleAuditor, Title: "Auditor",
 			Purpose: "Reads everything, internal notes and restricted records included, and changes nothing.",
-			Grants:  []Grant{{Permission: "*.read"}, {Permission: "*.read_internal"}, {Permission: "*.see_restricted"}},
+			Grants:  []Grant{{Permission: "*.read"}, {Permission: "*.read_internal"}, {Permission: "*.see_restricted"}, {Permission: "*.read_costs"}},
 		},
 	}
 	// Roles share the lists above; a host that changes one role must not change another.
