@@ -27,6 +27,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newStore) })
 	}
 	t.Run("G8X4Model", func(t *testing.T) { runModel(t, newStore) })
+	t.Run("DeskModel", func(t *testing.T) { runDeskModel(t, newStore) })
 }
 
 var cases = []struct {
