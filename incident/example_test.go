@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -213,4 +216,50 @@ func ExamplePractice_All() {
 	// Output:
 	// 1 - Critical Mail is down
 	// 2 - High Printer is dead
+}
+
+// What an incident cost: the role of a person by their time by a rate, and what was recorded wrongly taken back.
+func ExamplePractice_LogWork() {
+	var now time.Time
+	rate, err := itsm.ParseMoney("80", "EUR")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, incidents := open(&now, incident.Options{Costs: incident.CostModel{
+		Rate: rate, Roles: map[string]incident.RoleCost{"expert": {Multiplier: decimal.RequireFromString("1.5")}},
+	}})
+	ctx := context.Background()
+	i, err := incidents.Log(ctx, anAnalyst, incident.Report{Title: "Mail does not arrive", Requester: "rita"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, w := range []incident.Work{{Worked: 20 * time.Minute}, {Role: "expert", Worked: 90 * time.Minute}} {
+		if _, err = incidents.LogWork(ctx, anAnalyst, i.ID, w); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	total, err := incidents.TotalCost(ctx, anAnalyst, i.ID)
+	fmt.Println(total.Worked, total.Amounts, err)
+
+	entries, err := incidents.Costs(ctx, anAnalyst, i.ID, "", 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	expert := slices.IndexFunc(entries.Items, func(c incident.CostRecord) bool { return c.Role == "expert" })
+	_, err = incidents.ReverseCost(ctx, anAnalyst, i.ID, incident.Reversal{
+		Command: itsm.Command{Reason: "Was for another incident"}, Entry: entries.Items[expert].ID,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	total, err = incidents.TotalCost(ctx, anAnalyst, i.ID)
+	fmt.Println(total.Worked, total.Amounts, err)
+	// Output:
+	// 1h50m0s [206.67 EUR] <nil>
+	// 20m0s [26.67 EUR] <nil>
 }
