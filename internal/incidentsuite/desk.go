@@ -183,10 +183,13 @@ func (m *deskMachine) command() {
 	} else if came := outcomeOf(err); came != happens {
 		require.Contains(m, []outcome{forbidden, refused, invalid}, came)
 	}
-	m.compare(r)
-	if err != nil {
-		require.Equal(m, before.Version, r.last.Version, "nothing happened")
+	if err == nil {
+		m.compare(r)
+		return
 	}
+	now, err := m.p.Get(m.ctx, manager(r.tenant), r.id)
+	require.NoError(m, err)
+	require.Equal(m, before, now, "nothing happened")
 }
 
 // give gives a command, and notes in the model what was asked for where it happened.
@@ -530,6 +533,14 @@ func (m *deskMachine) ask(a itsm.Actor) {
 		}
 		if r.readsCosts(a) {
 			costs = append(costs, r.costs...)
+			continue
+		}
+		story, err := m.p.Timeline(m.ctx, a, r.id)
+		require.NoError(m, err)
+		for _, e := range story {
+			if _, of := e.Event.Data.(incident.CostRecorded); of {
+				require.Equal(m, a.ID, e.Event.Actor, "what others logged is not told")
+			}
 		}
 	}
 	var names []string
