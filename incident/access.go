@@ -108,6 +108,15 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 			i.HoldLink = nil
 		}
 	}
+	if i.DuplicateOf != "" {
+		may, err := p.mayKnow(ctx, r, actor, internal, itsm.Ref{Kind: Kind, ID: i.DuplicateOf})
+		if err != nil {
+			return Incident{}, err
+		}
+		if !may {
+			i.DuplicateOf = ""
+		}
+	}
 	if internal {
 		return i, nil
 	}

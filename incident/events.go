@@ -110,8 +110,9 @@ type Cancelled struct {
 	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
 }
 
-// Duplicated: another incident was cancelled as a duplicate of this one, by someone who may edit
-// this one. It took over the watchers, unless they are those of a restricted incident.
+// Duplicated: another incident was merged into this one, by someone who may edit this one. It took
+// over the watchers, unless they are those of a restricted incident; [Linked] tells of the links that
+// it took over.
 type Duplicated struct {
 	Duplicate itsm.ID `json:"duplicate"`
 }
@@ -162,6 +163,8 @@ type Edited struct{}
 type Noted struct {
 	Note       itsm.ID         `json:"note"`
 	Visibility itsm.Visibility `json:"visibility"`
+	// Parent is the incident whose update it is.
+	Parent itsm.ID `json:"parent,omitempty"`
 }
 
 // Restricted: it is for its members alone, or has other members now.
@@ -382,6 +385,8 @@ func hide(p itsm.Payload, may func(itsm.Ref) bool) itsm.Payload {
 		if p.Task != "" && !may(taskRef(p.Task)) {
 			p.Task = ""
 		}
+	case Noted:
+		p.Parent = incident(p.Parent)
 		return p
 	case Cancelled:
 		p.DuplicateOf = incident(p.DuplicateOf)

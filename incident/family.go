@@ -16,12 +16,15 @@ import (
 // from one that has no parent, itself counted, to one that has no child.
 const MaxGenerations = 10
 
+// lockFamily is the lock of all that relates incidents of a tenant as family or as duplicates.
+const lockFamily = "incident_family"
+
 // checkFamily notes a relation by which an incident would be above itself, or a family would have
 // too many generations.
 func (w *work) checkFamily(ctx context.Context, r Relation) error {
 	// A cycle may be made by several commands, each about other records: only one lock for all keeps
 	// them from making one together.
-	if err := w.u.Lock(ctx, "incident_family"); err != nil {
+	if err := w.u.Lock(ctx, lockFamily); err != nil {
 		return err
 	}
 	child, parent := w.ID, r.To.ID

@@ -195,7 +195,7 @@ func (p *Practice) Reply(ctx context.Context, actor itsm.Actor, id itsm.ID, r Re
 			return err
 		}
 		if !actor.System && actor.ID != w.Requester && actor.ID != w.Affected {
-			return w.move(Noted{Note: note, Visibility: itsm.VisibilityPublic})
+			return w.noted(note, "")
 		}
 		w.FirstResponse = answered // whoever brings the requester's words responds to nothing
 		if err := w.move(ReplyReceived{Note: note}); err != nil {

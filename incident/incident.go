@@ -83,6 +83,9 @@ type Body struct {
 	Resolution Outcome `json:"resolution,omitzero"`
 	// CancelReason is why it was cancelled.
 	CancelReason string `json:"cancel_reason,omitempty"`
+	// DuplicateOf is the incident into which this one was merged. It is shown to those who may read
+	// that one.
+	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
 
 	// Occurred is when the fault began, Detected when someone or something noticed.
 	Occurred time.Time `json:"occurred,omitzero"`

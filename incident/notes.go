@@ -26,15 +26,31 @@ func (p *Practice) Note(ctx context.Context, actor itsm.Actor, id itsm.ID, r Not
 		w.require("text", r.Text)
 		w.visible(r.Visibility)
 		w.Note = r.Text
-		if err := w.check(ctx, ActionNote); err != nil {
-			return err
-		}
-		note, err := w.say(ctx)
-		if err != nil {
-			return err
-		}
-		return w.move(Noted{Note: note, Visibility: orElse(r.Visibility, itsm.VisibilityInternal)})
+		return w.note(ctx, "")
 	})
+}
+
+// note writes the note of the command, which may be the update of a parent.
+func (w *work) note(ctx context.Context, parent itsm.ID) error {
+	if err := w.check(ctx, ActionNote); err != nil {
+		return err
+	}
+	note, err := w.say(ctx)
+	if err != nil {
+		return err
+	}
+	return w.noted(note, parent)
+}
+
+// noted moves the work by a note that was written. One that its requester may read, too, is an update,
+// which is told to the children.
+func (w *work) noted(note, parent itsm.ID) error {
+	visibility := itsm.VisibilityInternal
+	if w.Public {
+		visibility = itsm.VisibilityPublic
+		w.updated(note, parent)
+	}
+	return w.move(Noted{Note: note, Visibility: visibility, Parent: parent})
 }
 
 // write applies a note that may be written with another action.

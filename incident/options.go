@@ -74,6 +74,19 @@ const (
 	ChildrenBlock ChildrenPolicy = "block"
 )
 
+// UpdatesPolicy says what the updates of an incident, which are the public notes of those who work on
+// it, mean to the incidents that are its children (itsm.LinkChildOf).
+type UpdatesPolicy string
+
+// The policies.
+const (
+	// UpdatesTell writes each on the open children and on theirs, by a job that is due at once. It is
+	// the default.
+	UpdatesTell UpdatesPolicy = "tell"
+	// UpdatesKeep leaves them with the parent.
+	UpdatesKeep UpdatesPolicy = "keep"
+)
+
 // Never is a period that has no end: for Options.AutoClose, so that what is resolved is closed by
 // people alone, and Options.ReopenWindow, so that it can be reopened at any time.
 const Never time.Duration = -1
@@ -129,6 +142,8 @@ type Options struct {
 	Costs CostModel
 	// Children says what resolving does to child incidents; empty is [ChildrenResolve].
 	Children ChildrenPolicy
+	// Updates says what becomes of the updates of a parent; empty is [UpdatesTell].
+	Updates UpdatesPolicy
 	// NumberPrefix begins every number; empty is "INC". It is followed by the number, with
 	// at least 7 digits.
 	NumberPrefix string
@@ -184,6 +199,10 @@ func (o Options) withDefaults() (Options, error) {
 	o.checkFirst(&f)
 	o.Survey = o.Survey.withDefaults(&f)
 	o.Costs = o.Costs.checked(&f)
+	o.Updates = orElse(o.Updates, UpdatesTell)
+	if !slices.Contains([]UpdatesPolicy{UpdatesTell, UpdatesKeep}, o.Updates) {
+		f.Addf("updates", "is %q; allowed are tell and keep", o.Updates)
+	}
 	o.NumberPrefix = orElse(o.NumberPrefix, "INC")
 	f.Text("number_prefix", o.NumberPrefix, 32, true)
 	for _, c := range o.Columns {

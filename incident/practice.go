@@ -89,6 +89,7 @@ func (p *Practice) module() engine.Module {
 			engine.OnDue(jobResume, p.resumeDue),
 			engine.OnDue(jobChildren, p.resolveChildren),
 			engine.OnDue(jobSurvey, p.lapseSurvey),
+			engine.OnDue(jobUpdates, p.tellUpdate),
 		},
 	}
 }
@@ -157,6 +158,7 @@ const (
 	jobResume    = "incident.resume"
 	jobChildren  = "incident.children"
 	jobSurvey    = "incident.survey"
+	jobUpdates   = "incident.updates" // the key begins with the id of the note
 )
 
 // jobOf is a job of an incident. Those of one incident run one at a time.
@@ -198,6 +200,9 @@ func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incide
 	}
 	return nil
 }
+
+// isNotFound says whether there is no such record, or none that the actor may know of.
+func isNotFound(err error) bool { return errors.Is(err, itsm.ErrNotFound) }
 
 // isForbidden says whether an authorizer refused.
 func isForbidden(err error) bool { return errors.Is(err, itsm.ErrForbidden) }

@@ -94,39 +94,24 @@ func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due
 type Cancellation struct {
 	itsm.Command
 	// DuplicateOf is the incident that describes the same; it must not be closed or cancelled.
-	// The two are linked. Where the actor may edit it, it takes over the watchers, the requester
-	// and the affected person as watchers, up to [MaxPeople]; of a restricted duplicate only
-	// where it is restricted too.
+	// The two are linked. Where the actor may edit it, this one is merged into it, as
+	// [Practice.Merge] does.
 	DuplicateOf itsm.ID `json:"duplicate_of,omitempty"`
 }
 
 // Cancel ends an incident that is void, was withdrawn or is a duplicate.
 func (p *Practice) Cancel(ctx context.Context, actor itsm.Actor, id itsm.ID, r Cancellation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionCancel, r.Command, r, func(ctx context.Context, w *work) error {
-		var original *work
-		if r.DuplicateOf != "" {
-			var err error
-			if original, err = w.original(ctx, r.DuplicateOf); err != nil {
-				return err
-			}
-		}
 		w.CancelReason = r.Command.Reason
-		if err := w.fire(ctx, ActionCancel, Cancelled{DuplicateOf: r.DuplicateOf}); err != nil || original == nil {
-			return err
+		if r.DuplicateOf == "" {
+			return w.fire(ctx, ActionCancel, Cancelled{})
 		}
-		w.after = append(w.after, func(ctx context.Context) error {
-			if _, err := w.u.AddLink(ctx, itsm.Link{Type: itsm.LinkDuplicateOf, From: w.Ref(), To: original.Ref()}); err != nil {
-				return err
-			}
-			return original.takeOver(ctx, w)
-		})
-		return nil
+		return w.merge(ctx, "duplicate_of", r.DuplicateOf, false)
 	})
 }
 
 // original finds the incident of which this one is a duplicate, or notes why it cannot be.
-func (w *work) original(ctx context.Context, id itsm.ID) (*work, error) {
-	const field = "duplicate_of"
+func (w *work) original(ctx context.Context, field string, id itsm.ID) (*work, error) {
 	if id == w.ID {
 		w.faults.Add(field, "is the incident itself")
 		return nil, nil
@@ -152,12 +137,9 @@ func (w *work) original(ctx context.Context, id itsm.ID) (*work, error) {
 	return o, nil
 }
 
-// takeOver moves the watchers of a duplicate to its original, and tells it of the duplicate. An
-// original that the actor may not edit stays as it is.
-func (w *work) takeOver(ctx context.Context, duplicate *work) error {
-	if may, err := w.p.allows(ctx, w.actor, PermissionEdit, &w.Was); err != nil || !may {
-		return err
-	}
+// takeOver moves the watchers of a duplicate to its original, and tells it of the duplicate and of the
+// links that come with it.
+func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link) error {
 	var people []itsm.ID
 	if !duplicate.Restricted || w.Restricted { // who has to do with a restricted incident is not for others to read
 		people = append([]itsm.ID{duplicate.Requester, duplicate.Affected}, duplicate.Watchers...)
@@ -176,6 +158,9 @@ func (w *work) takeOver(ctx context.Context, duplicate *work) error {
 	}
 	w.action, w.to = ActionCancel, w.State
 	w.tell(w.State, w.State, Duplicated{Duplicate: duplicate.ID})
+	for _, l := range links {
+		w.tell(w.State, w.State, Linked{Type: l.Type, To: l.To})
+	}
 	_, err := w.finish(ctx)
 	return err
 }

@@ -45,9 +45,28 @@ func (p *Practice) Timeline(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		}
 		t := timeline{p: p, costs: costs, actor: actor, internal: internal, known: map[itsm.Ref]bool{}}
 		out, err = t.read(ctx, r, i.Ref())
+		out, err = p.timeline(ctx, r, actor, &i, map[itsm.Ref]bool{})
 		return err
 	})
 	return out, err
+}
+
+// timeline reads that of one incident; known is what was asked before of what the actor may know.
+func (p *Practice) timeline(ctx context.Context, r storage.Reader, actor itsm.Actor, i *Incident, known map[itsm.Ref]bool) ([]Entry, error) {
+	internal, err := p.allows(ctx, actor, PermissionReadInternal, i)
+	if err != nil {
+		return nil, err
+	}
+	if p.o.MayRead == nil {
+		// Of other kinds then all may know who may read what is internal, which is for each incident.
+		maps.DeleteFunc(known, func(ref itsm.Ref, _ bool) bool { return ref.Kind != Kind })
+	}
+	t := timeline{p: p, actor: actor, internal: internal, known: known}
+	return t.read(ctx, r, i.Ref())
+}
+
+func sortEntries(entries []Entry) {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.At.UnixMicro(), b.At.UnixMicro()) })
 }
 
 // timeline is the reading of one.
@@ -100,7 +119,7 @@ func (t *timeline) read(ctx context.Context, r storage.Reader, of itsm.Ref) ([]E
 			out = append(out, Entry{At: n.At, Note: n})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Entry) int { return cmp.Compare(a.At.UnixMicro(), b.At.UnixMicro()) })
+	sortEntries(out)
 	return out, nil
 }
 
@@ -152,7 +171,13 @@ func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) b
 		}
 	}
 	e.Changes = slices.DeleteFunc(e.Changes, func(c itsm.Change) bool {
-		return c.Field == fieldHoldLink && !(mayRef(c.Old, may) && mayRef(c.New, may))
+		switch c.Field {
+		case fieldHoldLink:
+			return !(mayRef(c.Old, may) && mayRef(c.New, may))
+		case fieldDuplicateOf:
+			return !(mayIncident(c.Old, may) && mayIncident(c.New, may))
+		}
+		return false
 	})
 	return true
 }
@@ -170,8 +195,9 @@ func (t *timeline) mayKnow(ctx context.Context, r storage.Reader, ref itsm.Ref) 
 }
 
 const (
-	fieldHoldLink = "hold_link"
-	fieldFields   = "fields"
+	fieldHoldLink    = "hold_link"
+	fieldDuplicateOf = "duplicate_of"
+	fieldFields      = "fields"
 )
 
 // mayRef says whether the record that the JSON of a reference names may be known; absent is fine.
@@ -181,6 +207,15 @@ func mayRef(raw json.RawMessage, may func(itsm.Ref) bool) bool {
 	}
 	var ref itsm.Ref
 	return json.Unmarshal(raw, &ref) == nil && may(ref)
+}
+
+// mayIncident is mayRef for the JSON of an incident's id.
+func mayIncident(raw json.RawMessage, may func(itsm.Ref) bool) bool {
+	if len(raw) == 0 {
+		return true
+	}
+	var id itsm.ID
+	return json.Unmarshal(raw, &id) == nil && may(itsm.Ref{Kind: Kind, ID: id})
 }
 
 // publicBody are the fields of the body whose history everyone may read who may read the

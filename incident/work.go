@@ -205,6 +205,7 @@ func (w *work) move(payload itsm.Payload) error {
 		if !from.Open() && from != "" {
 			w.Reopens++
 			w.Restored, w.Resolution, w.CancelReason = time.Time{}, Outcome{}, ""
+			w.split()
 		}
 		w.ResolvedAt, w.ClosedAt = time.Time{}, time.Time{}
 	case to == itsm.CategoryResolved:
