@@ -30,6 +30,9 @@ const (
 	// PermissionReadCosts lets read all work and costs of an incident. Who may log work there
 	// without it reads what they logged themselves.
 	PermissionReadCosts itsm.Permission = "incident.read_costs"
+	// PermissionReadMajor is for how an incident is handled as a major one, which takes PermissionRead
+	// too.
+	PermissionReadMajor itsm.Permission = "major_incident.read"
 	// PermissionDo is what the standard roles have for a host's own actions: name it in their
 	// rules, or leave it and grant "incident.<action>".
 	PermissionDo itsm.Permission = "incident.do"

@@ -156,6 +156,7 @@ func permissionTables(t *testing.T) string {
 // asked are the permissions that the practice asks for.
 func asked() []itsm.Permission {
 	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionDo, Kind + ".see_restricted"}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionReadMajor, PermissionDo, Kind + ".see_restricted"}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)
@@ -163,6 +164,11 @@ func asked() []itsm.Permission {
 	}
 	for _, r := range besideRules {
 		all = append(all, r.permission)
+	}
+	for _, r := range StandardMajorLifecycle().Rules() {
+		if !r.System {
+			all = append(all, r.Permission)
+		}
 	}
 	return all
 }

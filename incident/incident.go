@@ -51,6 +51,8 @@ type Head struct {
 	HoldReason HoldReason `json:"hold_reason,omitempty"`
 	// Restricted incidents are for those alone who are named in it, and who may see restricted ones.
 	Restricted bool `json:"restricted"`
+	// Major is the state in which it is handled as a major incident; empty is never.
+	Major MajorState `json:"major,omitempty"`
 	// Reported is when it was reported.
 	Reported time.Time `json:"reported"`
 	// ResolvedAt is when it was last resolved; absent again when it is reopened.
@@ -170,6 +172,7 @@ var (
 	ByChannel     = storage.Col("channel", func(h *Head) *Channel { return &h.Channel })
 	ByHoldReason  = storage.Col("hold_reason", func(h *Head) *HoldReason { return &h.HoldReason })
 	ByRestricted  = storage.BoolCol("restricted", func(h *Head) *bool { return &h.Restricted })
+	ByMajor       = storage.Col("major", func(h *Head) *MajorState { return &h.Major })
 	ByReported    = storage.TimeCol("reported", func(h *Head) *time.Time { return &h.Reported })
 	ByResolved    = storage.NullTimeCol("resolved_at", func(h *Head) *time.Time { return &h.ResolvedAt })
 	ByClosed      = storage.NullTimeCol("closed_at", func(h *Head) *time.Time { return &h.ClosedAt })
@@ -190,6 +193,7 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		ByService, ByRequester, ByAffected, ByGroup, ByAssignee, ByChannel, ByHoldReason, ByRestricted,
 		ByReported, ByResolved, ByClosed,
 		ByFirstContact, ByFirstLevel, BySurveyState, ByCSAT, ByNPS,
+		ByMajor, ByReported, ByResolved, ByClosed,
 	},
 	Indexes: []storage.Index{
 		storage.IndexOn(ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),

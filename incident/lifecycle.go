@@ -93,6 +93,8 @@ type Case struct {
 	ReopenUntil time.Time
 	// CloseAt is when it is closed by itself, zero for never.
 	CloseAt time.Time
+	// ReviewDue says that closing waits for its review as a major incident.
+	ReviewDue bool
 	// Blockers name what must be finished before it is resolved.
 	Blockers []string
 
@@ -165,6 +167,13 @@ func closingIsDue(a attempt) string {
 	if at := a.Subject.CloseAt; at.IsZero() || a.Now.Before(at) {
 		return "it is not due to be closed"
 	}
+	return reviewed(a)
+}
+
+func reviewed(a attempt) string {
+	if a.Subject.ReviewDue {
+		return "its review as a major incident comes first"
+	}
 	return ""
 }
 
@@ -191,7 +200,7 @@ var standard = sync.OnceValue(func() *Lifecycle {
 		Rule{From: []State{StateOnHold}, On: ActionResume, Return: working},
 		Rule{From: open, On: ActionResolve, To: StateResolved, Needs: []itsm.Field[*Case]{NeedsCode, NeedsNotes}, Guard: nothingOpen},
 		Rule{From: []State{StateResolved}, On: ActionReopen, To: StateInProgress, Guard: withinWindow},
-		Rule{From: []State{StateResolved}, On: ActionConfirm, To: StateClosed},
+		Rule{From: []State{StateResolved}, On: ActionConfirm, To: StateClosed, Guard: reviewed},
 		Rule{From: []State{StateResolved}, On: ActionAutoClose, To: StateClosed, Guard: closingIsDue, System: true},
 		Rule{From: open, On: ActionCancel, To: StateCancelled, Needs: []itsm.Field[*Case]{NeedsReason}},
 	)

@@ -94,6 +94,9 @@ const Never time.Duration = -1
 // DefaultAutoClose is how long an incident stays resolved before it is closed.
 const DefaultAutoClose = 7 * 24 * time.Hour
 
+// DefaultReviewWithin is how long there is to review a major incident.
+const DefaultReviewWithin = 7 * 24 * time.Hour
+
 // Options are what a host can set. The zero value works.
 type Options struct {
 	// Columns are the host's own columns, made by storage.Custom on [Table]; Indexes are
@@ -140,6 +143,12 @@ type Options struct {
 	Survey SurveyPolicy
 	// Costs says what an hour of work costs.
 	Costs CostModel
+	// CloseAfterReview keeps an incident that was declared a major one from being closed, by a person or by
+	// itself, until it was reviewed.
+	CloseAfterReview bool
+	// ReviewWithin is until when the review of a major incident is due, counted from when it was
+	// asked for; 0 is [DefaultReviewWithin], negative is never.
+	ReviewWithin time.Duration
 	// Children says what resolving does to child incidents; empty is [ChildrenResolve].
 	Children ChildrenPolicy
 	// Updates says what becomes of the updates of a parent; empty is [UpdatesTell].
@@ -199,6 +208,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.checkFirst(&f)
 	o.Survey = o.Survey.withDefaults(&f)
 	o.Costs = o.Costs.checked(&f)
+	o.ReviewWithin = orElse(o.ReviewWithin, DefaultReviewWithin)
 	o.Updates = orElse(o.Updates, UpdatesTell)
 	if !slices.Contains([]UpdatesPolicy{UpdatesTell, UpdatesKeep}, o.Updates) {
 		f.Addf("updates", "is %q; allowed are tell and keep", o.Updates)

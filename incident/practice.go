@@ -6,6 +6,7 @@ package incident
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,12 +85,15 @@ func (p *Practice) module() engine.Module {
 		Name:   Kind,
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema()},
 		Events: append(eventTypes(), importedEvents()...),
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), majorTable.Schema()},
+		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
 			engine.OnDue(jobResume, p.resumeDue),
 			engine.OnDue(jobChildren, p.resolveChildren),
 			engine.OnDue(jobSurvey, p.lapseSurvey),
 			engine.OnDue(jobUpdates, p.tellUpdate),
+			engine.OnDue(jobMajor, p.remindMajor),
 		},
 	}
 }
@@ -158,6 +162,7 @@ const (
 	jobResume    = "incident.resume"
 	jobChildren  = "incident.children"
 	jobSurvey    = "incident.survey"
+	jobMajor     = "incident.major"
 	jobUpdates   = "incident.updates" // the key begins with the id of the note
 )
 

@@ -24,7 +24,8 @@ type Entry struct {
 	Note  *engine.NoteRecord `json:"note,omitempty"`
 }
 
-// Timeline gives all events and notes of an incident that the actor may read, in time order.
+// Timeline gives all events and notes of an incident that the actor may read, in time order, and those of its
+// handling as a major incident where it may read both.
 // Those who may not read what is internal get no internal event or note, no change of an internal
 // field, and no reasons of the audit trail (why it was cancelled stands on the incident). Events
 // do not name records of which the actor may not know.
@@ -62,6 +63,11 @@ func (p *Practice) timeline(ctx context.Context, r storage.Reader, actor itsm.Ac
 		maps.DeleteFunc(known, func(ref itsm.Ref, _ bool) bool { return ref.Kind != Kind })
 	}
 	t := timeline{p: p, actor: actor, internal: internal, known: known}
+	if internal && i.Major != "" {
+		if t.major, err = p.allows(ctx, actor, PermissionReadMajor, i); err != nil {
+			return nil, err
+		}
+	}
 	return t.read(ctx, r, i.Ref())
 }
 
@@ -75,6 +81,7 @@ type timeline struct {
 	actor    itsm.Actor
 	internal bool
 	costs    bool              // may be read, whoever logged them
+	major    bool              // it is, or was, handled as a major incident, and the actor may read of that
 	known    map[itsm.Ref]bool // whether the actor may know of a record
 	public   map[itsm.ID]*engine.NoteRecord
 	err      error
@@ -86,6 +93,28 @@ func (t *timeline) read(ctx context.Context, r storage.Reader, of itsm.Ref) ([]E
 		return nil, err
 	}
 	t.public = maps.Clone(notes)
+	out, err := t.events(ctx, r, of, notes)
+	if err != nil {
+		return nil, err
+	}
+	if t.major {
+		more, err := t.events(ctx, r, itsm.Ref{Kind: MajorKind, ID: of.ID}, notes)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	for _, id := range order { // what no visible event tells of
+		if n := notes[id]; n != nil {
+			out = append(out, Entry{At: n.At, Note: n})
+		}
+	}
+	sortEntries(out)
+	return out, nil
+}
+
+// events gives those of a record that the actor may read, each with the note that was written with it.
+func (t *timeline) events(ctx context.Context, r storage.Reader, of itsm.Ref, notes map[itsm.ID]*engine.NoteRecord) ([]Entry, error) {
 	var out []Entry
 	q := storage.EventQuery{Kind: of.Kind, Record: of.ID, Limit: storage.MaxLimit}
 	for {
@@ -109,18 +138,11 @@ func (t *timeline) read(ctx context.Context, r storage.Reader, of itsm.Ref) ([]E
 			out = append(out, entry)
 		}
 		if len(events) < q.Limit {
-			break
+			return out, nil
 		}
 		last := events[len(events)-1]
 		q.After = storage.EventPosition{Tenant: last.Tenant, Kind: last.Kind, Record: last.Record, Version: last.Version, N: last.N}
 	}
-	for _, id := range order { // what no visible event tells of
-		if n := notes[id]; n != nil {
-			out = append(out, Entry{At: n.At, Note: n})
-		}
-	}
-	sortEntries(out)
-	return out, nil
 }
 
 // notes gives those that the actor may read, by id and in their order.

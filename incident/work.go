@@ -99,6 +99,7 @@ func (w *work) facts(ctx context.Context, a Action) error {
 			w.CloseAt = w.Was.ResolvedAt.Add(o.AutoClose)
 		}
 	}
+	w.ReviewDue = o.CloseAfterReview && w.Was.Major.awaitsReview()
 	w.Blockers = nil
 	if a != "" && !w.p.resolving[a] {
 		return nil
@@ -215,6 +216,9 @@ func (w *work) move(payload itsm.Payload) error {
 		w.ClosedAt = time.Time{}
 	case !from.Final():
 		w.ClosedAt = w.now
+	}
+	if from != to {
+		w.followMajor(to)
 	}
 	if to == itsm.CategoryResolved && from != to {
 		w.after = append(w.after, w.takeChildren)

@@ -52,7 +52,7 @@ func StandardRoles() []Role {
 
 	// What everyone who works in IT may look at.
 	look := join(
-		on("incident", all, "read", "read_internal"),
+		on("incident", all, "read", "read_internal"), on("major_incident", all, "read"),
 		on("problem", all, "read", "read_internal"),
 		on("change", all, "read", "read_internal"),
 		on("request", all, "read", "read_internal"),
@@ -72,6 +72,7 @@ func StandardRoles() []Role {
 	workIncident = append(workIncident, "escalate", "tag", "attach", "detach", "log_work", "reverse_cost")
 	payIncident := []string{"add_cost", "read_costs"}
 	workTask := []string{"accept", "start", "reassign", "hold", "resume", "complete", "fail", "note", "edit", "do"}
+	propose := on("major_incident", all, "propose")
 	workRequest := []string{"assign", "reassign", "fulfil", "hold", "resume", "reply", "note", "edit", "do"}
 
 	roles := []Role{
@@ -79,6 +80,7 @@ func StandardRoles() []Role {
 			Name: RoleServiceDeskAnalyst, Title: "Service desk analyst",
 			Purpose: "First contact for users: logs, classifies, routes and resolves incidents, and handles requests.",
 			Grants: join(look,
+				propose,
 				on("incident", all, append([]string{"log", "assign", "confirm", "cancel", "follow_up", "restrict"}, workIncident...)...),
 				on("incident", all, payIncident...),
 				on("request", all, append([]string{"submit", "request_for", "confirm", "dispute", "withdraw"}, workRequest...)...),
@@ -94,6 +96,7 @@ func StandardRoles() []Role {
 			Name: RoleSupportSpecialist, Title: "Support specialist",
 			Purpose: "Second and third line: resolves what is assigned to the own group, analyses problems and drafts changes.",
 			Grants: join(look,
+				propose,
 				on("incident", all, "log", "note", "follow_up"),
 				on("incident", mine, append([]string{"assign"}, workIncident...)...),
 				on("incident", mine, payIncident...),
@@ -114,6 +117,7 @@ func StandardRoles() []Role {
 			Name: RoleIncidentManager, Title: "Incident manager",
 			Purpose: "Answers for the incident practice: every incident, its priority, its restriction and its import.",
 			Grants: join(look,
+				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
@@ -125,7 +129,7 @@ func StandardRoles() []Role {
 			Name: RoleMajorIncidentManager, Title: "Major incident manager",
 			Purpose: "Declares and leads major incidents, and drafts the emergency changes that end them.",
 			Grants: join(look,
-				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
+				on("incident", all, "*"), on("major_incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "submit", "note", "edit"),
 				on("sla", all, "explain"),
@@ -135,6 +139,7 @@ func StandardRoles() []Role {
 			Name: RoleProblemManager, Title: "Problem manager",
 			Purpose: "Answers for problems and known errors, accepted risks included.",
 			Grants: join(look,
+				propose,
 				on("problem", all, "*"), on("task", all, "*"),
 				on("incident", all, "note"),
 				on("change", all, "draft", "submit", "note"),
@@ -220,6 +225,7 @@ func StandardRoles() []Role {
 			Name: RoleServiceOwner, Title: "Service owner",
 			Purpose: "Answers for a service: its offerings, its service levels, and approval of what concerns it.",
 			Grants: join(look,
+				propose,
 				on("service", all, "define", "edit", "offer", "entitle", "publish", "suspend", "retire"),
 				on("sla", all, "define", "explain"),
 				on("change", all, "approve", "return", "reject", "note"),
