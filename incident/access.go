@@ -30,6 +30,9 @@ const (
 	// PermissionReadCosts lets read all work and costs of an incident. Who may log work there
 	// without it reads what they logged themselves.
 	PermissionReadCosts itsm.Permission = "incident.read_costs"
+	// PermissionFanOut is for who brings a service provider's incident to customers, and withdraws it.
+	PermissionFanOut   itsm.Permission = "incident.fan_out"
+	PermissionFollowUp itsm.Permission = "incident.follow_up"
 	// PermissionReadMajor is for how an incident is handled as a major one, which takes PermissionRead
 	// too.
 	PermissionReadMajor itsm.Permission = "major_incident.read"
@@ -130,6 +133,7 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 		hidden.Comment = ""
 		i.Survey = &hidden
 	}
+	i.Customers, i.SilentUntil = 0, 0
 	i.Fields = p.o.Fields.Public(i.Fields)
 	p.hideColumns(&i.Head)
 	return i, nil

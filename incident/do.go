@@ -156,6 +156,7 @@ var ownActions = []Action{
 	ActionSetTimes, ActionEdit, ActionRestrict, ActionUnrestrict, ActionLink, ActionUnlink, ActionFollowUp,
 	ActionEscalate, ActionTag, ActionUntag, ActionAttach, ActionDetach, ActionLogWork, ActionAddCost,
 	ActionReverseCost, ActionAnswerSurvey, ActionLapseSurvey,
+	ActionFanOut, ActionWithdraw,
 }
 
 // isAction says whether there is such an action at all: for what does not exist, no one lacks a

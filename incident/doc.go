@@ -31,6 +31,13 @@
 // enters a waiting state counts a hold and can go back, whatever enters a resolved one is closed
 // by itself later.
 //
+// # Families, duplicates, major incidents, customers
+//
+// [Practice.Link] makes families, whose children take the parent's updates and resolution;
+// [Practice.Merge] makes of two one, with nothing lost. [Practice.DeclareMajor] handles an incident as a
+// major one, a lifecycle beside its own ([StandardMajorLifecycle]), and [Practice.FanOut] brings a service
+// provider's incident to its customers, each of whom sees its own alone.
+//
 // # Queues
 //
 // [Practice.List], [Practice.All], [Practice.Count] and [Practice.CountBy] take filters made of

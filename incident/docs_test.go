@@ -34,10 +34,25 @@ func TestTheDocumentationHasWhatTheTablesHave(t *testing.T) {
 	held(t, "incident.md", func(page string) string {
 		return fill(t, page, map[string]string{
 			"lifecycle":    "```mermaid\n" + StandardLifecycle().Mermaid() + "```\n",
-			"rules":        ruleTable(),
+			"rules":        ruleTable(StandardLifecycle().Rules()),
 			"beside":       besideTable(),
 			"hold reasons": holdReasonTable(),
 			"events":       eventList(),
+		})
+	})
+}
+
+// TestI9TheDocumentationOfMajorIncidentsIsThatOfTheTable holds docs/major-incident.md to what runs.
+func TestI9TheDocumentationOfMajorIncidentsIsThatOfTheTable(t *testing.T) {
+	held(t, "major-incident.md", func(page string) string {
+		var events strings.Builder
+		for _, e := range majorEvents() {
+			fmt.Fprintf(&events, "`%s`\n", e.Name)
+		}
+		return fill(t, page, map[string]string{
+			"major lifecycle": "```mermaid\n" + StandardMajorLifecycle().Mermaid() + "```\n",
+			"major rules":     ruleTable(StandardMajorLifecycle().Rules()),
+			"major events":    events.String(),
 		})
 	})
 }
@@ -157,6 +172,7 @@ func permissionTables(t *testing.T) string {
 func asked() []itsm.Permission {
 	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionDo, Kind + ".see_restricted"}
 	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionReadMajor, PermissionDo, Kind + ".see_restricted"}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)
@@ -205,10 +221,10 @@ func names[T ~string](list []T) string {
 	return strings.Join(parts, ", ")
 }
 
-func ruleTable() string {
+func ruleTable[S, A ~string, T any](rules []itsm.Rule[S, A, T]) string {
 	var b strings.Builder
 	b.WriteString("| From | Action | To | Needs | Permission |\n|---|---|---|---|---|\n")
-	for _, r := range StandardLifecycle().Rules() {
+	for _, r := range rules {
 		to := "`" + string(r.To) + "`"
 		switch {
 		case r.Stay:

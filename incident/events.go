@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
 )
 
 // Logged: an incident was reported.
@@ -181,6 +182,35 @@ type Linked struct {
 	To   itsm.Ref      `json:"to"`
 }
 
+// FannedOut: the incident of a service provider was brought to customers.
+type FannedOut struct {
+	Tenants []storage.Tenant `json:"tenants"`
+}
+
+// Withdrawn: it does not concern these customers after all.
+type Withdrawn struct {
+	Tenants []storage.Tenant `json:"tenants"`
+}
+
+// CustomerAdded is about a [CustomerIncident]: the customer is to have the incident.
+type CustomerAdded struct {
+	Incident itsm.ID `json:"incident"`
+}
+
+// CustomerWithdrawn is about a [CustomerIncident]: the customer is not to have it any more.
+type CustomerWithdrawn struct {
+	Incident itsm.ID `json:"incident"`
+}
+
+// CustomerAnswered is about a [CustomerIncident]: what became of it in the customer's tenant.
+type CustomerAnswered struct {
+	Incident itsm.ID       `json:"incident"`
+	State    State         `json:"state"`
+	Category itsm.Category `json:"category"`
+	Reopens  int64         `json:"reopens,omitempty"`
+	Affected int64         `json:"affected"`
+}
+
 // Unlinked: a link was taken away.
 type Unlinked struct {
 	Type itsm.LinkType `json:"type"`
@@ -299,6 +329,11 @@ func (CostRecorded) EventType() string       { return "incident.cost_recorded.v1
 func (SurveyOffered) EventType() string      { return "incident.survey_offered.v1" }
 func (SurveyAnswered) EventType() string     { return "incident.survey_answered.v1" }
 func (SurveyLapsed) EventType() string       { return "incident.survey_lapsed.v1" }
+func (FannedOut) EventType() string          { return "incident.fanned_out.v1" }
+func (Withdrawn) EventType() string          { return "incident.withdrawn.v1" }
+func (CustomerAdded) EventType() string      { return "incident_customer.added.v1" }
+func (CustomerWithdrawn) EventType() string  { return "incident_customer.withdrawn.v1" }
+func (CustomerAnswered) EventType() string   { return "incident_customer.answered.v1" }
 
 // eventTypes are those that the practice registers.
 func eventTypes() []itsm.EventType {
@@ -314,6 +349,8 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[Escalated](), itsm.EventOf[TagsAdded](), itsm.EventOf[TagsRemoved](),
 		itsm.EventOf[Attached](), itsm.EventOf[Detached](), itsm.EventOf[CostRecorded](),
 		itsm.EventOf[SurveyOffered](), itsm.EventOf[SurveyAnswered](), itsm.EventOf[SurveyLapsed](),
+		itsm.EventOf[Acted](), itsm.EventOf[FannedOut](), itsm.EventOf[Withdrawn](), itsm.EventOf[CustomerAdded](),
+		itsm.EventOf[CustomerWithdrawn](), itsm.EventOf[CustomerAnswered](),
 	}
 }
 
@@ -331,6 +368,7 @@ func isInternal(p itsm.Payload) bool {
 	case TagsAdded, TagsRemoved, CostRecorded:
 		return true
 	case Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
+	case FannedOut, Withdrawn, Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 		return true
 	}
 	return false

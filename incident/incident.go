@@ -122,6 +122,13 @@ type Body struct {
 	// Watchers are people who follow it. Following gives no rights: who sends them news asks
 	// whether they may read it.
 	Watchers []itsm.ID `json:"watchers,omitempty"`
+	// Customers is the number of customers' tenants to which a service provider's incident fans out.
+	Customers int `json:"customers,omitempty"`
+	// SilentUntil is the version up to which nothing that was written is told to the customers any more, as
+	// it was restricted.
+	SilentUntil int64 `json:"silent_until,omitempty"`
+	// Provided says that it came from the service provider.
+	Provided bool `json:"provided,omitempty"`
 	// Fields are the host's own fields.
 	Fields itsm.Fields `json:"fields,omitempty"`
 	// Imported says where an imported incident comes from.

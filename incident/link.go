@@ -106,6 +106,9 @@ func (w *work) checkRelation(ctx context.Context, r Relation) (right bool, err e
 	if err != nil {
 		return false, err
 	}
+	if other.Provided { // whose provider is told how many are affected
+		w.after = append(w.after, func(ctx context.Context) error { return w.u.Schedule(ctx, jobOf(jobFacts, other.ID, w.now)) })
+	}
 	return true, w.u.Authorize(ctx, PermissionEdit, subject(&other))
 }
 

@@ -71,6 +71,9 @@ func (w *work) merge(ctx context.Context, field string, of itsm.ID, must bool) e
 			}
 		}
 	}
+	if w.Customers > 0 {
+		w.faults.Add(field, "gets no incident that customers have; merge the other one into this one, or withdraw it first")
+	}
 	w.DuplicateOf = of
 	if err := w.fire(ctx, ActionCancel, Cancelled{DuplicateOf: of}); err != nil || original == nil {
 		return err

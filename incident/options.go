@@ -153,6 +153,10 @@ type Options struct {
 	Children ChildrenPolicy
 	// Updates says what becomes of the updates of a parent; empty is [UpdatesTell].
 	Updates UpdatesPolicy
+	// Customer says whether a tenant is a customer of a service provider's tenant, to which the provider's
+	// incidents may fan out, and how they are logged there. It is asked by the command and by each of its
+	// jobs, inside and outside of units, and reads nothing from the store. Nil permits none.
+	Customer func(ctx context.Context, provider, tenant storage.Tenant) (c Customer, permitted bool, err error)
 	// NumberPrefix begins every number; empty is "INC". It is followed by the number, with
 	// at least 7 digits.
 	NumberPrefix string

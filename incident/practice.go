@@ -86,6 +86,7 @@ func (p *Practice) module() engine.Module {
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema()},
 		Events: append(eventTypes(), importedEvents()...),
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), majorTable.Schema()},
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), majorTable.Schema(), customerTable.Schema(), originTable.Schema()},
 		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
@@ -94,6 +95,9 @@ func (p *Practice) module() engine.Module {
 			engine.OnDue(jobSurvey, p.lapseSurvey),
 			engine.OnDue(jobUpdates, p.tellUpdate),
 			engine.OnDue(jobMajor, p.remindMajor),
+			engine.OnDue(jobSpread, p.spreadOut),
+			engine.OnDueOutside(jobFanOut, p.fanOut),
+			engine.OnDueOutside(jobFacts, p.tellFacts),
 		},
 	}
 }
@@ -163,6 +167,9 @@ const (
 	jobChildren  = "incident.children"
 	jobSurvey    = "incident.survey"
 	jobMajor     = "incident.major"
+	jobSpread    = "incident.spread"
+	jobFanOut    = "incident.fan_out" // the key is the id of the customer's record
+	jobFacts     = "incident.facts"
 	jobUpdates   = "incident.updates" // the key begins with the id of the note
 )
 

@@ -156,6 +156,12 @@ func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link)
 	if len(followers) > 0 {
 		w.Watchers = followers
 	}
+	if duplicate.Provided {
+		w.Provided = true
+		if err := w.adopt(ctx, duplicate); err != nil {
+			return err
+		}
+	}
 	w.action, w.to = ActionCancel, w.State
 	w.tell(w.State, w.State, Duplicated{Duplicate: duplicate.ID})
 	for _, l := range links {

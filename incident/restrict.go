@@ -29,6 +29,9 @@ func (p *Practice) Restrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 func (p *Practice) Unrestrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
 	return p.command(ctx, actor, id, ActionUnrestrict, r, r, func(ctx context.Context, w *work) error {
 		w.Restricted, w.Members = false, nil
+		if w.Customers > 0 {
+			w.SilentUntil = w.Version + 1
+		}
 		return w.fire(ctx, ActionUnrestrict, Unrestricted{})
 	})
 }

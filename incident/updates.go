@@ -28,6 +28,7 @@ func jobOfUpdate(u *engine.Unit, key string, up childUpdate) engine.Task {
 // updated schedules what a public note of those who work on an incident sets off. One that came from a
 // parent is told to all below that parent already.
 func (w *work) updated(note, parent itsm.ID) {
+	w.spread()
 	if w.p.o.Updates != UpdatesTell || parent != "" {
 		return
 	}

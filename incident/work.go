@@ -219,6 +219,9 @@ func (w *work) move(payload itsm.Payload) error {
 	}
 	if from != to {
 		w.followMajor(to)
+		if !to.Open() {
+			w.spread()
+		}
 	}
 	if to == itsm.CategoryResolved && from != to {
 		w.after = append(w.after, w.takeChildren)
@@ -290,6 +293,7 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 		if err := w.putHoldLink(ctx); err != nil {
 			return Incident{}, err
 		}
+		w.tellProvider()
 		for _, fn := range w.after {
 			if err := fn(ctx); err != nil {
 				return Incident{}, err
