@@ -27,6 +27,14 @@ func (w *work) checkFamily(ctx context.Context, r Relation) error {
 	if err := w.u.Lock(ctx, lockFamily); err != nil {
 		return err
 	}
+	other, err := w.p.table.Get(ctx, w.u, r.To.ID)
+	if err != nil {
+		return err
+	}
+	if w.DuplicateOf != "" || other.DuplicateOf != "" {
+		w.faults.Add("to", "would relate an incident that was merged into another; relate that one")
+		return nil
+	}
 	child, parent := w.ID, r.To.ID
 	if r.Type == itsm.LinkParentOf {
 		child, parent = parent, child

@@ -22,8 +22,8 @@ type Relation struct {
 // event is this one's.
 //
 // A parent acts on its children, so [itsm.LinkChildOf] and [itsm.LinkParentOf] between incidents
-// take "incident.edit" on both. No incident is above itself, through however many others, and a
-// family has at most [MaxGenerations]. What waits,
+// take "incident.edit" on both. No incident is above itself, through however many others, none that was
+// merged into another is part of a family, and a family has at most [MaxGenerations]. What waits,
 // duplicates and follow-ups are linked by commands of their own: Hold, Cancel and FollowUp.
 func (p *Practice) Link(ctx context.Context, actor itsm.Actor, id itsm.ID, r Relation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionLink, r.Command, r, func(ctx context.Context, w *work) error {

@@ -28,6 +28,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 	}
 	t.Run("G8X4Model", func(t *testing.T) { runModel(t, newStore) })
 	t.Run("DeskModel", func(t *testing.T) { runDeskModel(t, newStore) })
+	t.Run("I7I8I9Families", func(t *testing.T) { runFamilies(t, newStore) })
 }
 
 var cases = []struct {
