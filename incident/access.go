@@ -24,7 +24,6 @@ const (
 	PermissionOverridePriority itsm.Permission = "incident.override_priority"
 	PermissionReply            itsm.Permission = "incident.reply"
 	PermissionResume           itsm.Permission = "incident.resume"
-	PermissionFollowUp         itsm.Permission = "incident.follow_up"
 	PermissionTag              itsm.Permission = "incident.tag"
 	PermissionLogWork          itsm.Permission = "incident.log_work"
 	// PermissionReadCosts lets read all work and costs of an incident. Who may log work there

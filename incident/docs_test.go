@@ -170,9 +170,7 @@ func permissionTables(t *testing.T) string {
 
 // asked are the permissions that the practice asks for.
 func asked() []itsm.Permission {
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionDo, Kind + ".see_restricted"}
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionReadMajor, PermissionDo, Kind + ".see_restricted"}
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)

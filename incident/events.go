@@ -345,7 +345,6 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[PriorityOverridden](), itsm.EventOf[OverrideCleared](), itsm.EventOf[Acknowledged](),
 		itsm.EventOf[Restored](), itsm.EventOf[TimesCorrected](), itsm.EventOf[Edited](), itsm.EventOf[Noted](),
 		itsm.EventOf[Restricted](), itsm.EventOf[Unrestricted](), itsm.EventOf[Linked](), itsm.EventOf[Unlinked](),
-		itsm.EventOf[Acted](),
 		itsm.EventOf[Escalated](), itsm.EventOf[TagsAdded](), itsm.EventOf[TagsRemoved](),
 		itsm.EventOf[Attached](), itsm.EventOf[Detached](), itsm.EventOf[CostRecorded](),
 		itsm.EventOf[SurveyOffered](), itsm.EventOf[SurveyAnswered](), itsm.EventOf[SurveyLapsed](),
@@ -367,7 +366,6 @@ func isInternal(p itsm.Payload) bool {
 		return p.Type != EscalationFunctional
 	case TagsAdded, TagsRemoved, CostRecorded:
 		return true
-	case Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 	case FannedOut, Withdrawn, Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 		return true
 	}

@@ -198,9 +198,8 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 	Columns: []storage.ColumnOf[Head]{
 		ByNumber, ByTitle, ByState, ByOpen, ByPriority, ByImpact, ByUrgency, ByCategory, BySubcategory,
 		ByService, ByRequester, ByAffected, ByGroup, ByAssignee, ByChannel, ByHoldReason, ByRestricted,
-		ByReported, ByResolved, ByClosed,
-		ByFirstContact, ByFirstLevel, BySurveyState, ByCSAT, ByNPS,
 		ByMajor, ByReported, ByResolved, ByClosed,
+		ByFirstContact, ByFirstLevel, BySurveyState, ByCSAT, ByNPS,
 	},
 	Indexes: []storage.Index{
 		storage.IndexOn(ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),

@@ -73,8 +73,8 @@ const (
 	ActionAnswerSurvey     Action = "answer_survey"
 	// ActionLapseSurvey is the system's.
 	ActionLapseSurvey Action = "lapse_survey"
-	ActionFanOut           Action = "fan_out"
-	ActionWithdraw         Action = "withdraw"
+	ActionFanOut      Action = "fan_out"
+	ActionWithdraw    Action = "withdraw"
 )
 
 // Case is what the needs and guards of a lifecycle look at: the incident with the input

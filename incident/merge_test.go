@@ -49,6 +49,13 @@ func TestI8AMergeLosesNothing(t *testing.T) {
 	d.say(twice.ID, "Public words", itsm.VisibilityPublic)
 	d.say(twice.ID, "Internal words", itsm.VisibilityInternal)
 
+	_, err = d.Tag(ctx, mona, twice.ID, incident.Tagging{Tags: []string{"vpn", "winter"}})
+	require.NoError(t, err)
+	_, err = d.Tag(ctx, mona, into.ID, incident.Tagging{Tags: []string{"vpn"}})
+	require.NoError(t, err)
+	_, err = d.Attach(ctx, mona, twice.ID, incident.Attachment{Name: "trace.txt", Reference: "store:1"})
+	require.NoError(t, err)
+
 	d.wait(time.Minute)
 	merged, err := d.Merge(ctx, mona, twice.ID, incident.Merging{Into: into.ID})
 	require.NoError(t, err)
@@ -56,6 +63,13 @@ func TestI8AMergeLosesNothing(t *testing.T) {
 	require.Equal(t, into.ID, merged.DuplicateOf)
 	require.Equal(t, "Duplicate", merged.CancelReason)
 	require.Equal(t, []itsm.ID{"rob", "ruth", "wanda"}, d.get(into.ID).Watchers)
+	require.Equal(t, []string{"vpn", "winter"}, d.get(into.ID).Tags)
+	tagged, err := d.Count(ctx, mona, incident.Query{Where: incident.HasTag("winter")})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, tagged)
+	attached, err := d.Attachments(ctx, mona, twice.ID, "", 10)
+	require.NoError(t, err)
+	require.Len(t, attached.Items, 1, "it stays where it was attached")
 	require.Equal(t, map[itsm.LinkType][]itsm.ID{
 		itsm.LinkCausedBy: {"C1", "C2"}, itsm.LinkRelatedTo: {"P1"}, itsm.LinkChildOf: {parent.ID}, itsm.LinkParentOf: {child.ID},
 		itsm.LinkDuplicatedBy: {twice.ID},

@@ -82,11 +82,9 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 
 func (p *Practice) module() engine.Module {
 	return engine.Module{
-		Name:   Kind,
-		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema()},
-		Events: append(eventTypes(), importedEvents()...),
-		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), majorTable.Schema()},
-		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), majorTable.Schema(), customerTable.Schema(), originTable.Schema()},
+		Name: Kind,
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema(),
+			majorTable.Schema(), customerTable.Schema(), originTable.Schema()},
 		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),

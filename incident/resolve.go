@@ -156,6 +156,10 @@ func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link)
 	if len(followers) > 0 {
 		w.Watchers = followers
 	}
+	var tags []string
+	if !duplicate.Restricted || w.Restricted {
+		tags = w.adoptTags(duplicate.Tags)
+	}
 	if duplicate.Provided {
 		w.Provided = true
 		if err := w.adopt(ctx, duplicate); err != nil {
@@ -166,6 +170,9 @@ func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link)
 	w.tell(w.State, w.State, Duplicated{Duplicate: duplicate.ID})
 	for _, l := range links {
 		w.tell(w.State, w.State, Linked{Type: l.Type, To: l.To})
+	}
+	if len(tags) > 0 {
+		w.tell(w.State, w.State, TagsAdded{Tags: tags})
 	}
 	_, err := w.finish(ctx)
 	return err

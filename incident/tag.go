@@ -67,6 +67,21 @@ func (p *Practice) Untag(ctx context.Context, actor itsm.Actor, id itsm.ID, r Ta
 	})
 }
 
+// adoptTags gives the incident the tags of a duplicate that it has not, as many as it may have, and says
+// which.
+func (w *work) adoptTags(tags []string) (added []string) {
+	for _, tag := range tags {
+		if !slices.Contains(w.Tags, tag) && len(w.Tags)+len(added) < MaxTags {
+			added = append(added, tag)
+		}
+	}
+	if len(added) > 0 {
+		w.Tags = append(slices.Clone(w.Tags), added...)
+		slices.Sort(w.Tags)
+	}
+	return added
+}
+
 // checkTags gives tags in their normal form, in order and each once, and notes what is wrong with them.
 func (w *work) checkTags(tags []string) []string {
 	switch {

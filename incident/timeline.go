@@ -36,16 +36,6 @@ func (p *Practice) Timeline(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		if err != nil {
 			return err
 		}
-		internal, err := p.allows(ctx, actor, PermissionReadInternal, &i)
-		if err != nil {
-			return err
-		}
-		costs, err := p.allows(ctx, actor, PermissionReadCosts, &i)
-		if err != nil {
-			return err
-		}
-		t := timeline{p: p, costs: costs, actor: actor, internal: internal, known: map[itsm.Ref]bool{}}
-		out, err = t.read(ctx, r, i.Ref())
 		out, err = p.timeline(ctx, r, actor, &i, map[itsm.Ref]bool{})
 		return err
 	})
@@ -62,7 +52,11 @@ func (p *Practice) timeline(ctx context.Context, r storage.Reader, actor itsm.Ac
 		// Of other kinds then all may know who may read what is internal, which is for each incident.
 		maps.DeleteFunc(known, func(ref itsm.Ref, _ bool) bool { return ref.Kind != Kind })
 	}
-	t := timeline{p: p, actor: actor, internal: internal, known: known}
+	costs, err := p.allows(ctx, actor, PermissionReadCosts, i)
+	if err != nil {
+		return nil, err
+	}
+	t := timeline{p: p, costs: costs, actor: actor, internal: internal, known: known}
 	if internal && i.Major != "" {
 		if t.major, err = p.allows(ctx, actor, PermissionReadMajor, i); err != nil {
 			return nil, err
