@@ -65,6 +65,7 @@ func StandardRoles() []Role {
 		on("directory", all, "read", "read_internal"), on("directory_names", all, "read"),
 		on("oncall", all, "read"),
 		on("settings", all, "read"),
+		on("notification", own, "read", "prefer"),
 	)
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
@@ -119,6 +120,7 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
+				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -130,6 +132,7 @@ func StandardRoles() []Role {
 			Purpose: "Declares and leads major incidents, and drafts the emergency changes that end them.",
 			Grants: join(look,
 				on("incident", all, "*"), on("major_incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
+				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "submit", "note", "edit"),
 				on("sla", all, "explain"),
@@ -219,6 +222,7 @@ func StandardRoles() []Role {
 				on("routing", all, "read", "manage"), on("oncall", all, "manage"),
 				on("settings", all, "set", "lock"),
 				on("trigger", all, "read", "manage"),
+				on("notification_rules", all, "read", "manage"),
 			),
 		},
 		{
@@ -250,6 +254,7 @@ func StandardRoles() []Role {
 				on("service", all, "read"),
 				on("asset", own, "read"),
 				on("directory", own, "read"), on("directory_names", all, "read"),
+				on("notification", own, "read", "prefer"),
 			),
 		},
 		{
@@ -263,6 +268,7 @@ func StandardRoles() []Role {
 				on("task", mine, append([]string{"read", "read_internal"}, workTask...)...),
 				on("ci", all, "read"), on("service", all, "read"), on("knowledge", all, "read"),
 				on("directory_names", all, "read"),
+				on("notification", own, "read", "prefer"),
 			),
 		},
 		{

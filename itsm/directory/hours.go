@@ -27,6 +27,13 @@ const MaxWindows = 50
 // Hours are the windows of a week. They may overlap. None is every hour of every day.
 type Hours []Window
 
+// Validate gives ErrInvalid with every fault, each named from its window: "[2].from".
+func (h Hours) Validate() error {
+	var f itsm.Faults
+	h.validate("", &f)
+	return f.Err("hours")
+}
+
 // validate notes what is wrong with each window.
 func (h Hours) validate(field string, f *itsm.Faults) {
 	if len(h) > MaxWindows {
