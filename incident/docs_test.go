@@ -14,6 +14,8 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/notify"
+	"github.com/itsmkit/itsmkit/itsm/webhook"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the documentation")
@@ -135,6 +137,10 @@ func permissionTables(t *testing.T) string {
 	add(engine.PermissionRetryJobs)
 	add(directory.PermissionManage)
 	add(directory.PermissionErase)
+	add(notify.PermissionReadRules)
+	add(notify.PermissionManageRules)
+	add(webhook.PermissionRead)
+	add(webhook.PermissionManage)
 
 	var b strings.Builder
 	for _, kind := range kinds {

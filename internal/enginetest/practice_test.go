@@ -12,11 +12,13 @@ import (
 	"github.com/itsmkit/itsmkit/internal/directorysuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
+	"github.com/itsmkit/itsmkit/internal/notifysuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/internal/triggersuite"
+	"github.com/itsmkit/itsmkit/internal/webhooksuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -36,6 +38,8 @@ var suites = []struct {
 	{"on-call", oncallsuite.Run},
 	{"settings", settingssuite.Run},
 	{"trigger", triggersuite.Run},
+	{"notify", notifysuite.Run},
+	{"webhook", webhooksuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory.
