@@ -80,7 +80,7 @@ func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engi
 			if parent.Restricted && !w.Restricted {
 				notes = notesOfParent
 			}
-			return w.resolve(ctx, parent.Resolution.Code, notes, parent.ID)
+			return w.resolve(ctx, Resolved{Code: parent.Resolution.Code, Parent: parent.ID}, notes)
 		})
 		if err != nil && !refusedByState(err) && !errors.Is(err, itsm.ErrInvalid) {
 			return err

@@ -79,6 +79,17 @@ type Resumed struct {
 	By         ResumedBy  `json:"by"`
 }
 
+// FollowUpDue: it has waited for as long as the reminders of its [HoldRule] say, and somebody is to be
+// reminded: the requester, where it waits for an answer. Nothing else changed.
+type FollowUpDue struct {
+	HoldReason HoldReason `json:"hold_reason"`
+	// Count is the number of the reminder, from 1, and Of how many there are.
+	Count int `json:"count"`
+	Of    int `json:"of"`
+	// Resolves is when it will be resolved by the system if nothing happens; absent is never.
+	Resolves time.Time `json:"resolves,omitzero"`
+}
+
 // ReplyReceived: its requester or affected person wrote. Where the category is resolved this is the alert to its
 // assignee that the requester may not be content.
 type ReplyReceived struct {
@@ -90,6 +101,9 @@ type Resolved struct {
 	Code Code `json:"code"`
 	// Parent is the incident with which it was resolved.
 	Parent itsm.ID `json:"parent,omitempty"`
+	// WaitedFor is the reason for which it had waited in vain, where the system resolved it because
+	// nothing happened: the ResolveAfter of its [HoldRule].
+	WaitedFor HoldReason `json:"waited_for,omitempty"`
 }
 
 // Reopened: it was not resolved after all.
@@ -300,6 +314,7 @@ func (Reassigned) EventType() string         { return "incident.reassigned.v1" }
 func (Held) EventType() string               { return "incident.held.v1" }
 func (HoldReasonChanged) EventType() string  { return "incident.hold_reason_changed.v1" }
 func (Resumed) EventType() string            { return "incident.resumed.v1" }
+func (FollowUpDue) EventType() string        { return "incident.follow_up_due.v1" }
 func (ReplyReceived) EventType() string      { return "incident.reply_received.v1" }
 func (Resolved) EventType() string           { return "incident.resolved.v1" }
 func (Reopened) EventType() string           { return "incident.reopened.v1" }
@@ -340,7 +355,7 @@ func eventTypes() []itsm.EventType {
 	return []itsm.EventType{
 		itsm.EventOf[Logged](), itsm.EventOf[Assigned](), itsm.EventOf[Accepted](), itsm.EventOf[Started](),
 		itsm.EventOf[Reassigned](), itsm.EventOf[Held](), itsm.EventOf[HoldReasonChanged](), itsm.EventOf[Resumed](),
-		itsm.EventOf[ReplyReceived](), itsm.EventOf[Resolved](), itsm.EventOf[Reopened](), itsm.EventOf[Closed](),
+		itsm.EventOf[FollowUpDue](), itsm.EventOf[ReplyReceived](), itsm.EventOf[Resolved](), itsm.EventOf[Reopened](), itsm.EventOf[Closed](),
 		itsm.EventOf[Cancelled](), itsm.EventOf[Duplicated](), itsm.EventOf[FollowedUp](), itsm.EventOf[Classified](),
 		itsm.EventOf[PriorityOverridden](), itsm.EventOf[OverrideCleared](), itsm.EventOf[Acknowledged](),
 		itsm.EventOf[Restored](), itsm.EventOf[TimesCorrected](), itsm.EventOf[Edited](), itsm.EventOf[Noted](),

@@ -582,7 +582,7 @@ func (p *Practice) tellCustomer(ctx context.Context, u *engine.Unit, provider st
 		}
 		if !n.resolved.IsZero() && !n.resolved.Equal(o.Resolved) && !n.more {
 			_, err := p.command(ctx, u.Actor(), o.Child, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-				return w.resolve(ctx, n.outcome.Code, n.outcome.Notes, "")
+				return w.resolve(ctx, Resolved{Code: n.outcome.Code}, n.outcome.Notes)
 			})
 			if err != nil && !leftToPeople(err) {
 				return Incident{}, err

@@ -198,6 +198,9 @@ func (p *Practice) Reply(ctx context.Context, actor itsm.Actor, id itsm.ID, r Re
 			return w.noted(note, "")
 		}
 		w.FirstResponse = answered // whoever brings the requester's words responds to nothing
+		if !w.RemindFrom.IsZero() {
+			w.Reminders, w.RemindFrom = 0, w.now // who has written is not reminded as if silent
+		}
 		if err := w.move(ReplyReceived{Note: note}); err != nil {
 			return err
 		}

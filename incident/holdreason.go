@@ -5,6 +5,8 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -40,7 +42,19 @@ type HoldRule struct {
 	ReplyResumes bool `json:"reply_resumes,omitempty"`
 	// LinkResumes lets the end of the record that it waits for resume it: [Practice.LinkedDone].
 	LinkResumes bool `json:"link_resumes,omitempty"`
+	// Reminders are how long it has waited when somebody is to be reminded, each longer than the one
+	// before: the event [FollowUpDue] says so, each time once. They are at most [MaxReminders], and
+	// spans of time, not of working hours.
+	Reminders []time.Duration `json:"reminders,omitempty"`
+	// ResolveAfter is how long it has waited when it is resolved by the system, with ResolveCode and
+	// ResolveNotes, which are required then; 0 is never. It is longer than the last of the Reminders.
+	ResolveAfter time.Duration `json:"resolve_after,omitempty"`
+	ResolveCode  Code          `json:"resolve_code,omitempty"`
+	ResolveNotes string        `json:"resolve_notes,omitempty"`
 }
+
+// MaxReminders is the greatest number of reminders of a [HoldRule].
+const MaxReminders = 20
 
 // StandardHoldReasons gives the standard reasons.
 func StandardHoldReasons() []HoldRule {
@@ -53,7 +67,7 @@ func StandardHoldReasons() []HoldRule {
 	}
 }
 
-func checkHoldReasons(f *itsm.Faults, rules []HoldRule) []HoldRule {
+func checkHoldReasons(f *itsm.Faults, rules []HoldRule, codes []Code) []HoldRule {
 	if rules == nil {
 		return StandardHoldReasons()
 	}
@@ -70,8 +84,48 @@ func checkHoldReasons(f *itsm.Faults, rules []HoldRule) []HoldRule {
 		if r.LinkResumes && !r.NeedsLink {
 			f.Add(at+".link_resumes", "has no meaning without needs_link")
 		}
+		r.checkFollowUps(f, at, codes)
 	}
-	return slices.Clone(rules)
+	rules = slices.Clone(rules)
+	for i := range rules {
+		rules[i].Reminders = slices.Clone(rules[i].Reminders)
+	}
+	return rules
+}
+
+// checkFollowUps notes what is wrong with the reminders of a rule and the resolution at their end.
+func (r *HoldRule) checkFollowUps(f *itsm.Faults, at string, codes []Code) {
+	if n := len(r.Reminders); n > MaxReminders {
+		f.Addf(at+".reminders", "are %d; at most %d are allowed", n, MaxReminders)
+	}
+	last := time.Duration(0)
+	for i, d := range r.Reminders {
+		if d <= last {
+			f.Addf(fmt.Sprintf("%s.reminders[%d]", at, i), "must be longer than %s", last)
+		}
+		last = max(last, d)
+	}
+	f.Text(at+".resolve_notes", r.ResolveNotes, MaxNotes, false)
+	switch {
+	case r.ResolveAfter == 0:
+		if r.ResolveCode != "" {
+			f.Add(at+".resolve_code", "has no meaning without resolve_after")
+		}
+		if r.ResolveNotes != "" {
+			f.Add(at+".resolve_notes", "have no meaning without resolve_after")
+		}
+		return
+	case r.ResolveAfter <= last:
+		f.Addf(at+".resolve_after", "must be longer than %s", last)
+	}
+	if r.ResolveCode == "" {
+		f.Add(at+".resolve_code", "is required")
+	} else if !slices.Contains(codes, r.ResolveCode) {
+		f.Addf(at+".resolve_code", "must be one of: %s", list(codes))
+	}
+	if strings.TrimSpace(r.ResolveNotes) == "" {
+		f.Add(at+".resolve_notes", "is required")
+	}
 }
 
 // holdRule finds the definition of a reason. A reason that the host has removed while records

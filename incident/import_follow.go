@@ -86,7 +86,9 @@ func (f *follower) enter(to State) {
 	switch {
 	case is != itsm.CategoryWaiting:
 		i.Before, i.HoldReason = "", ""
+		i.Reminders, i.RemindFrom = 0, time.Time{}
 	case was != itsm.CategoryWaiting:
+		i.RemindFrom = time.Time{} // it begins with the row: see take
 		i.Before = i.State
 		if i.Before == "" {
 			i.Before = f.beforeWaiting(to)
@@ -142,7 +144,9 @@ func (f *follower) take(e *HistoryEntry) {
 	}
 	switch f.category(i.State) {
 	case itsm.CategoryWaiting:
-		i.HoldReason = HoldReason(e.HoldReason)
+		if reason := HoldReason(e.HoldReason); reason != i.HoldReason || i.RemindFrom.IsZero() {
+			i.HoldReason, i.Reminders, i.RemindFrom = reason, 0, e.At
+		}
 	case itsm.CategoryResolved:
 		f.takeResolution(e)
 		i.ResolvedAt = orElse(i.ResolvedAt, e.At)

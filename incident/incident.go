@@ -81,6 +81,11 @@ type Body struct {
 	HoldLink *itsm.Ref `json:"hold_link,omitempty"`
 	// HoldNote is the id of the note that was written when it began to wait.
 	HoldNote itsm.ID `json:"hold_note,omitempty"`
+	// Reminders is how often somebody was reminded of it since RemindFrom last began anew, and
+	// RemindFrom what the next of the reminders of its [HoldRule] counts from: when it began to wait
+	// for its reason, when its requester last wrote, or the last reminder.
+	Reminders  int       `json:"reminders,omitempty"`
+	RemindFrom time.Time `json:"remind_from,omitzero"`
 	// Resolution is how it was resolved.
 	Resolution Outcome `json:"resolution,omitzero"`
 	// CancelReason is why it was cancelled.

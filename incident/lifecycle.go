@@ -77,6 +77,9 @@ const (
 	ActionWithdraw    Action = "withdraw"
 )
 
+// ActionRemind is that of the event [FollowUpDue]. The system alone takes it.
+const ActionRemind Action = "remind"
+
 // Case is what the needs and guards of a lifecycle look at: the incident with the input
 // applied, as it was, and the facts that the practice has loaded. They must not change it.
 type Case struct {

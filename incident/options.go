@@ -201,7 +201,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Codes = checkNames(&f, "codes", o.Codes, StandardCodes)
 	o.Channels = checkNames(&f, "channels", o.Channels, StandardChannels)
-	o.HoldReasons = checkHoldReasons(&f, o.HoldReasons)
+	o.HoldReasons = checkHoldReasons(&f, o.HoldReasons, o.Codes)
 	o.Categories = checkCategories(&f, o.Categories)
 	o.AutoClose = orElse(o.AutoClose, DefaultAutoClose)
 	o.ReopenWindow = orElse(o.ReopenWindow, o.AutoClose)

@@ -96,6 +96,7 @@ func (p *Practice) module() engine.Module {
 			engine.OnDue(jobSpread, p.spreadOut),
 			engine.OnDueOutside(jobFanOut, p.fanOut),
 			engine.OnDueOutside(jobFacts, p.tellFacts),
+			engine.OnDue(jobFollowUp, p.followUpDue),
 		},
 	}
 }
@@ -169,6 +170,7 @@ const (
 	jobFanOut    = "incident.fan_out" // the key is the id of the customer's record
 	jobFacts     = "incident.facts"
 	jobUpdates   = "incident.updates" // the key begins with the id of the note
+	jobFollowUp  = "incident.follow_up"
 )
 
 // jobOf is a job of an incident. Those of one incident run one at a time.
@@ -195,7 +197,7 @@ func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incide
 	for _, j := range []struct {
 		kind     string
 		was, due time.Time
-	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}} {
+	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}, {jobFollowUp, p.followUpAt(was), p.followUpAt(now)}} {
 		var err error
 		switch {
 		case j.was.Equal(j.due):

@@ -27,15 +27,15 @@ func (p *Practice) Resolve(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 		if r.Code != "" && !slices.Contains(p.o.Codes, r.Code) {
 			w.faults.Addf("code", "must be one of: %s", list(p.o.Codes))
 		}
-		return w.resolve(ctx, r.Code, r.Notes, "")
+		return w.resolve(ctx, Resolved{Code: r.Code}, r.Notes)
 	})
 }
 
-func (w *work) resolve(ctx context.Context, code Code, notes string, parent itsm.ID) error {
+func (w *work) resolve(ctx context.Context, told Resolved, notes string) error {
 	w.faults.Text("notes", notes, MaxNotes, false)
-	w.Resolution = Outcome{Code: code, Notes: notes, By: w.actor.ID}
+	w.Resolution = Outcome{Code: told.Code, Notes: notes, By: w.actor.ID}
 	w.ResolvedAt = w.now
-	return w.fire(ctx, ActionResolve, Resolved{Code: code, Parent: parent})
+	return w.fire(ctx, ActionResolve, told)
 }
 
 // Reopening says why an incident is not resolved after all.

@@ -237,7 +237,7 @@ func mayIncident(raw json.RawMessage, may func(itsm.Ref) bool) bool {
 // publicBody are the fields of the body whose history everyone may read who may read the
 // incident. All others are internal, those that a later version adds too.
 var publicBody = []string{
-	"description", "before", "hold_until", "resolution", "cancel_reason", "occurred", "detected", "acknowledged",
+	"description", "before", "hold_until", "reminders", "remind_from", "resolution", "cancel_reason", "occurred", "detected", "acknowledged",
 	"first_response", "restored", "reassignments", "reopens", "holds", "functional_escalations",
 }
 

@@ -197,9 +197,13 @@ func (w *work) move(payload itsm.Payload) error {
 	switch {
 	case to != itsm.CategoryWaiting:
 		w.Before, w.HoldReason, w.HoldUntil, w.HoldLink, w.HoldNote = "", "", time.Time{}, nil, ""
+		w.Reminders, w.RemindFrom = 0, time.Time{}
 	case from != itsm.CategoryWaiting:
 		w.Before = w.State
 		w.Holds++
+		w.Reminders, w.RemindFrom = 0, w.now
+	case w.HoldReason != w.Was.HoldReason:
+		w.Reminders, w.RemindFrom = 0, w.now
 	}
 	switch {
 	case to.Open():
