@@ -49,6 +49,8 @@ var cases = []struct {
 	{"CommandsTogetherMakeNoCycleOfParents", cycleTogether},
 	{"PagesShowEachIncidentOnce", pages},
 	{"AReadSpansTheTenantsGranted", spanningTenants},
+	{"D15FollowUps", followUps},
+	{"D15FollowUpModel", followUpModel},
 }
 
 // clock is a clock that stands until it is moved.
