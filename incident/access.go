@@ -125,7 +125,7 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 	if internal {
 		return i, nil
 	}
-	i.HoldNote, i.PriorityOverride, i.Members, i.Watchers, i.Imported = "", nil, nil, nil, nil
+	i.HoldNote, i.PriorityOverride, i.Members, i.Watchers, i.Imported, i.Template = "", nil, nil, nil, nil, TemplateRef{}
 	i.Tags, i.HierarchicalEscalations, i.Contact, i.BeyondFirstLevel = nil, 0, nil, false
 	if s := i.Survey; s != nil && s.By != actor.ID {
 		hidden := *s

@@ -176,7 +176,8 @@ func permissionTables(t *testing.T) string {
 
 // asked are the permissions that the practice asks for.
 func asked() []itsm.Permission {
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted",
+		PermissionReadTemplate, PermissionDefineTemplate}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)
@@ -286,7 +287,7 @@ func holdReasonTable() string {
 
 func eventList() string {
 	var b strings.Builder
-	for _, t := range append(eventTypes(), importedEvents()...) {
+	for _, t := range slices.Concat(eventTypes(), importedEvents(), templateEvents()) {
 		fmt.Fprintf(&b, "`%s`\n", t.Name)
 	}
 	return b.String()

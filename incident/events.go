@@ -17,6 +17,8 @@ type Logged struct {
 	Priority itsm.Priority `json:"priority"`
 	// FollowUpOf is the closed incident that it continues.
 	FollowUpOf itsm.ID `json:"follow_up_of,omitempty"`
+	// Template is the version of the template that it was logged by.
+	Template TemplateRef `json:"template,omitzero"`
 }
 
 // Assigned: it was given to a group or a person for the first time.

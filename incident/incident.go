@@ -136,6 +136,8 @@ type Body struct {
 	Provided bool `json:"provided,omitempty"`
 	// Fields are the host's own fields.
 	Fields itsm.Fields `json:"fields,omitempty"`
+	// Template is the version of the template that it was logged by.
+	Template TemplateRef `json:"template,omitzero"`
 	// Imported says where an imported incident comes from.
 	Imported *Provenance `json:"imported,omitempty"`
 }

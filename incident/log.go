@@ -15,6 +15,8 @@ import (
 // Report is what [Practice.Log] records.
 type Report struct {
 	itsm.Command
+	// Template is the template that it is logged by; none has no name. See [Practice.Log].
+	Template TemplateRef `json:"template,omitzero"`
 	// Title and Requester are required.
 	Title       string  `json:"title"`
 	Description string  `json:"description,omitempty"`
@@ -48,72 +50,144 @@ type Report struct {
 
 // Log records a report as a new incident in the first initial state of the lifecycle. It asks
 // for "incident.log" on the incident as its requester's.
+//
+// A report by a template ([Template]) gets its predefined values where it has none of its own. What
+// the template makes mandatory and is empty then, what it keeps from being changed and was given
+// otherwise, and what it hides and was given by someone without "incident.read_internal" are faults,
+// told together with all others. A template that is not there, is not active or is for others is not
+// found; one that has another current version than the report names is ErrConflict. The values that
+// come of the template take no permission of the actor, as whoever defined it had the right to.
 func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Incident, error) {
 	call := engine.Call{Name: Kind + ".log", Actor: actor, Command: r.Command, Request: withColumns(r, r.Columns)}
 	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Incident, error) {
 		if err := u.Authorize(ctx, PermissionLog, nil); err != nil {
 			return Incident{}, err
 		}
-		w := p.workOn(u, r.incident(u))
+		w := p.workOn(u, Incident{})
 		w.faults.Merge("", call.Validate())
-		var err error
-		if w.internal, err = p.allows(ctx, actor, PermissionReadInternal, &w.Incident); err != nil {
+		if err := w.report(ctx, r, false); err != nil {
 			return Incident{}, err
 		}
-		w.setFields(r.Fields)
-		w.setColumns(r.Columns)
-		w.classify()
-		w.checkNew()
-		if err := w.create(ctx, func() itsm.Payload { return Logged{Number: w.Number, Priority: w.Priority} }, w.mayLog); err != nil {
+		told := func() itsm.Payload {
+			return Logged{Number: w.Number, Priority: w.Priority, Template: w.Template}
+		}
+		if err := w.create(ctx, told, func(ctx context.Context) error { return w.mayLog(ctx, &r) }); err != nil {
 			return Incident{}, err
 		}
-		if (r.Group != "" || r.Assignee != "") && p.o.Lifecycle.Has(w.State, ActionAssign) {
-			w.Was = w.Incident
-			if err := w.fire(ctx, ActionAssign, Assigned{Group: w.Group, Assignee: w.Assignee}); err != nil {
-				return Incident{}, err
-			}
-			w.Was = Incident{}
+		if err := w.assignNew(ctx); err != nil {
+			return Incident{}, err
 		}
 		return w.finish(ctx)
 	})
 }
 
+// Preview gives the incident that [Practice.Log] would make of a report, or its error: nothing is
+// written, so that it has neither an id nor a number. Who may define templates may try those that are
+// not active, too.
+func (p *Practice) Preview(ctx context.Context, actor itsm.Actor, r Report) (Incident, error) {
+	var out Incident
+	err := p.e.View(ctx, actor, func(ctx context.Context, rd storage.Reader) error {
+		authorizer := p.e.Authorizer()
+		if err := authorizer.Authorize(ctx, actor, PermissionLog, nil); err != nil {
+			return err
+		}
+		defines := authorizer.Authorize(ctx, actor, PermissionDefineTemplate, templateSubject(""))
+		if defines != nil && !isForbidden(defines) {
+			return defines
+		}
+		w := &work{Case: &Case{Reason: r.Reason}, p: p, r: rd, actor: actor, now: p.e.Now()}
+		w.faults.Merge("", r.Command.Validate())
+		if err := w.report(ctx, r, defines == nil); err != nil {
+			return err
+		}
+		if err := w.begun(ctx, func(ctx context.Context) error { return w.mayLog(ctx, &r) }); err != nil {
+			return err
+		}
+		if err := w.assignNew(ctx); err != nil {
+			return err
+		}
+		internal, err := p.allows(ctx, actor, PermissionReadInternal, &w.Incident)
+		if err != nil {
+			return err
+		}
+		out, err = p.shown(ctx, rd, actor, internal, w.Incident)
+		return err
+	})
+	return out, err
+}
+
+// report makes the work's incident that of a report, and notes what is wrong with it.
+func (w *work) report(ctx context.Context, r Report, inactive bool) error {
+	w.Incident = r.incident(w.now)
+	var err error
+	if w.internal, err = w.p.allows(ctx, w.actor, PermissionReadInternal, &w.Incident); err != nil {
+		return err
+	}
+	used, err := w.useTemplate(ctx, &r, inactive)
+	if err != nil {
+		return err
+	}
+	w.Incident = r.incident(w.now)
+	w.setFields(r.Fields)
+	w.setColumns(r.Columns)
+	w.setPredefined(used.fields, used.columns)
+	w.classify()
+	w.checkNew()
+	used.note(w)
+	return nil
+}
+
 // incident is the report as a record, its fields and columns yet to be set.
-func (r *Report) incident(u *engine.Unit) Incident {
+func (r *Report) incident(now time.Time) Incident {
 	return Incident{
 		Head: Head{
 			Title: r.Title, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Subcategory: r.Subcategory,
 			Service: r.Service, Requester: r.Requester, Affected: r.Affected, Group: r.Group, Assignee: r.Assignee,
-			Channel: r.Channel, Restricted: r.Restricted, Reported: storage.Instant(orElse(r.Reported, u.Now())),
+			Channel: r.Channel, Restricted: r.Restricted, Reported: storage.Instant(orElse(r.Reported, now)),
 		},
 		Body: Body{
 			Description: r.Description, Occurred: storage.Instant(r.Occurred), Detected: storage.Instant(r.Detected),
-			Members: unique(r.Members), Watchers: unique(r.Watchers),
+			Members: unique(r.Members), Watchers: unique(r.Watchers), Template: r.Template,
 		},
 	}
 }
 
-// mayLog asks for what a report needs beside its input being right.
-func (w *work) mayLog(ctx context.Context) error {
+// assignNew assigns a new incident that was reported with a group or an assignee.
+func (w *work) assignNew(ctx context.Context) error {
+	if w.Group == "" && w.Assignee == "" || !w.p.o.Lifecycle.Has(w.State, ActionAssign) {
+		return nil
+	}
+	w.Was = w.Incident
+	if err := w.fire(ctx, ActionAssign, Assigned{Group: w.Group, Assignee: w.Assignee}); err != nil {
+		return err
+	}
+	w.Was = Incident{}
+	return nil
+}
+
+// mayLog asks for what a report needs beside its input being right: for what was given itself, not for
+// what came of a template.
+func (w *work) mayLog(ctx context.Context, given *Report) error {
 	s := subject(&w.Incident)
 	// To report a matter is not to read it: who may restrict an incident may also log it so, for
 	// others, and then not see it.
 	s.Restricted = false
 	asks := []itsm.Permission{}
-	if w.Group != "" || w.Assignee != "" {
+	if given.Group != "" || given.Assignee != "" {
 		asks = append(asks, PermissionAssign)
 	}
-	if w.Restricted {
+	if given.Restricted {
 		asks = append(asks, PermissionRestrict)
 	}
+	authorizer := w.p.e.Authorizer()
 	for _, permission := range asks {
-		if err := w.u.Authorize(ctx, permission, s); err != nil {
+		if err := authorizer.Authorize(ctx, w.actor, permission, s); err != nil {
 			return err
 		}
 	}
 	// Being affected gives no right to report in another's name.
 	s.Requesters = []itsm.ID{w.Requester}
-	return w.u.Authorize(ctx, PermissionLog, s)
+	return authorizer.Authorize(ctx, w.actor, PermissionLog, s)
 }
 
 // checkNew fills in what a new incident has by default, and notes what is wrong with it.
@@ -139,11 +213,7 @@ func (w *work) checkNew() {
 
 // create makes the work's incident, which was checked, a new one: authorised, numbered, and told of.
 func (w *work) create(ctx context.Context, payload func() itsm.Payload, authorized func(context.Context) error) error {
-	w.State, w.Open = w.p.o.Lifecycle.Initial()[0], true
-	if err := w.faults.Err(Kind); err != nil {
-		return err
-	}
-	if err := authorized(ctx); err != nil {
+	if err := w.begun(ctx, authorized); err != nil {
 		return err
 	}
 	var err error
@@ -154,6 +224,15 @@ func (w *work) create(ctx context.Context, payload func() itsm.Payload, authoriz
 	w.action, w.logged = ActionLog, payload
 	w.tell("", w.State, payload())
 	return nil
+}
+
+// begun puts the work's incident, which was checked, in its first state.
+func (w *work) begun(ctx context.Context, authorized func(context.Context) error) error {
+	w.State, w.Open = w.p.o.Lifecycle.Initial()[0], true
+	if err := w.faults.Err(Kind); err != nil {
+		return err
+	}
+	return authorized(ctx)
 }
 
 // FollowUp asks for more work on what is closed.

@@ -84,8 +84,8 @@ func (p *Practice) module() engine.Module {
 	return engine.Module{
 		Name: Kind,
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema(),
-			majorTable.Schema(), customerTable.Schema(), originTable.Schema()},
-		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
+			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), TemplateTable.Schema(), audienceTable.Schema()},
+		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents(), templateEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
 			engine.OnDue(jobResume, p.resumeDue),

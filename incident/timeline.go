@@ -176,6 +176,10 @@ func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) b
 			}
 			e.Data = acted
 		}
+		if logged, ok := e.Data.(Logged); ok {
+			logged.Template = TemplateRef{}
+			e.Data = logged
+		}
 	}
 	if _, ok := e.Data.(CostRecorded); ok && !t.costs && e.Actor != t.actor.ID {
 		return false

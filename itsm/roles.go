@@ -120,6 +120,8 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
+				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
+				on("incident_template", all, "*"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -222,6 +224,7 @@ func StandardRoles() []Role {
 				on("settings", all, "set", "lock"),
 				on("trigger", all, "read", "manage"),
 				on("notification_rules", all, "read", "manage"),
+				on("incident_template", all, "*"),
 			),
 		},
 		{
