@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -111,7 +112,19 @@ func ColumnValuesOf(values ...storage.Value[Head]) (ColumnValues, error) {
 	for i, v := range values {
 		f.Merge(at("columns", i), v.Apply(&h))
 	}
-	return h.Custom, f.Err("columns")
+	kept := ColumnValues{}
+	for name, v := range h.Custom {
+		kept[name] = keptValue(v)
+	}
+	return kept, f.Err("columns")
+}
+
+// keptValue gives the value that a record has in a host's own column as a template keeps it.
+func keptValue(v any) any {
+	if at, ok := v.(time.Time); ok {
+		return at.UnixMicro()
+	}
+	return v
 }
 
 // UnmarshalJSON reads the JSON form. Numbers must be integers of 64 bits.

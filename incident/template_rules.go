@@ -99,7 +99,7 @@ func (p *Practice) fieldNamed(name string) (f templateField, known bool) {
 					_ = v.Apply(&h) // what is wrong with it is told where it is set
 				}
 			}
-			return h.Custom[own]
+			return keptValue(h.Custom[own])
 		}
 		return templateField{
 			name:       name,
@@ -189,9 +189,13 @@ func (w *work) useTemplate(ctx context.Context, r *Report, inactive bool) (usedT
 
 	used := usedTemplate{fields: itsm.Fields{}, columns: ColumnValues{}}
 	for _, f := range templateFields {
-		if f.predefined != nil && f.predefined(&t.Values) && !f.given(r) {
-			f.fill(r, &t.Values)
+		if f.predefined == nil || !f.predefined(&t.Values) || f.given(r) {
+			continue
 		}
+		if f.name == "subcategory" && r.Category != t.Values.Category && !slices.Contains(t.ReadOnly, f.name) {
+			continue // it is of another category
+		}
+		f.fill(r, &t.Values)
 	}
 	own := r.Fields.Clone()
 	for name, v := range t.Values.Fields {
@@ -217,7 +221,7 @@ func (w *work) useTemplate(ctx context.Context, r *Report, inactive bool) (usedT
 	for _, name := range t.Mandatory {
 		f, known := w.p.fieldNamed(name)
 		switch {
-		case !known || f.given(r) || f.predefined != nil && f.predefined(&t.Values):
+		case !known || f.given(r) || used.has(name):
 		case !w.internal && w.p.isInternalField(name):
 			// It cannot be given by this one.
 		default:
@@ -226,6 +230,13 @@ func (w *work) useTemplate(ctx context.Context, r *Report, inactive bool) (usedT
 	}
 	r.Template = t.Ref()
 	return used, nil
+}
+
+// has says whether a value of the host's own is still to be set.
+func (t usedTemplate) has(name string) bool {
+	field, isField := strings.CutPrefix(name, fieldsPrefix)
+	column, isColumn := strings.CutPrefix(name, columnsPrefix)
+	return isField && t.fields[field] != nil || isColumn && t.columns[column] != nil
 }
 
 // isInternalField says whether a field is one of the host's that not everyone may give.
@@ -276,6 +287,9 @@ func (w *work) setPredefined(fields itsm.Fields, columns ColumnValues) {
 			w.Custom = map[string]any{}
 		}
 		w.Custom[name] = columns[name]
+		if column.Kind == storage.Time {
+			w.Custom[name] = time.UnixMicro(columns[name].(int64)).UTC()
+		}
 	}
 }
 

@@ -49,6 +49,8 @@ var cases = []struct {
 	{"CommandsTogetherMakeNoCycleOfParents", cycleTogether},
 	{"PagesShowEachIncidentOnce", pages},
 	{"AReadSpansTheTenantsGranted", spanningTenants},
+	{"D14Templates", templates},
+	{"D14TemplateModel", templateModel},
 	{"D15FollowUps", followUps},
 	{"D15FollowUpModel", followUpModel},
 }
