@@ -66,6 +66,7 @@ func StandardRoles() []Role {
 		on("oncall", all, "read"),
 		on("settings", all, "read"),
 		on("notification", own, "read", "prefer"),
+		on("view", all, "read"), on("view", own, "save", "share"),
 	)
 	// What a person does with the work that is theirs or their group's.
 	workIncident := []string{"accept", "start", "reassign", "hold", "change_hold_reason", "resume",
@@ -121,7 +122,7 @@ func StandardRoles() []Role {
 				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"),
-				on("incident_template", all, "*"),
+				on("incident_template", all, "*"), on("recurrence", all, "*"), on("view", all, "save", "publish"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -225,6 +226,7 @@ func StandardRoles() []Role {
 				on("trigger", all, "read", "manage"),
 				on("notification_rules", all, "read", "manage"),
 				on("incident_template", all, "*"),
+				on("incident_template", all, "*"), on("recurrence", all, "*"), on("view", all, "save", "publish"),
 			),
 		},
 		{
@@ -257,6 +259,7 @@ func StandardRoles() []Role {
 				on("asset", own, "read"),
 				on("directory", own, "read"), on("directory_names", all, "read"),
 				on("notification", own, "read", "prefer"),
+				on("view", own, "read", "save"),
 			),
 		},
 		{
@@ -271,6 +274,7 @@ func StandardRoles() []Role {
 				on("ci", all, "read"), on("service", all, "read"), on("knowledge", all, "read"),
 				on("directory_names", all, "read"),
 				on("notification", own, "read", "prefer"),
+				on("view", append(mine, ScopeRequester), "read"), on("view", own, "save"),
 			),
 		},
 		{

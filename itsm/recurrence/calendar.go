@@ -1,0 +1,205 @@
+// This file holds the occurrences of a rule: readings of the wall clock, and the instants that they are.
+
+package recurrence
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/teambition/rrule-go"
+
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Calendar is a compiled [Rule]. It is immutable, and safe for any number of goroutines.
+type Calendar struct {
+	zone *time.Location
+	// option generates readings of the wall clock, written as if they were of UTC.
+	option     rrule.ROption
+	start      time.Time
+	until      time.Time // an instant; zero is none
+	except     map[time.Time]bool
+	exceptDays map[string]bool
+}
+
+// slack is longer than any two readings of a wall clock may be out of order as instants, and more than
+// any zone has ever been from UTC.
+const slack = 48 * time.Hour
+
+// prepare keeps the option with everything named that the rule takes from its start, so that it can be
+// begun later than there.
+func (c *Calendar) prepare(o rrule.ROption) error {
+	c.start, c.until = o.Dtstart, o.Until
+	o.Until = time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC)
+	rule, err := rrule.NewRRule(o)
+	if err != nil {
+		return err
+	}
+	interval := max(o.Interval, 1)
+	o = rule.Options
+	o.Interval = interval
+	hour, minute, second := c.start.Clock()
+	if len(o.Byhour) == 0 && o.Freq != rrule.HOURLY {
+		o.Byhour = []int{hour}
+	}
+	if len(o.Byminute) == 0 {
+		o.Byminute = []int{minute}
+	}
+	if len(o.Bysecond) == 0 {
+		o.Bysecond = []int{second}
+	}
+	c.option = o
+	return nil
+}
+
+// readings gives the readings of the wall clock from one on, or from some time before it, in order.
+func (c *Calendar) readings(from time.Time) func() (time.Time, bool) {
+	o := c.option
+	// A rule that does not count begins as late as it may, in a period that is whole intervals from its
+	// first, so that a question costs the same however old the rule is.
+	if o.Count == 0 && from.After(c.start) {
+		o.Dtstart = c.later(from)
+	}
+	rule, err := rrule.NewRRule(o)
+	if err != nil {
+		return func() (time.Time, bool) { return time.Time{}, false } // it was made before
+	}
+	next := rule.Iterator()
+	return func() (time.Time, bool) {
+		for {
+			at, ok := next()
+			if !ok || !c.except[at] && !c.exceptDays[at.Format(dayLayout)] {
+				return at, ok
+			}
+		}
+	}
+}
+
+// later gives a start that is not after from and has the same phase as the rule's.
+func (c *Calendar) later(from time.Time) time.Time {
+	o, start := &c.option, c.start
+	hours := map[rrule.Frequency]int{rrule.HOURLY: 1, rrule.DAILY: 24, rrule.WEEKLY: 7 * 24}[o.Freq]
+	months := map[rrule.Frequency]int{rrule.MONTHLY: 1, rrule.YEARLY: 12}[o.Freq]
+	if hours > 0 {
+		period := time.Duration(hours*o.Interval) * time.Hour
+		periods := from.Sub(start) / period
+		if o.Freq == rrule.WEEKLY {
+			periods-- // of which a week may begin before the day of the start
+		}
+		return start.Add(max(periods, 0) * period)
+	}
+	period := months * o.Interval
+	passed := (from.Year()-start.Year())*12 + int(from.Month()) - int(start.Month())
+	if periods := passed/period - 1; periods > 0 {
+		// Its day says nothing any more: the first of the month is there in every month.
+		y, m, _ := start.Date()
+		h, min, s := start.Clock()
+		if o.Freq == rrule.YEARLY {
+			m = time.January
+		}
+		return time.Date(y, m+time.Month(periods*period), 1, h, min, s, 0, time.UTC)
+	}
+	return start
+}
+
+// From gives the occurrences at an instant and after it, in order, each once, in UTC. The zero time is
+// before all of them.
+func (c *Calendar) From(at time.Time) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		from := c.start
+		if at.After(time.Unix(0, 0)) {
+			from = at.UTC().Add(-slack)
+		}
+		next := c.readings(from)
+		// Readings come in order, instants nearly so: what comes slack later is after what is kept.
+		var kept []time.Time
+		var last time.Time
+		give := func(all bool) bool {
+			for len(kept) > 0 && (all || kept[len(kept)-1].Sub(kept[0]) > slack) {
+				first := kept[0]
+				kept = kept[1:]
+				if first.Before(at) || !last.IsZero() && !first.After(last) || !c.until.IsZero() && first.After(c.until) {
+					continue
+				}
+				last = first
+				if !yield(first) {
+					return false
+				}
+			}
+			return true
+		}
+		for {
+			reading, ok := next()
+			if !ok {
+				give(true)
+				return
+			}
+			instant := instantOf(reading, c.zone)
+			if !c.until.IsZero() && instant.After(c.until.Add(2*slack)) {
+				give(true)
+				return
+			}
+			if reading.Before(from.Add(-slack)) {
+				continue
+			}
+			i, _ := slices.BinarySearchFunc(kept, instant, time.Time.Compare)
+			kept = slices.Insert(kept, i, instant)
+			if !give(false) {
+				return
+			}
+		}
+	}
+}
+
+// First gives the first occurrence at an instant or after it; none is false.
+func (c *Calendar) First(at time.Time) (time.Time, bool) {
+	for t := range c.From(at) {
+		return t, true
+	}
+	return time.Time{}, false
+}
+
+// After gives the first occurrence after an instant; none is false.
+func (c *Calendar) After(at time.Time) (time.Time, bool) {
+	return c.First(storage.Instant(at).Add(time.Microsecond))
+}
+
+// Next gives the next occurrences at an instant and after it, at most n.
+func (c *Calendar) Next(at time.Time, n int) (all []time.Time) {
+	if n <= 0 {
+		return nil
+	}
+	for t := range c.From(at) {
+		if all = append(all, t); len(all) == n {
+			break
+		}
+	}
+	return all
+}
+
+// instantOf gives the instant at which the wall clock of a zone shows a reading (RFC 5545, 3.3.5): the
+// first of two, and by the offset before where the zone skips it.
+func instantOf(reading time.Time, zone *time.Location) time.Time {
+	shows := reading.Unix()
+	t := time.Unix(shows-int64(slack/time.Second), 0).In(zone)
+	_, before := t.Zone()
+	for {
+		_, offset := t.Zone()
+		start, end := t.ZoneBounds()
+		if !end.IsZero() && !end.After(t) {
+			// By rules for years to come, ZoneBounds gives a leap year 365 days: on its last day the
+			// end is past.
+			end = t.Add(24 * time.Hour)
+		}
+		at := shows - int64(offset)
+		switch {
+		case !start.IsZero() && at < start.Unix():
+			return time.Unix(shows-int64(before), 0).UTC()
+		case end.IsZero() || at < end.Unix():
+			return time.Unix(at, 0).UTC()
+		}
+		before = offset
+		t = end
+	}
+}
