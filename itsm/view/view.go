@@ -141,8 +141,8 @@ type Pinned struct {
 }
 
 // EventType gives the type's name in the log.
-func (Saved) EventType() string   { return "view.saved.v1" }
-func (Pinned) EventType() string  { return "view.pinned.v1" }
+func (Saved) EventType() string  { return "view.saved.v1" }
+func (Pinned) EventType() string { return "view.pinned.v1" }
 
 func eventTypes() []itsm.EventType {
 	return []itsm.EventType{itsm.EventOf[Saved](), itsm.EventOf[Pinned]()}
