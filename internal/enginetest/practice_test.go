@@ -14,11 +14,13 @@ import (
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/notifysuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
+	"github.com/itsmkit/itsmkit/internal/recurrencesuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/internal/triggersuite"
 	"github.com/itsmkit/itsmkit/internal/webhooksuite"
+	"github.com/itsmkit/itsmkit/internal/viewsuite"
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -40,6 +42,8 @@ var suites = []struct {
 	{"trigger", triggersuite.Run},
 	{"notify", notifysuite.Run},
 	{"webhook", webhooksuite.Run},
+	{"recurrence", recurrencesuite.Run},
+	{"view", viewsuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory.

@@ -66,6 +66,16 @@ func (o *oracle) meets(at time.Time) bool {
 	}
 	day, first := at.Truncate(24*time.Hour), o.start.Truncate(24*time.Hour)
 	in := func(all []int, n int) bool { return len(all) == 0 || slices.Contains(all, n) }
+	minutes, hours := o.minutes, o.hours
+	if len(minutes) == 0 {
+		minutes = []int{o.start.Minute()}
+	}
+	if len(hours) == 0 && o.freq != "HOURLY" {
+		hours = []int{o.start.Hour()}
+	}
+	if !in(minutes, at.Minute()) || !in(hours, at.Hour()) {
+		return false
+	}
 	if !in(o.months, int(at.Month())) || len(o.days) > 0 && !slices.Contains(o.days, at.Weekday()) {
 		return false
 	}
@@ -100,14 +110,7 @@ func (o *oracle) meets(at time.Time) bool {
 	if apart%o.interval != 0 {
 		return false
 	}
-	minutes, hours := o.minutes, o.hours
-	if len(minutes) == 0 {
-		minutes = []int{o.start.Minute()}
-	}
-	if len(hours) == 0 && o.freq != "HOURLY" {
-		hours = []int{o.start.Hour()}
-	}
-	return in(hours, at.Hour()) && in(minutes, at.Minute())
+	return true
 }
 
 // clock is when the clock of a zone first shows each reading, and its offset before those that it skips.

@@ -5,6 +5,7 @@ package view
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -64,9 +65,9 @@ func Decode(raw []byte) (Definition, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
 		var f itsm.Faults
-		f.Merge("where", err)
-		if err := f.Err("view"); err == nil || f.Empty() {
-			f = itsm.Faults{}
+		if errors.Is(err, itsm.ErrInvalid) {
+			f.Merge("where", err)
+		} else {
 			f.Add("json", "is not a definition of a view")
 		}
 		return Definition{}, f.Err("view")
