@@ -106,6 +106,7 @@ func (p *Practice) Preview(ctx context.Context, actor itsm.Actor, r Report) (Inc
 		if err := w.assignNew(ctx); err != nil {
 			return err
 		}
+		w.measure()
 		internal, err := p.allows(ctx, actor, PermissionReadInternal, &w.Incident)
 		if err != nil {
 			return err
