@@ -179,8 +179,9 @@ func followUps(t *testing.T, newStore func(*testing.T) storage.Store) {
 		for range 24 {
 			now := d.clock.advance(6 * hours)
 			errs := together.Run(len(others), func(n int) error {
-				ctx, die := context.WithTimeout(context.Background(), time.Duration(1+n*n)*time.Millisecond)
-				defer die() // in the midst of its jobs
+				ctx, die := context.WithCancel(context.Background())
+				defer time.AfterFunc(time.Duration(1+n*n)*time.Millisecond, die).Stop() // in the midst of its jobs
+				defer die()
 				_, err := others[n].e.Tick(ctx, now)
 				if ctx.Err() != nil {
 					return nil

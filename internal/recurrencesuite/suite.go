@@ -138,7 +138,8 @@ func once(t *testing.T, store storage.Store) {
 		errs := together.Run(len(hosts), func(n int) error {
 			hosts[n].set(now)
 			hosts[n].fails.Store(int64((i + n) % 3))
-			ctx, die := context.WithTimeout(context.Background(), time.Duration(1+n*n*5)*time.Millisecond)
+			ctx, die := context.WithCancel(context.Background())
+			defer time.AfterFunc(time.Duration(1+n*n*5)*time.Millisecond, die).Stop()
 			defer die()
 			if _, err := hosts[n].e.Tick(ctx, now); ctx.Err() == nil {
 				return err
