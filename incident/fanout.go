@@ -608,7 +608,7 @@ func (p *Practice) logFor(ctx context.Context, u *engine.Unit, n *news) (Inciden
 	r := Report{Title: n.reach.Title, Description: n.reach.Description, Requester: n.customer.Requester, Group: n.customer.Group,
 		Service: n.customer.Service, Impact: n.reach.Impact, Urgency: n.reach.Urgency}
 	var out Incident
-	w := p.workOn(u, r.incident(u))
+	w := p.workOn(u, r.incident(u.Now()))
 	w.internal, w.Provided = true, true
 	w.classify()
 	w.checkNew()
