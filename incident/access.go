@@ -35,6 +35,8 @@ const (
 	// PermissionReadMajor is for how an incident is handled as a major one, which takes PermissionRead
 	// too.
 	PermissionReadMajor itsm.Permission = "major_incident.read"
+	// PermissionAlert is for monitoring systems: [Practice.Alert] and [Practice.ClearAlert].
+	PermissionAlert itsm.Permission = "incident.alert"
 	// PermissionDo is what the standard roles have for a host's own actions: name it in their
 	// rules, or leave it and grant "incident.<action>".
 	PermissionDo itsm.Permission = "incident.do"

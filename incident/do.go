@@ -157,6 +157,7 @@ var ownActions = []Action{
 	ActionEscalate, ActionTag, ActionUntag, ActionAttach, ActionDetach, ActionLogWork, ActionAddCost,
 	ActionReverseCost, ActionAnswerSurvey, ActionLapseSurvey,
 	ActionFanOut, ActionWithdraw,
+	ActionAlert, ActionClearAlert,
 }
 
 // isAction says whether there is such an action at all: for what does not exist, no one lacks a

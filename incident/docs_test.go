@@ -178,6 +178,7 @@ func permissionTables(t *testing.T) string {
 func asked() []itsm.Permission {
 	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted",
 		PermissionReadTemplate, PermissionDefineTemplate}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionAlert, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)

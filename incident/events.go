@@ -233,6 +233,16 @@ type Unlinked struct {
 	To   itsm.Ref      `json:"to"`
 }
 
+// ClearReceived: the last of its alerts that fired was cleared. Its resolution is proposed.
+type ClearReceived struct {
+	DeduplicationKey string `json:"deduplication_key"`
+}
+
+// AlertReturned: an alert that was cleared fires again. Its resolution is proposed no more.
+type AlertReturned struct {
+	DeduplicationKey string `json:"deduplication_key"`
+}
+
 // Acted: an action of the host's own lifecycle was taken; the event's action names it.
 type Acted struct {
 	Note itsm.ID `json:"note,omitempty"`
@@ -336,6 +346,8 @@ func (Restricted) EventType() string         { return "incident.restricted.v1" }
 func (Unrestricted) EventType() string       { return "incident.unrestricted.v1" }
 func (Linked) EventType() string             { return "incident.linked.v1" }
 func (Unlinked) EventType() string           { return "incident.unlinked.v1" }
+func (ClearReceived) EventType() string      { return "incident.clear_received.v1" }
+func (AlertReturned) EventType() string      { return "incident.alert_returned.v1" }
 func (Acted) EventType() string              { return "incident.acted.v1" }
 func (Escalated) EventType() string          { return "incident.escalated.v1" }
 func (TagsAdded) EventType() string          { return "incident.tags_added.v1" }
@@ -367,6 +379,7 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[SurveyOffered](), itsm.EventOf[SurveyAnswered](), itsm.EventOf[SurveyLapsed](),
 		itsm.EventOf[Acted](), itsm.EventOf[FannedOut](), itsm.EventOf[Withdrawn](), itsm.EventOf[CustomerAdded](),
 		itsm.EventOf[CustomerWithdrawn](), itsm.EventOf[CustomerAnswered](),
+		itsm.EventOf[ClearReceived](), itsm.EventOf[AlertReturned](),
 	}
 }
 
@@ -383,7 +396,7 @@ func isInternal(p itsm.Payload) bool {
 		return p.Type != EscalationFunctional
 	case TagsAdded, TagsRemoved, CostRecorded:
 		return true
-	case FannedOut, Withdrawn, Restricted, Unrestricted, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
+	case FannedOut, Withdrawn, Restricted, Unrestricted, ClearReceived, AlertReturned, Linked, Unlinked, TimesCorrected, Imported, HistoryImported:
 		return true
 	}
 	return false

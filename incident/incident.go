@@ -53,6 +53,9 @@ type Head struct {
 	Restricted bool `json:"restricted"`
 	// Major is the state in which it is handled as a major incident; empty is never.
 	Major MajorState `json:"major,omitempty"`
+	// ResolutionProposed says that it is open and that all alerts of it have been cleared: the work may
+	// be done.
+	ResolutionProposed bool `json:"resolution_proposed,omitempty"`
 	// Reported is when it was reported.
 	Reported time.Time `json:"reported"`
 	// ResolvedAt is when it was last resolved; absent again when it is reopened.
@@ -134,6 +137,10 @@ type Body struct {
 	SilentUntil int64 `json:"silent_until,omitempty"`
 	// Provided says that it came from the service provider.
 	Provided bool `json:"provided,omitempty"`
+	// Alerted says that alerts went to it: [Practice.Alerts] has them. ProposedAt is since when its
+	// resolution is proposed.
+	Alerted    bool      `json:"alerted,omitempty"`
+	ProposedAt time.Time `json:"proposed_at,omitzero"`
 	// Fields are the host's own fields.
 	Fields itsm.Fields `json:"fields,omitempty"`
 	// Template is the version of the template that it was logged by.
@@ -196,6 +203,9 @@ var (
 	BySurveyState  = storage.Col("survey_state", func(h *Head) *SurveyState { return &h.SurveyState })
 	ByCSAT         = storage.NullCol("csat", func(h *Head) **int { return &h.CSAT })
 	ByNPS          = storage.NullCol("nps", func(h *Head) **int { return &h.NPS })
+
+	// ByResolutionProposed finds what may be resolved, as its alerts have been cleared.
+	ByResolutionProposed = storage.BoolCol("resolution_proposed", func(h *Head) *bool { return &h.ResolutionProposed })
 )
 
 // Table is the table of incidents. Declare a host's own columns on it with [storage.Custom] and
@@ -207,6 +217,7 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		ByService, ByRequester, ByAffected, ByGroup, ByAssignee, ByChannel, ByHoldReason, ByRestricted,
 		ByMajor, ByReported, ByResolved, ByClosed,
 		ByFirstContact, ByFirstLevel, BySurveyState, ByCSAT, ByNPS,
+		ByResolutionProposed,
 	},
 	Indexes: []storage.Index{
 		storage.IndexOn(ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),
@@ -216,6 +227,7 @@ var Table = storage.Define(Kind, storage.Def[Incident, Head, Body]{
 		storage.IndexOn(ByGroup.Asc(), ByOpen.Asc(), ByPriority.Asc(), ByReported.Asc()),
 		storage.IndexOn(ByRequester.Asc(), ByPriority.Asc(), ByReported.Asc()),
 		storage.IndexOn(ByAffected.Asc()),
+		storage.IndexOn(ByResolutionProposed.Asc(), ByPriority.Asc(), ByReported.Asc()),
 		storage.UniqueOn(ByNumber.Asc()),
 	},
 })

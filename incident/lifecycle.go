@@ -75,6 +75,8 @@ const (
 	ActionLapseSurvey Action = "lapse_survey"
 	ActionFanOut      Action = "fan_out"
 	ActionWithdraw    Action = "withdraw"
+	ActionAlert       Action = "alert"
+	ActionClearAlert  Action = "clear_alert"
 )
 
 // ActionRemind is that of the event [FollowUpDue]. The system alone takes it.
@@ -102,6 +104,10 @@ type Case struct {
 	ReviewDue bool
 	// Blockers name what must be finished before it is resolved.
 	Blockers []string
+	// AlertsElsewhere says that it is not open, and that alerts which went to it go to another
+	// incident that is. A host's own rule that opens it again looks at it, so that no two open
+	// incidents are about the same alerts.
+	AlertsElsewhere bool
 
 	now time.Time // of the command or query
 }
@@ -162,6 +168,9 @@ func nothingOpen(a attempt) string {
 }
 
 func withinWindow(a attempt) string {
+	if a.Subject.AlertsElsewhere {
+		return "its alerts go to a later incident, which is open; work on that one"
+	}
 	if end := a.Subject.ReopenUntil; !end.IsZero() && a.Now.After(end) {
 		return "the time to reopen it ended on " + end.Format(time.DateTime) + " UTC; log a new incident or follow up once it is closed"
 	}

@@ -29,6 +29,7 @@ type Merging struct {
 //     restricted duplicate only where the other is restricted too. The same goes for its links to other
 //     records, which it keeps as well; what it was held for is a plain relation.
 //   - Its children and parents become those of the other, and are no longer its own.
+//   - Alerts that went to it go to the other, but not from a restricted one to one that is not.
 //   - It has no jobs any more.
 //
 // It is refused where the other is the incident itself, is below it as a child, or is closed or cancelled:
@@ -69,6 +70,9 @@ func (w *work) merge(ctx context.Context, field string, of itsm.ID, must bool) e
 			if estate, err = w.estate(ctx, field, original); err != nil {
 				return err
 			}
+			if estate.alerts, err = w.holdAlerts(ctx, original); err != nil {
+				return err
+			}
 		}
 	}
 	if w.Customers > 0 {
@@ -95,14 +99,17 @@ func (w *work) merge(ctx context.Context, field string, of itsm.ID, must bool) e
 				return err
 			}
 		}
-		return original.takeOver(ctx, w, estate.taken)
+		return original.takeOver(ctx, w, estate.taken, estate.alerts)
 	})
 	return nil
 }
 
 // estate is what the links of a duplicate come to: those that it loses, and those that its original
-// gets.
-type estate struct{ moved, taken []itsm.Link }
+// gets, and the alerts that go to the duplicate and will go to the original.
+type estate struct {
+	moved, taken []itsm.Link
+	alerts       []Alert
+}
 
 // estate looks at the links of a duplicate, and notes where its family cannot become that of the original.
 func (w *work) estate(ctx context.Context, field string, original *work) (estate, error) {

@@ -157,6 +157,8 @@ type Options struct {
 	// incidents may fan out, and how they are logged there. It is asked by the command and by each of its
 	// jobs, inside and outside of units, and reads nothing from the store. Nil permits none.
 	Customer func(ctx context.Context, provider, tenant storage.Tenant) (c Customer, permitted bool, err error)
+	// Alerts say what alerts of monitoring systems do.
+	Alerts AlertOptions
 	// NumberPrefix begins every number; empty is "INC". It is followed by the number, with
 	// at least 7 digits.
 	NumberPrefix string
@@ -217,6 +219,7 @@ func (o Options) withDefaults() (Options, error) {
 	if !slices.Contains([]UpdatesPolicy{UpdatesTell, UpdatesKeep}, o.Updates) {
 		f.Addf("updates", "is %q; allowed are tell and keep", o.Updates)
 	}
+	o.Alerts = checkAlerts(&f, o)
 	o.NumberPrefix = orElse(o.NumberPrefix, "INC")
 	f.Text("number_prefix", o.NumberPrefix, 32, true)
 	for _, c := range o.Columns {

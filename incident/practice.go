@@ -27,6 +27,8 @@ type settings struct {
 	table storage.Table[Incident, Head, Body]
 	// resolving are the actions that lead to a resolved state, for which blockers are asked.
 	resolving map[Action]bool
+	// reopening are the actions that lead from a state that is not open to one that is.
+	reopening map[Action]bool
 	// permissions are those of the actions that the lifecycle has, in whatever state.
 	permissions map[Action]itsm.Permission
 	// publicFields are the fields of Options without the internal ones.
@@ -53,11 +55,18 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if err := f.Err("incident options"); err != nil {
 		return nil, err
 	}
-	p := &Practice{e: e, settings: &settings{o: o, table: table, resolving: map[Action]bool{},
+	p := &Practice{e: e, settings: &settings{o: o, table: table, resolving: map[Action]bool{}, reopening: map[Action]bool{},
 		permissions: map[Action]itsm.Permission{}, internalColumns: map[string]bool{}}}
 	for _, r := range o.Lifecycle.Rules() {
 		if c, _ := o.Lifecycle.Category(r.To); c == itsm.CategoryResolved {
 			p.resolving[r.On] = true
+		}
+		if to, _ := o.Lifecycle.Category(r.To); to.Open() {
+			for _, from := range r.From {
+				if c, _ := o.Lifecycle.Category(from); !c.Open() {
+					p.reopening[r.On] = true
+				}
+			}
 		}
 		if _, known := p.permissions[r.On]; !known {
 			p.permissions[r.On] = r.Permission
@@ -86,6 +95,8 @@ func (p *Practice) module() engine.Module {
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema(),
 			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), TemplateTable.Schema(), audienceTable.Schema()},
 		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents(), templateEvents()),
+			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), alertTable.Schema(), alertEntryTable.Schema()},
+		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
 			engine.OnDue(jobResume, p.resumeDue),
@@ -97,6 +108,7 @@ func (p *Practice) module() engine.Module {
 			engine.OnDueOutside(jobFanOut, p.fanOut),
 			engine.OnDueOutside(jobFacts, p.tellFacts),
 			engine.OnDue(jobFollowUp, p.followUpDue),
+			engine.OnDue(jobQuiet, p.resolveQuiet),
 		},
 	}
 }
@@ -171,6 +183,7 @@ const (
 	jobFacts     = "incident.facts"
 	jobUpdates   = "incident.updates" // the key begins with the id of the note
 	jobFollowUp  = "incident.follow_up"
+	jobQuiet     = "incident.quiet"
 )
 
 // jobOf is a job of an incident. Those of one incident run one at a time.
@@ -198,6 +211,7 @@ func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incide
 		kind     string
 		was, due time.Time
 	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}, {jobFollowUp, p.followUpAt(was), p.followUpAt(now)}} {
+	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}, {jobQuiet, p.quietUntil(was), p.quietUntil(now)}} {
 		var err error
 		switch {
 		case j.was.Equal(j.due):

@@ -137,9 +137,9 @@ func (w *work) original(ctx context.Context, field string, id itsm.ID) (*work, e
 	return o, nil
 }
 
-// takeOver moves the watchers of a duplicate to its original, and tells it of the duplicate and of the
+// takeOver moves the watchers and the alerts of a duplicate to its original, and tells it of the duplicate and of the
 // links that come with it.
-func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link) error {
+func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link, alerts []Alert) error {
 	var people []itsm.ID
 	if !duplicate.Restricted || w.Restricted { // who has to do with a restricted incident is not for others to read
 		people = append([]itsm.ID{duplicate.Requester, duplicate.Affected}, duplicate.Watchers...)
@@ -165,6 +165,9 @@ func (w *work) takeOver(ctx context.Context, duplicate *work, links []itsm.Link)
 		if err := w.adopt(ctx, duplicate); err != nil {
 			return err
 		}
+	}
+	if err := w.takeAlerts(ctx, alerts); err != nil {
+		return err
 	}
 	w.action, w.to = ActionCancel, w.State
 	w.tell(w.State, w.State, Duplicated{Duplicate: duplicate.ID})

@@ -35,6 +35,8 @@ type work struct {
 	// logged makes the payload of the first event of a new incident, when that has its number; nil for
 	// one that is there already.
 	logged func() itsm.Payload
+	// takenBack are alerts that go elsewhere, and come back when the incident is opened again.
+	takenBack []Alert
 	// events are emitted when the record has been put, and after runs then: for side tables.
 	events []itsm.Event
 	after  []func(context.Context) error
@@ -100,6 +102,12 @@ func (w *work) facts(ctx context.Context, a Action) error {
 		}
 	}
 	w.ReviewDue = o.CloseAfterReview && w.Was.Major.awaitsReview()
+	w.AlertsElsewhere = false
+	if w.Alerted && !w.Was.Open && (a == "" || w.p.reopening[a]) {
+		if err := w.lookElsewhere(ctx); err != nil {
+			return err
+		}
+	}
 	w.Blockers = nil
 	if a != "" && !w.p.resolving[a] {
 		return nil
@@ -209,6 +217,7 @@ func (w *work) move(payload itsm.Payload) error {
 	case to.Open():
 		if !from.Open() && from != "" {
 			w.Reopens++
+			w.after = append(w.after, w.takeBack)
 			w.Restored, w.Resolution, w.CancelReason = time.Time{}, Outcome{}, ""
 			w.split()
 		}
@@ -233,6 +242,9 @@ func (w *work) move(payload itsm.Payload) error {
 	w.State, w.Open = w.to, to.Open()
 	if to == itsm.CategoryClosed && from != to {
 		w.offerSurvey()
+	}
+	if !w.Open {
+		w.withdraw()
 	}
 	w.checkTimes()
 	return w.faults.Err(Kind)
