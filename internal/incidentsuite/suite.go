@@ -29,6 +29,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 	t.Run("G8X4Model", func(t *testing.T) { runModel(t, newStore) })
 	t.Run("DeskModel", func(t *testing.T) { runDeskModel(t, newStore) })
 	t.Run("I7I8I9Families", func(t *testing.T) { runFamilies(t, newStore) })
+	t.Run("I13AlertModel", func(t *testing.T) { runAlertModel(t, newStore) })
 }
 
 var cases = []struct {
@@ -53,6 +54,8 @@ var cases = []struct {
 	{"D14TemplateModel", templateModel},
 	{"D15FollowUps", followUps},
 	{"D15FollowUpModel", followUpModel},
+	{"I13AlertsOfOneKeyAtOnceMakeOneIncident", alertsTogether},
+	{"I13AlertsWhileTheirIncidentEndsMakeNoTwoOpenOnes", alertsWhileItEnds},
 }
 
 // clock is a clock that stands until it is moved.
