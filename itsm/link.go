@@ -40,6 +40,12 @@ const (
 	// LinkDocumentedBy: the article or known error describes the record.
 	LinkDocumentedBy LinkType = "documented_by"
 	LinkDocuments    LinkType = "documents"
+	// LinkReports: the contact is about the record.
+	LinkReports    LinkType = "reports"
+	LinkReportedIn LinkType = "reported_in"
+	// LinkReclassifiedAs: the matter was taken for the one and is the other.
+	LinkReclassifiedAs   LinkType = "reclassified_as"
+	LinkReclassifiedFrom LinkType = "reclassified_from"
 	// LinkRelatedTo is for all else; it is its own inverse.
 	LinkRelatedTo LinkType = "related_to"
 )
@@ -99,6 +105,14 @@ func standardInverse(t LinkType) (LinkType, bool) {
 		return LinkDocuments, true
 	case LinkDocuments:
 		return LinkDocumentedBy, true
+	case LinkReports:
+		return LinkReportedIn, true
+	case LinkReportedIn:
+		return LinkReports, true
+	case LinkReclassifiedAs:
+		return LinkReclassifiedFrom, true
+	case LinkReclassifiedFrom:
+		return LinkReclassifiedAs, true
 	case LinkRelatedTo:
 		return LinkRelatedTo, true
 	}

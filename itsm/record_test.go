@@ -32,7 +32,8 @@ func TestANoteIsChecked(t *testing.T) {
 
 var linkTypes = []itsm.LinkType{itsm.LinkCausedBy, itsm.LinkCauses, itsm.LinkDuplicateOf, itsm.LinkDuplicatedBy, itsm.LinkFollowUpOf,
 	itsm.LinkFollowedUpBy, itsm.LinkHeldFor, itsm.LinkHolds, itsm.LinkChildOf, itsm.LinkParentOf, itsm.LinkResolvedBy, itsm.LinkResolves,
-	itsm.LinkAffects, itsm.LinkAffectedBy, itsm.LinkDocumentedBy, itsm.LinkDocuments, itsm.LinkRelatedTo}
+	itsm.LinkAffects, itsm.LinkAffectedBy, itsm.LinkDocumentedBy, itsm.LinkDocuments, itsm.LinkReports, itsm.LinkReportedIn,
+	itsm.LinkReclassifiedAs, itsm.LinkReclassifiedFrom, itsm.LinkRelatedTo}
 
 func TestEveryStandardLinkHasAnInverseAmongThem(t *testing.T) {
 	seen := map[itsm.LinkType]bool{}

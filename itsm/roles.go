@@ -53,6 +53,7 @@ func StandardRoles() []Role {
 	// What everyone who works in IT may look at.
 	look := join(
 		on("incident", all, "read", "read_internal"), on("major_incident", all, "read"),
+		on("interaction", all, "read", "read_internal"),
 		on("problem", all, "read", "read_internal"),
 		on("change", all, "read", "read_internal"),
 		on("request", all, "read", "read_internal"),
@@ -77,6 +78,10 @@ func StandardRoles() []Role {
 	propose := on("major_incident", all, "propose")
 	workRequest := []string{"assign", "reassign", "fulfil", "hold", "resume", "reply", "note", "edit", "do"}
 
+	// What a person does with contacts.
+	workInteraction := []string{"take", "assign", "classify", "become", "attach", "reclassify", "answer", "reopen",
+		"close", "discard", "restore", "edit", "note"}
+
 	roles := []Role{
 		{
 			Name: RoleServiceDeskAnalyst, Title: "Service desk analyst",
@@ -85,6 +90,7 @@ func StandardRoles() []Role {
 				propose,
 				on("incident", all, append([]string{"log", "assign", "confirm", "cancel", "follow_up", "restrict"}, workIncident...)...),
 				on("incident", all, payIncident...),
+				on("interaction", all, append([]string{"log"}, workInteraction...)...),
 				on("request", all, append([]string{"submit", "request_for", "confirm", "dispute", "withdraw"}, workRequest...)...),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
@@ -99,6 +105,7 @@ func StandardRoles() []Role {
 			Purpose: "Second and third line: resolves what is assigned to the own group, analyses problems and drafts changes.",
 			Grants: join(look,
 				propose,
+				on("interaction", all, "log", "note"), on("interaction", mine, workInteraction...),
 				on("incident", all, "log", "note", "follow_up"),
 				on("incident", mine, append([]string{"assign"}, workIncident...)...),
 				on("incident", mine, payIncident...),
@@ -122,6 +129,7 @@ func StandardRoles() []Role {
 				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
 				on("incident_template", all, "*"), on("recurrence", all, "*"), on("view", all, "save", "publish"),
+				on("incident", all, "*"), on("task", all, "*"), on("interaction", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -254,7 +262,7 @@ func StandardRoles() []Role {
 				on("request", own, "submit", "read", "reply", "confirm", "dispute", "withdraw"),
 				on("knowledge", all, "read", "comment"),
 				on("service", all, "read"),
-				on("asset", own, "read"),
+				on("asset", own, "read"), on("interaction", own, "log", "read"),
 				on("directory", own, "read"), on("directory_names", all, "read"),
 				on("notification", own, "read", "prefer"),
 				on("view", own, "read", "save"),
