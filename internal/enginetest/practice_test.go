@@ -13,6 +13,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
 	"github.com/itsmkit/itsmkit/internal/notifysuite"
+	"github.com/itsmkit/itsmkit/internal/interactionsuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
 	"github.com/itsmkit/itsmkit/internal/recurrencesuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
@@ -44,6 +45,7 @@ var suites = []struct {
 	{"webhook", webhooksuite.Run},
 	{"recurrence", recurrencesuite.Run},
 	{"view", viewsuite.Run},
+	{"interaction", interactionsuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory.
