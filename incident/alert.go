@@ -27,8 +27,7 @@ type AlertReport struct {
 	// At is when it fired; zero, and what is after now, is now.
 	At time.Time `json:"at,omitzero"`
 
-	// What follows is for the incident that the alert logs, where it logs one.
-
+	// Description, and what follows it, is for the incident that the alert logs, where it logs one.
 	Description string `json:"description,omitempty"`
 	// Requester is who reports; empty is the actor.
 	Requester   itsm.ID `json:"requester,omitempty"`

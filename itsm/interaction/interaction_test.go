@@ -240,11 +240,13 @@ func TestPeopleSeeTheirOwnContactsAndNothingInternal(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, record, page.Items[0].Record())
 
-			for action, command := range commands { // Rob is a stranger to it
-				_, err := d.Get(ctx, rob, i.ID)
-				require.ErrorIs(t, err, itsm.ErrNotFound)
-				_ = command
-				_, err = d.Do(ctx, rob, i.ID, "x_"+action, itsm.Command{IfVersion: 99})
+			_, err = d.Get(ctx, rob, i.ID) // a stranger to it
+			_, take := d.Take(ctx, rob, i.ID, itsm.Command{IfVersion: 99})
+			_, edit := d.Edit(ctx, rob, i.ID, interaction.Edit{Command: itsm.Command{IfVersion: 99}})
+			_, notesOf := d.Notes(ctx, rob, i.ID, "", 0)
+			_, history := d.History(ctx, rob, i.ID)
+			_, permitted := d.PermittedActions(ctx, rob, i.ID)
+			for _, err := range []error{err, take, edit, notesOf, history, permitted} {
 				require.ErrorIs(t, err, itsm.ErrNotFound, "not even its version is told")
 			}
 			n, err := d.Count(ctx, rob, interaction.Query{})
@@ -263,7 +265,6 @@ func TestPeopleSeeTheirOwnContactsAndNothingInternal(t *testing.T) {
 
 func TestARecordThatAnAnalystMayNotKnowIsNotToldToThem(t *testing.T) {
 	d, ctx := openDesk(t, interaction.Options{MayRead: interactionsuite.MayRead}), t.Context()
-	system := itsm.SystemActor("acme", "set_up")
 	secret := d.call(func(r *interaction.Contact) { r.Text = "for sam alone" })
 	made, err := d.Become(ctx, sam, d.assigned(secret.ID), interaction.Becoming{Classification: interaction.Incident})
 	require.NoError(t, err)
@@ -289,7 +290,6 @@ func TestARecordThatAnAnalystMayNotKnowIsNotToldToThem(t *testing.T) {
 	}
 	_, err = d.Attach(ctx, ana, d.call().ID, interaction.Attachment{Record: record})
 	require.Equal(t, []string{"record"}, faults(t, err))
-	_ = system
 }
 
 // assigned gives an interaction to Sam's group.
