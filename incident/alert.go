@@ -334,9 +334,7 @@ func (s *signal) log(ctx context.Context, next *work, payload Logged, link itsm.
 			return err
 		}
 	}
-	if s.row, err = alertTo(ctx, s.u, s.key, next.ID); err != nil {
-		return err
-	}
+	s.row = newAlert(s.key, next.ID)
 	if err := s.count(ctx); err != nil {
 		return err
 	}

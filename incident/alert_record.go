@@ -178,20 +178,26 @@ func retire(ctx context.Context, u *engine.Unit, a *alertRecord) error {
 	return putAlert(ctx, u, a)
 }
 
+// newAlert gives the record of a key and an incident that has had no alert of it.
+func newAlert(key string, incident itsm.ID) alertRecord {
+	a := alertRecord{Alert: Alert{Key: key, Incident: incident, Slot: &key}}
+	a.ID = itsm.ID(alertDigest(key, string(incident)))
+	return a
+}
+
 // alertTo gives the record of a key and an incident to which its alerts go from now on. What the
 // incident knew of the key before it goes on counting.
 func alertTo(ctx context.Context, u *engine.Unit, key string, incident itsm.ID) (alertRecord, error) {
-	id := itsm.ID(alertDigest(key, string(incident)))
-	a, err := alertTable.Get(ctx, u.Quiet(), id)
+	fresh := newAlert(key, incident)
+	a, err := alertTable.Get(ctx, u.Quiet(), fresh.ID)
 	if errors.Is(err, storage.ErrNotFound) {
-		a, err = alertRecord{Alert: Alert{Key: key, Incident: incident}}, nil
-		a.ID = id
+		return fresh, nil
 	}
 	a.Slot = &key
 	return a, err
 }
 
-// keep writes an alert or a clear as it was received, in the place of the oldest one where there are
+// keepEntry writes an alert or a clear as it was received, in the place of the oldest one where there are
 // as many as are kept.
 func (p *Practice) keepEntry(ctx context.Context, u *engine.Unit, a *alertRecord, e AlertEntry) error {
 	n, most := a.Count+a.Clears-1, int64(p.o.Alerts.Keep)

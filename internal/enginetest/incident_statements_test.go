@@ -47,6 +47,14 @@ func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
 	rita := itsm.Actor{Tenant: acme, ID: "person-1", Name: "Rita", Roles: []itsm.RoleName{itsm.RoleRequester}}
 	open := practice.ByOpen.Is(true)
 
+	alert := func(ctx context.Context, d *desk) error {
+		_, err := d.Alert(ctx, mona, practice.AlertReport{DeduplicationKey: "db-1/disk", Title: "Disk is full"})
+		return err
+	}
+
+	// A lock is a statement, but for SQLite, where a unit is the only writer.
+	const lock = 1000
+
 	// The commands follow one another on one incident.
 	cases := []struct {
 		name string
@@ -119,6 +127,12 @@ func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
 			_, err := d.Count(ctx, mona, practice.Query{Where: open})
 			return err
 		}, 1, 0},
+		// Where the alerts of the key go, which is nowhere yet; then that, the alert itself, the incident and
+		// its event.
+		{"first alert of a key", alert, 5 + lock, 1},
+		// Where they go, the incident, the count, and the alert itself; no event.
+		{"alert that is counted", alert, 4 + lock, 1},
+		{"another one, which costs the same", alert, 4 + lock, 1},
 		// As all reading by a member, which is not another statement.
 		{"log for members", command(func(ctx context.Context, d *desk) (practice.Incident, error) {
 			r := report(1)
@@ -158,7 +172,9 @@ func TestEveryCommandOnAnIncidentIsFewStatements(t *testing.T) {
 				ran, transactions := p.all()
 				want := c.statements
 				if e.dialect == sqlstore.SQLite {
-					want += c.transactions
+					want = want%lock + c.transactions
+				} else {
+					want = want%lock + want/lock
 				}
 				require.Len(t, ran, want, "%s:\n%s", c.name, strings.Join(ran, "\n"))
 				require.Equal(t, c.transactions, transactions, c.name)

@@ -310,8 +310,9 @@ func runAlertModel(t *testing.T, newStore func(*testing.T) storage.Store) {
 			"clear":   m.clear,
 			"people":  m.people,
 			"waiting": m.wait,
-			"":        m.compare,
+			"compare": m.compare,
 		})
+		m.compare(rt)
 	})
 }
 
