@@ -37,8 +37,8 @@ var trials = []struct {
 	{"D17ReclassificationsAtOnceMakeOneLine", reclassificationsTogether},
 	{"D17AnOpenerThatFailsLeavesNothing", openerFails},
 	{"D1AMessageThatComesTwiceIsLoggedOnce", sameMessage},
-	{"D1NumbersAreUniqueUnderConcurrency", numbersTogether},
-	{"D5TenantsDoNotSeeEachOther", tenants},
+	{"NumbersAreUniqueUnderConcurrency", numbersTogether},
+	{"TenantsDoNotSeeEachOther", tenants},
 	{"PagesShowEachInteractionOnce", pages},
 	{"FirstContactIsThatWhichBeganFirst", firstContact},
 }
