@@ -227,6 +227,24 @@ func TestI13AlertsOfOneKeyAreOneIncident(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []itsm.Link{{Type: itsm.LinkRelatedTo, From: itsm.Ref{Kind: incident.Kind, ID: next.Incident}, To: itsm.Ref{Kind: incident.Kind, ID: id}}}, links)
 	})
+	t.Run("what was restricted stays so, cancelled or merged into what is not", func(t *testing.T) {
+		for _, into := range []bool{false, true} {
+			d := openDesk(t, incident.Options{})
+			id := d.fire(disk).Incident
+			_, err := d.Restrict(t.Context(), mona, id, incident.Restriction{Members: []itsm.ID{"rob"}})
+			require.NoError(t, err)
+			c := incident.Cancellation{Command: itsm.Command{Reason: "Over"}}
+			if into {
+				c.DuplicateOf = d.report().ID
+			}
+			_, err = d.Cancel(t.Context(), mona, id, c)
+			require.NoError(t, err)
+			next := d.get(d.fire(disk).Incident)
+			require.NotContains(t, []itsm.ID{id, c.DuplicateOf}, next.ID)
+			require.True(t, next.Restricted)
+			require.Equal(t, []itsm.ID{"rob"}, next.Members)
+		}
+	})
 	t.Run("alerts of a duplicate go to its original", func(t *testing.T) {
 		d := openDesk(t, incident.Options{})
 		original, duplicate := d.fire("switch-7/down").Incident, d.fire(disk).Incident
