@@ -175,7 +175,7 @@ func (s *signal) report(ctx context.Context, r AlertReport) (*work, error) {
 	if known {
 		report.Impact, report.Urgency = severities[rank].Impact, severities[rank].Urgency
 	}
-	next := s.p.workOn(s.u, report.incident(s.u))
+	next := s.p.workOn(s.u, report.incident(s.u.Now()))
 	next.Alerted = true
 	var err error
 	if next.internal, err = s.p.allows(ctx, s.u.Actor(), PermissionReadInternal, &next.Incident); err != nil {
@@ -399,7 +399,7 @@ func (p *Practice) resolveQuiet(ctx context.Context, u *engine.Unit, due engine.
 		case at.After(u.Now()):
 			return u.Schedule(ctx, jobOf(jobQuiet, id, at)) // the host has lengthened the time
 		}
-		return w.resolve(ctx, p.o.Alerts.ResolutionCode, notesOfClear, "")
+		return w.resolve(ctx, Resolved{Code: p.o.Alerts.ResolutionCode}, notesOfClear)
 	})
 	if refusedByState(err) || errors.Is(err, itsm.ErrInvalid) {
 		return nil

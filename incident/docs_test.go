@@ -176,9 +176,8 @@ func permissionTables(t *testing.T) string {
 
 // asked are the permissions that the practice asks for.
 func asked() []itsm.Permission {
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted",
-		PermissionReadTemplate, PermissionDefineTemplate}
-	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionAlert, PermissionImport, PermissionReadMajor, PermissionFanOut, PermissionDo, Kind + ".see_restricted"}
+	all := []itsm.Permission{PermissionRead, PermissionReadInternal, PermissionReadCosts, PermissionLog, PermissionAlert, PermissionImport, PermissionReadMajor,
+		PermissionFanOut, PermissionDo, Kind + ".see_restricted", PermissionReadTemplate, PermissionDefineTemplate}
 	for _, r := range StandardLifecycle().Rules() {
 		if !r.System { // of which nobody is asked
 			all = append(all, r.Permission)

@@ -93,10 +93,9 @@ func (p *Practice) module() engine.Module {
 	return engine.Module{
 		Name: Kind,
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), tagTable.Schema(), attachmentTable.Schema(), costTable.Schema(),
-			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), TemplateTable.Schema(), audienceTable.Schema()},
+			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), TemplateTable.Schema(), audienceTable.Schema(),
+			alertTable.Schema(), alertEntryTable.Schema()},
 		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents(), templateEvents()),
-			majorTable.Schema(), customerTable.Schema(), originTable.Schema(), alertTable.Schema(), alertEntryTable.Schema()},
-		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents()),
 		Jobs: []engine.JobHandler{
 			engine.OnDue(jobAutoClose, p.autoClose),
 			engine.OnDue(jobResume, p.resumeDue),
@@ -210,8 +209,10 @@ func (p *Practice) putJobs(ctx context.Context, u *engine.Unit, was, now *Incide
 	for _, j := range []struct {
 		kind     string
 		was, due time.Time
-	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}, {jobFollowUp, p.followUpAt(was), p.followUpAt(now)}} {
-	}{{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes}, {jobQuiet, p.quietUntil(was), p.quietUntil(now)}} {
+	}{
+		{jobAutoClose, wasClosed, closes}, {jobResume, wasResumed, resumes},
+		{jobFollowUp, p.followUpAt(was), p.followUpAt(now)}, {jobQuiet, p.quietUntil(was), p.quietUntil(now)},
+	} {
 		var err error
 		switch {
 		case j.was.Equal(j.due):
