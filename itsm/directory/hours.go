@@ -83,6 +83,11 @@ func (h Hours) Next(at time.Time) (next time.Time, ok bool) {
 			return at, true
 		}
 		_, change := at.ZoneBounds()
+		if !change.IsZero() && !change.After(at) {
+			// By a zone's rules for years to come, ZoneBounds ends the period of a leap year's last day
+			// at its beginning: go on through the day by hours.
+			change = at.Add(time.Hour)
+		}
 		next, ok = h.nextEven(at)
 		switch {
 		case ok && (change.IsZero() || next.Before(change)):

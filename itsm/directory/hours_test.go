@@ -135,3 +135,16 @@ func TestTheNextOpeningIsTheFirstMinuteWithin(t *testing.T) {
 		require.True(t, next.Equal(want), "%s: from %s: %s, want %s", h, from, next, want)
 	})
 }
+
+// By a zone's rules for years to come, Go's ZoneBounds ends a leap year's last period a day early.
+func TestTheLastDayOfALeapYearToComeIsADayAsAnother(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	hours := directory.Hours{{Day: time.Monday, From: 540, To: 1020}}
+	next, ok := hours.Next(time.Date(2040, time.December, 31, 8, 0, 0, 0, berlin)) // a Monday
+	require.True(t, ok)
+	require.Equal(t, time.Date(2040, time.December, 31, 9, 0, 0, 0, berlin).UTC(), next.UTC())
+	next, ok = hours.Next(time.Date(2040, time.December, 31, 18, 0, 0, 0, berlin))
+	require.True(t, ok)
+	require.Equal(t, time.Date(2041, time.January, 7, 9, 0, 0, 0, berlin).UTC(), next.UTC())
+}

@@ -21,7 +21,7 @@ func quietUntil(quiet directory.Hours, at time.Time) (next time.Time, ok bool) {
 		}
 		// Where the zone's offset stays the clock runs evenly, and quiet ends where a window does.
 		end := nextEnd(quiet, at)
-		if _, change := at.ZoneBounds(); !change.IsZero() && change.Before(end) {
+		if _, change := at.ZoneBounds(); change.After(at) && change.Before(end) { // not so on the last day of a leap year to come
 			end = change.In(at.Location())
 		}
 		at = end

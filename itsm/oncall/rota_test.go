@@ -76,6 +76,11 @@ func TestI11HandOversKeepToTheClockOnTheWall(t *testing.T) {
 			oncall.Layer{Participants: three, Rotation: oncall.Rotation{Every: oncall.Daily, HandOver: "09:00", Start: "2026-10-23"}},
 			"2026-10-23T08:00:00Z", "2026-10-27T00:00:00Z",
 			[]string{"2026-10-23T08:00Z ana", "2026-10-24T08:00Z ben", "2026-10-25T09:00Z cleo", "2026-10-26T09:00Z ana", "2026-10-27T00:00Z"}},
+		// By a zone's rules for years to come, Go's ZoneBounds ends a leap year's last period a day early.
+		"the last day of a leap year to come": {"Europe/Berlin",
+			oncall.Layer{Participants: three, Rotation: oncall.Rotation{Every: oncall.Daily, HandOver: "09:00", Start: "2040-12-30"}},
+			"2040-12-30T08:00:00Z", "2041-01-02T00:00:00Z",
+			[]string{"2040-12-30T08:00Z ana", "2040-12-31T08:00Z ben", "2041-01-01T08:00Z cleo", "2041-01-02T00:00Z"}},
 		"a hand-over at a time that does not exist": {"Europe/London",
 			oncall.Layer{Participants: three, Rotation: oncall.Rotation{Every: oncall.Daily, HandOver: "01:30", Start: "2026-03-28"}},
 			"2026-03-28T01:30:00Z", "2026-03-31T00:00:00Z",

@@ -54,6 +54,13 @@ func (w wall) first(reading int64) time.Time {
 			return start.UTC() // the zone skips it here
 		case end.IsZero() || at < end.Unix():
 			return time.Unix(at, 0).UTC()
+		case !end.After(t):
+			// By a zone's rules for years to come, ZoneBounds ends the period of a leap year's last
+			// day at its beginning: go on through the day by hours.
+			end = t.Add(time.Hour)
+			if at < end.Unix() {
+				return time.Unix(at, 0).UTC()
+			}
 		}
 		t = end
 	}
