@@ -42,8 +42,8 @@ const (
 	PermissionDo itsm.Permission = "incident.do"
 )
 
-// subject is what an authorizer needs to know of an incident.
-func subject(i *Incident) *itsm.Subject {
+// Subject is what an authorizer needs to know of an incident.
+func (i *Incident) Subject() *itsm.Subject {
 	s := &itsm.Subject{Kind: Kind, ID: i.ID, Assignee: i.Assignee, Restricted: i.Restricted, Members: i.Members}
 	for _, person := range [...]itsm.ID{i.Requester, i.Affected} {
 		if person != "" {
@@ -59,7 +59,7 @@ func subject(i *Incident) *itsm.Subject {
 // allows asks for a permission on an incident. A refusal is false; another error of the
 // authorizer is that error.
 func (p *Practice) allows(ctx context.Context, actor itsm.Actor, permission itsm.Permission, i *Incident) (bool, error) {
-	err := p.e.Authorizer().Authorize(ctx, actor, permission, subject(i))
+	err := p.e.Authorizer().Authorize(ctx, actor, permission, i.Subject())
 	if isForbidden(err) {
 		return false, nil
 	}

@@ -253,7 +253,7 @@ func (p *Practice) ofIncident(ctx context.Context, actor itsm.Actor, id itsm.ID,
 		if err != nil {
 			return err
 		}
-		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadInternal, subject(&i)); err != nil {
+		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadInternal, i.Subject()); err != nil {
 			return err
 		}
 		return fn(ctx, r)

@@ -282,7 +282,7 @@ func taskRef(id itsm.ID) itsm.Ref { return itsm.Ref{Kind: "task", ID: id} }
 // logged itself. Where it may read none it is the refusal.
 func (p *Practice) costsOf(ctx context.Context, actor itsm.Actor, i *Incident) (storage.Filter[CostHead], error) {
 	of := costByIncident.Is(i.ID)
-	refusal := p.e.Authorizer().Authorize(ctx, actor, PermissionReadCosts, subject(i))
+	refusal := p.e.Authorizer().Authorize(ctx, actor, PermissionReadCosts, i.Subject())
 	if !isForbidden(refusal) {
 		return of, refusal
 	}

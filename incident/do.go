@@ -193,7 +193,7 @@ func (p *Practice) PermittedActions(ctx context.Context, actor itsm.Actor, id it
 		}
 		for n := range out {
 			a := &out[n]
-			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, subject(&i))
+			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, i.Subject())
 			switch {
 			case isForbidden(err):
 				a.Permitted, a.Forbidden, a.Reason = false, true, err.Error()

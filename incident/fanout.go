@@ -347,7 +347,7 @@ func (p *Practice) CustomerIncidents(ctx context.Context, actor itsm.Actor, id i
 		if err != nil {
 			return err
 		}
-		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionFanOut, subject(&i)); err != nil {
+		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionFanOut, i.Subject()); err != nil {
 			return err
 		}
 		page, err = customerTable.List(ctx, r, storage.Query[CustomerIncidentHead]{Where: customerByIncident.Is(id),

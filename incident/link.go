@@ -109,7 +109,7 @@ func (w *work) checkRelation(ctx context.Context, r Relation) (right bool, err e
 	if other.Provided { // whose provider is told how many are affected
 		w.after = append(w.after, func(ctx context.Context) error { return w.u.Schedule(ctx, jobOf(jobFacts, other.ID, w.now)) })
 	}
-	return true, w.u.Authorize(ctx, PermissionEdit, subject(&other))
+	return true, w.u.Authorize(ctx, PermissionEdit, other.Subject())
 }
 
 // Links gives the links of an incident, read from its side, to records of which the actor may

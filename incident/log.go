@@ -169,7 +169,7 @@ func (w *work) assignNew(ctx context.Context) error {
 // mayLog asks for what a report needs beside its input being right: for what was given itself, not for
 // what came of a template.
 func (w *work) mayLog(ctx context.Context, given *Report) error {
-	s := subject(&w.Incident)
+	s := w.Incident.Subject()
 	// To report a matter is not to read it: who may restrict an incident may also log it so, for
 	// others, and then not see it.
 	s.Restricted = false

@@ -247,7 +247,7 @@ func (p *Practice) GetMajor(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		if err != nil {
 			return err
 		}
-		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadMajor, subject(&i)); err != nil {
+		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadMajor, i.Subject()); err != nil {
 			return err
 		}
 		out, err = majorOf(ctx, r, id)
@@ -265,7 +265,7 @@ func (p *Practice) MajorActions(ctx context.Context, actor itsm.Actor, id itsm.I
 		if err != nil {
 			return err
 		}
-		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadMajor, subject(&i)); err != nil {
+		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadMajor, i.Subject()); err != nil {
 			return err
 		}
 		major, err := majorOf(ctx, r, id)
@@ -279,7 +279,7 @@ func (p *Practice) MajorActions(ctx context.Context, actor itsm.Actor, id itsm.I
 			if MajorAction(a.Action) == MajorActionUpdate {
 				a.Missing = append(a.Missing, "text")
 			}
-			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, subject(&i))
+			err := p.e.Authorizer().Authorize(ctx, actor, a.Permission, i.Subject())
 			switch {
 			case isForbidden(err):
 				a.Permitted, a.Forbidden, a.Reason = false, true, err.Error()

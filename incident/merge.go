@@ -62,7 +62,7 @@ func (w *work) merge(ctx context.Context, field string, of itsm.ID, must bool) e
 	}
 	takes := false
 	if original != nil {
-		err := w.u.Authorize(ctx, PermissionEdit, subject(&original.Was))
+		err := w.u.Authorize(ctx, PermissionEdit, original.Was.Subject())
 		if err != nil && (must || !isForbidden(err)) {
 			return err
 		}

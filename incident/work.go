@@ -66,7 +66,7 @@ func (p *Practice) workOn(u *engine.Unit, i Incident) *work {
 // authorize asks for a permission on the incident as it was before the command: whoever hands
 // a record over needs no rights where it goes.
 func (w *work) authorize(ctx context.Context, permission itsm.Permission) error {
-	return w.u.Authorize(ctx, permission, subject(&w.Was))
+	return w.u.Authorize(ctx, permission, w.Was.Subject())
 }
 
 // permission is what the actor needs for the action in the state of the incident; where the

@@ -128,7 +128,7 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				propose,
 				on("incident", all, "*"), on("task", all, "*"), on("interaction", all, "*"), on("oncall", all, "*"), on("routing", all, "read"), on("notification_rules", all, "read"),
-				on("incident_template", all, "*"), on("recurrence", all, "*"), on("view", all, "save", "publish"),
+				on("incident_template", all, "*"), on("recurrence", all, "read", "manage"), on("view", all, "save", "publish"),
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -231,7 +231,7 @@ func StandardRoles() []Role {
 				on("settings", all, "set", "lock"),
 				on("trigger", all, "read", "manage"),
 				on("notification_rules", all, "read", "manage"),
-				on("incident_template", all, "*"), on("recurrence", all, "*"), on("view", all, "save", "publish"),
+				on("incident_template", all, "*"), on("recurrence", all, "read", "manage"), on("view", all, "save", "publish"),
 			),
 		},
 		{

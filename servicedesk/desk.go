@@ -10,9 +10,16 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/interaction"
+	"github.com/itsmkit/itsmkit/itsm/notify"
 	"github.com/itsmkit/itsmkit/itsm/oncall"
+	"github.com/itsmkit/itsmkit/itsm/recurrence"
 	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/itsm/settings"
 	"github.com/itsmkit/itsmkit/itsm/task"
+	"github.com/itsmkit/itsmkit/itsm/trigger"
+	"github.com/itsmkit/itsmkit/itsm/view"
+	"github.com/itsmkit/itsmkit/itsm/webhook"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -41,6 +48,28 @@ type Config struct {
 	// FactsOf gives the values of Facts for an incident that is to be routed. It only reads, in the
 	// transaction that logs it. What it leaves out is not known.
 	FactsOf func(ctx context.Context, u *engine.Unit, i incident.Head) (map[string]any, error)
+	// Interaction are the settings of interactions. Where they name nothing that a classification
+	// becomes, an incident becomes one of the desk's.
+	Interaction interaction.Options
+	// Recurrence are what recurs beside [RecurIncident].
+	Recurrence map[string]recurrence.Handler
+	// Views are the tables of which lists are kept, beside incidents and tasks.
+	Views []*storage.Schema
+	// Triggers are the kinds of record that triggers listen to, beside incidents, and what they can do
+	// beside the actions of the desk: see [StandardActions].
+	Triggers trigger.Options
+	// Sender takes notifications to their readers. Nil is none: nobody is notified.
+	Sender notify.Sender
+	// Notify are the settings of notifications.
+	Notify notify.Options
+	// Actor says who a person is when it is decided what they may be told of: their roles and groups.
+	// Nil takes everyone for a requester, and those who work in a group of the directory for
+	// support specialists too.
+	Actor func(ctx context.Context, r storage.Reader, person itsm.ID) (itsm.Actor, error)
+	// Webhook are the settings of webhooks. Without a Sealer for their secrets there are none.
+	Webhook webhook.Options
+	// Settings are the configuration that tenants inherit. Without any there is none.
+	Settings settings.Options
 	// MayRead says whether the actor may know of a record of a kind that the desk does not have: nil
 	// that it may, ErrNotFound or ErrForbidden that it may not. Nil itself lets those know of it who
 	// have "incident.read_internal".
@@ -56,6 +85,17 @@ type Desk struct {
 	Tasks     *task.Practice
 	Routing   *routing.Practice
 	OnCall    *oncall.Practice
+
+	Interactions *interaction.Practice
+	Recurrence   *recurrence.Practice
+	Views        *view.Practice
+	Triggers     *trigger.Practice
+	// Notifications is nil without a Config.Sender, Webhooks without a sealer, and Settings where none
+	// is defined.
+	Notifications *notify.Practice
+	Webhooks      *webhook.Practice
+	Settings      *settings.Practice
+
 	// People answers questions about people: Directory, or the host's own.
 	People directory.Directory
 	// Directory keeps people in the store; nil where Config.People is the host's own.
@@ -99,8 +139,10 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
 		return nil, err
 	}
-	if err := d.route(c); err != nil {
-		return nil, err
+	for _, open := range []func(Config) error{d.route, d.interact, d.recur, d.view, d.trigger, d.notify, d.webhook, d.settle} {
+		if err := open(c); err != nil {
+			return nil, err
+		}
 	}
 	if err := e.Use(d.module()); err != nil {
 		return nil, err
@@ -142,7 +184,17 @@ func (d *Desk) Run(ctx context.Context, report func(engine.Ran, error)) error {
 func (d *Desk) In(store storage.Store) *Desk {
 	in := *d
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
-	in.Routing, in.OnCall = d.Routing.In(store), d.OnCall.In(store)
+	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
+	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
+	if d.Notifications != nil {
+		in.Notifications = d.Notifications.In(store)
+	}
+	if d.Webhooks != nil {
+		in.Webhooks = d.Webhooks.In(store)
+	}
+	if d.Settings != nil {
+		in.Settings = d.Settings.In(store)
+	}
 	if d.Directory != nil {
 		in.Directory = d.Directory.In(store)
 		in.People = in.Directory

@@ -38,7 +38,7 @@ func (s *shop) complain(ctx context.Context, user, order int, text string) (logg
 	if err != nil {
 		return logged, err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // of no effect after a commit
 	if _, err := tx.ExecContext(ctx, "UPDATE orders SET stopped = 1 WHERE id = ?", order); err != nil {
 		return logged, err
 	}

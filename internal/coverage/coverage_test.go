@@ -141,8 +141,8 @@ func summary(all []test) string {
 	}
 	slices.SortFunc(all, func(a, b test) int { return strings.Compare(a.folder+"\x00"+a.name, b.folder+"\x00"+b.name) })
 	var parts []string
-	for folder, n := "", 0; n < len(all); {
-		folder = all[n].folder
+	for n := 0; n < len(all); {
+		folder := all[n].folder
 		var names []string
 		for ; n < len(all) && all[n].folder == folder; n++ {
 			names = append(names, words(all[n].name))

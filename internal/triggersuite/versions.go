@@ -165,7 +165,7 @@ func published(t *testing.T, h *host) {
 	require.Equal(t, []string{"first: own", "greet: provider", "second: own", "third: provider"}, h.lines(t, mona, one.ID))
 	f, err := h.p.Firing(ctx, mona, trigger.FiringID(h.event(t, mona, one.ID, 1), "greet"))
 	require.NoError(t, err)
-	require.Equal(t, []any{base.ID, storage.Tenant(msp)}, []any{f.Set, f.SetTenant})
+	require.Equal(t, []any{base.ID, msp}, []any{f.Set, f.SetTenant})
 	f, err = h.p.Firing(ctx, mona, trigger.FiringID(h.event(t, mona, one.ID, 1), "first"))
 	require.NoError(t, err)
 	require.Equal(t, own.ID, f.Set)

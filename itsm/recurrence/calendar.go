@@ -83,11 +83,11 @@ func (c *Calendar) later(from time.Time) time.Time {
 	months := map[rrule.Frequency]int{rrule.MONTHLY: 1, rrule.YEARLY: 12}[o.Freq]
 	if hours > 0 {
 		period := time.Duration(hours*o.Interval) * time.Hour
-		periods := from.Sub(start) / period
+		passed := from.Sub(start).Truncate(period)
 		if o.Freq == rrule.WEEKLY {
-			periods-- // of which a week may begin before the day of the start
+			passed -= period // as a week may begin before the day of the start
 		}
-		return start.Add(max(periods, 0) * period)
+		return start.Add(max(passed, 0))
 	}
 	period := months * o.Interval
 	passed := (from.Year()-start.Year())*12 + int(from.Month()) - int(start.Month())

@@ -107,10 +107,7 @@ func (o *oracle) meets(at time.Time) bool {
 			return false
 		}
 	}
-	if apart%o.interval != 0 {
-		return false
-	}
-	return true
+	return apart%o.interval == 0
 }
 
 // clock is when the clock of a zone first shows each reading, and its offset before those that it skips.

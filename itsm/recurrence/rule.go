@@ -88,7 +88,7 @@ func (r Rule) Compile() (*Calendar, error) {
 	case start.Year() < firstYear || start.Year() > lastYear || start.Nanosecond() != 0:
 		f.Addf("start", "must be in the years %d to %d, in whole seconds", firstYear, lastYear)
 	}
-	o := parse(r.RRule, c.zone, start, &f)
+	o := parse(r.RRule, start, &f)
 	if len(r.Except) > MaxExcept {
 		f.Addf("except", "are %d; at most %d are allowed", len(r.Except), MaxExcept)
 	} else {
@@ -116,7 +116,7 @@ func (r Rule) Compile() (*Calendar, error) {
 }
 
 // parse reads an RRULE and notes its faults.
-func parse(text string, zone *time.Location, start time.Time, f *itsm.Faults) (o rrule.ROption) {
+func parse(text string, start time.Time, f *itsm.Faults) (o rrule.ROption) {
 	fault := func(format string, args ...any) { f.Addf("rrule", format, args...) }
 	if text == "" {
 		f.Add("rrule", "is required")

@@ -196,11 +196,11 @@ func (p *Practice) set(ctx context.Context, u *engine.Unit, call engine.Call, v 
 		return err
 	}
 	u.Emit(itsm.Event{Kind: Kind, Record: v.ID, Action: action, Internal: true, Data: Saved{RecordKind: v.RecordKind, Sharing: v.Sharing}})
-	return putShares(ctx, u, &was, v)
+	return putShares(ctx, u, v)
 }
 
 // putShares makes the records of sharing what they must be after a change.
-func putShares(ctx context.Context, u *engine.Unit, was, now *View) error {
+func putShares(ctx context.Context, u *engine.Unit, now *View) error {
 	page, err := shareTable.Records(ctx, u, storage.Query[shareHead]{Where: shareByView.Is(now.ID), Limit: storage.MaxPage})
 	if err != nil {
 		return err
@@ -246,7 +246,7 @@ func (p *Practice) Delete(ctx context.Context, actor itsm.Actor, id itsm.ID, r i
 		if r.IfVersion != 0 && r.IfVersion != v.Version {
 			return &itsm.VersionError{Kind: Kind, ID: id, Seen: r.IfVersion, Current: v.Version}
 		}
-		if err := putShares(ctx, u, &v, &View{Head: Head{Meta: storage.Meta{ID: id}}}); err != nil {
+		if err := putShares(ctx, u, &View{Head: Head{Meta: storage.Meta{ID: id}}}); err != nil {
 			return err
 		}
 		return Table.Delete(ctx, u, &v)
