@@ -165,6 +165,7 @@ func (s *signal) report(ctx context.Context, r AlertReport) (*work, error) {
 	report := Report{
 		Title: r.Title, Description: r.Description, Requester: orElse(r.Requester, s.u.Actor().ID), Channel: s.p.o.alertChannel(),
 		Category: r.Category, Subcategory: r.Subcategory, Service: r.Service,
+		Fields: r.Fields, Columns: r.Columns,
 	}
 	severities := s.p.o.Alerts.Severities
 	rank := len(severities) - 1
@@ -175,16 +176,11 @@ func (s *signal) report(ctx context.Context, r AlertReport) (*work, error) {
 	if known {
 		report.Impact, report.Urgency = severities[rank].Impact, severities[rank].Urgency
 	}
-	next := s.p.workOn(s.u, report.incident(s.u.Now()))
-	next.Alerted = true
-	var err error
-	if next.internal, err = s.p.allows(ctx, s.u.Actor(), PermissionReadInternal, &next.Incident); err != nil {
+	next := s.p.workOn(s.u, Incident{})
+	if err := next.report(ctx, report, false); err != nil {
 		return nil, err
 	}
-	next.setFields(r.Fields)
-	next.setColumns(r.Columns)
-	next.classify()
-	next.checkNew()
+	next.Alerted = true
 	if !known {
 		names := make([]Severity, len(severities))
 		for i, rule := range severities {
