@@ -30,8 +30,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// Random commands on an engine cost many times what they cost in memory, where the same suites run
-	// a hundred sequences. The flag asks for more: go test -rapid.checks 1000
-	if err := flag.Set("rapid.checks", "40"); err != nil {
+	// a hundred sequences, and under the race detector as many times again. The flag asks for more:
+	// go test -rapid.checks 1000
+	if err := flag.Set("rapid.checks", sequences); err != nil {
 		panic(err)
 	}
 	os.Exit(throwaway.Run(m))

@@ -16,3 +16,6 @@ var engines = func() []engine {
 	}
 	return []engine{sqlitePure, sqliteC, postgreSQL}
 }()
+
+// sequences is how many random sequences of commands a model test runs on an engine.
+const sequences = "40"

@@ -3,3 +3,6 @@
 package enginetest_test
 
 var engines = []engine{sqliteC, postgreSQL}
+
+// sequences is how many random sequences of commands a model test runs on an engine.
+const sequences = "10"
