@@ -137,6 +137,7 @@ type ticket struct {
 	restricted                                   bool
 	reported                                     int64
 	resolvedAt, closedAt                         sql.NullInt64
+	firstContact                                 string
 	body                                         practice.Body // a plain struct
 }
 
@@ -168,7 +169,7 @@ type byHand struct {
 
 var ticketColumns = []string{"id", "version", "created", "updated", "number", "title", "state", "open", "priority", "impact", "urgency",
 	"category", "subcategory", "service", "requester", "affected", "group", "assignee", "channel", "hold_reason", "restricted", "reported",
-	"resolved_at", "closed_at"}
+	"resolved_at", "closed_at", "first_contact"}
 
 // bindAs writes placeholders as the engine wants them.
 func bindAs(d sqlstore.Dialect, text string) string {
@@ -253,13 +254,13 @@ func exactly(st *sql.Stmt, ctx context.Context, args ...any) error {
 func (t *ticket) values() []any {
 	return []any{t.id, t.version, t.created, t.updated, t.number, t.title, t.state, t.open, t.priority, t.impact, t.urgency,
 		t.category, t.subcategory, t.service, t.requester, t.affected, t.team, t.assignee, t.channel, t.holdReason, t.restricted, t.reported,
-		t.resolvedAt, t.closedAt}
+		t.resolvedAt, t.closedAt, t.firstContact}
 }
 
 func (t *ticket) places() []any {
 	return []any{&t.id, &t.version, &t.created, &t.updated, &t.number, &t.title, &t.state, &t.open, &t.priority, &t.impact, &t.urgency,
 		&t.category, &t.subcategory, &t.service, &t.requester, &t.affected, &t.team, &t.assignee, &t.channel, &t.holdReason, &t.restricted, &t.reported,
-		&t.resolvedAt, &t.closedAt}
+		&t.resolvedAt, &t.closedAt, &t.firstContact}
 }
 
 // tell writes the event of the version that a ticket has come to.
@@ -273,7 +274,8 @@ func (h *byHand) tell(ctx context.Context, tx *sql.Tx, t *ticket, name string, a
 
 // log records a report.
 func (h *byHand) log(ctx context.Context, by itsm.Actor, r practice.Report) (ticket, error) {
-	now := h.clock.Now().UnixMicro()
+	at := h.clock.Now()
+	now := at.UnixMicro()
 	number, err := h.number(ctx)
 	if err != nil {
 		return ticket{}, err
@@ -281,7 +283,8 @@ func (h *byHand) log(ctx context.Context, by itsm.Actor, r practice.Report) (tic
 	t := ticket{
 		id: string(h.ids()), version: 1, created: now, updated: now, number: number, title: r.Title, state: "new", open: true,
 		priority: 3, impact: int64(r.Impact), urgency: int64(r.Urgency), category: r.Category, service: string(r.Service),
-		requester: string(r.Requester), channel: string(r.Channel), reported: now, body: practice.Body{Description: r.Description},
+		requester: string(r.Requester), channel: string(r.Channel), reported: now,
+		body: practice.Body{Description: r.Description, Contact: &practice.Contact{By: by.ID, At: at}},
 	}
 	body, err := json.Marshal(t.body)
 	if err != nil {
@@ -333,14 +336,16 @@ func (h *byHand) change(ctx context.Context, id string, fn func(t *ticket, now t
 	})
 }
 
-// text and moment are values in a field history.
-func text(s string) json.RawMessage {
-	raw, err := json.Marshal(s)
+// marshalled, text and moment are values in a field history.
+func marshalled(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // text always marshals
+		panic(err) // what is written here always marshals
 	}
 	return raw
 }
+
+func text(s string) json.RawMessage { return marshalled(s) }
 
 func moment(t time.Time) json.RawMessage {
 	return json.RawMessage(`"` + t.Format(time.RFC3339Nano) + `"`)
@@ -349,15 +354,20 @@ func moment(t time.Time) json.RawMessage {
 func (h *byHand) hold(ctx context.Context, by itsm.Actor, id, reason string, until time.Time) (ticket, error) {
 	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
 		was := t.state
-		t.state, t.holdReason = "on_hold", reason
+		before, contact := marshalled(t.body.Contact), *t.body.Contact
+		contact.Over = true // a first contact ends with a wait
+		t.state, t.holdReason, t.body.Contact = "on_hold", reason, &contact
 		t.body.Before, t.body.HoldUntil, t.body.Holds = practice.State(was), until, t.body.Holds+1
+		t.body.RemindFrom = now
 		return "incident.held.v1", logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "hold", From: was, To: t.state, FromCategory: "active", ToCategory: "waiting",
 			Changes: []itsm.Change{
 				{Field: "before", New: text(was)},
+				{Field: "contact", Old: before, New: marshalled(contact)},
 				{Field: "hold_reason", Old: text(""), New: text(reason)},
 				{Field: "hold_until", New: moment(until)},
 				{Field: "holds", New: json.RawMessage(fmt.Sprint(t.body.Holds))},
+				{Field: "remind_from", New: moment(now)},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
 			Data: practice.Held{HoldReason: practice.HoldReason(reason), Until: until},
@@ -369,13 +379,14 @@ func (h *byHand) resume(ctx context.Context, by itsm.Actor, id string) (ticket, 
 	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
 		was := *t
 		t.state, t.holdReason = string(was.body.Before), ""
-		t.body.Before, t.body.HoldUntil = "", time.Time{}
+		t.body.Before, t.body.HoldUntil, t.body.RemindFrom = "", time.Time{}, time.Time{}
 		return "incident.resumed.v1", logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "resume", From: was.state, To: t.state, FromCategory: "waiting", ToCategory: "active",
 			Changes: []itsm.Change{
 				{Field: "before", Old: text(t.state)},
 				{Field: "hold_reason", Old: text(was.holdReason), New: text("")},
 				{Field: "hold_until", Old: moment(was.body.HoldUntil)},
+				{Field: "remind_from", Old: moment(was.body.RemindFrom)},
 				{Field: "state", Old: text(was.state), New: text(t.state)},
 			},
 			Data: practice.Resumed{HoldReason: practice.HoldReason(was.holdReason), By: practice.ResumedByPerson},
@@ -387,16 +398,13 @@ func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code pra
 	return h.change(ctx, id, func(t *ticket, now time.Time) (string, logbook, string, time.Time) {
 		was := t.state
 		t.state, t.open, t.resolvedAt = "resolved", false, sql.NullInt64{Int64: now.UnixMicro(), Valid: true}
-		t.body.Resolution = practice.Outcome{Code: code, Notes: notes, By: by.ID}
-		resolution, err := json.Marshal(t.body.Resolution)
-		if err != nil {
-			panic(err) // texts always marshal
-		}
+		t.body.Resolution, t.firstContact = practice.Outcome{Code: code, Notes: notes, By: by.ID}, "missed"
 		return "incident.resolved.v1", logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "resolve", From: was, To: t.state, FromCategory: "active", ToCategory: "resolved",
 			Changes: []itsm.Change{
+				{Field: "first_contact", Old: text(""), New: text(t.firstContact)},
 				{Field: "open", Old: json.RawMessage("true"), New: json.RawMessage("false")},
-				{Field: "resolution", New: resolution},
+				{Field: "resolution", New: marshalled(t.body.Resolution)},
 				{Field: "resolved_at", New: moment(now)},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
@@ -433,7 +441,7 @@ func seed(tb testing.TB, s storage.Store, n int) []itsm.ID {
 					State: practice.StateInProgress, Open: true, Priority: 3, Impact: r.Impact, Urgency: r.Urgency, Category: r.Category, Service: r.Service,
 					Requester: r.Requester, Group: "team-05", Assignee: "ana", Channel: r.Channel, Reported: at,
 				},
-				Body: practice.Body{Description: r.Description, Acknowledged: at.Add(time.Minute)},
+				Body: practice.Body{Description: r.Description, Acknowledged: at.Add(time.Minute), Contact: &practice.Contact{By: "ana", At: at}},
 			}
 			if err := practice.Table.Put(ctx, tx, &rec); err != nil {
 				return err
