@@ -8,6 +8,7 @@ import (
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
+	"github.com/itsmkit/itsmkit/itsm/interaction"
 	"github.com/itsmkit/itsmkit/itsm/task"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -21,6 +22,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		_, err = d.Incidents.Get(ctx, actor, ref.ID)
 	case task.Kind:
 		_, err = d.Tasks.Get(ctx, actor, ref.ID)
+	case interaction.Kind:
+		_, err = d.Interactions.Get(ctx, actor, ref.ID)
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:
 		err = d.Engine.Authorizer().Authorize(ctx, actor, directory.PermissionReadNames, nil)
 	default:

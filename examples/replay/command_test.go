@@ -55,9 +55,7 @@ func TestTheReportOfAnInventedLog(t *testing.T) {
 }
 
 func TestTheStoreStaysAndIsGoneOnWith(t *testing.T) {
-	if raced {
-		t.Skip("SQLite in pure Go takes too long under the race detector")
-	}
+	notRaced(t)
 	dir := t.TempDir()
 	log, db := filepath.Join(dir, "log.csv.gz"), filepath.Join(dir, "desk.db")
 	out, _, err := command(t, "-generate", "60", "-seed", "3", log)

@@ -90,9 +90,7 @@ func child(db string) int {
 }
 
 func TestAnImportWhoseProcessWasKilledEndsAsOneThatWasNot(t *testing.T) {
-	if raced {
-		t.Skip("SQLite in pure Go takes too long under the race detector")
-	}
+	notRaced(t)
 	log := dataFile(t, logName)
 	want := undisturbed(t)
 	s := settings{store: "sqlite", db: t.TempDir() + "/replay.db"}

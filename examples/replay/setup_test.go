@@ -67,6 +67,19 @@ const (
 	perTruth = "uci-servicenow-incidents/truth_incidents.csv.gz"
 )
 
+// notRaced skips what takes too long on the pure-Go SQLite under the race detector, on a developer's
+// machine: CI runs this module without it.
+func notRaced(t *testing.T) {
+	t.Helper()
+	if !raced {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("this module is to be tested without the race detector")
+	}
+	t.Skip("SQLite in pure Go takes too long under the race detector")
+}
+
 func dataFile(t *testing.T, name string) string {
 	t.Helper()
 	folder := os.Getenv(dataEnv)

@@ -59,7 +59,7 @@ func FuzzCut(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, deep bool) {
 		if !json.Valid(body) || !utf8.Valid(body) {
-			t.Skip()
+			return // no column has such a document
 		}
 		path := []string{"a"}
 		if deep {
