@@ -80,21 +80,30 @@ type Config struct {
 
 // Desk is the practices over one store. It is safe for any number of goroutines, and starts none.
 type Desk struct {
-	Engine    *engine.Engine
+	// Engine runs the commands of them all.
+	Engine *engine.Engine
+	// Incidents are logged, worked on and closed here.
 	Incidents *incident.Practice
-	Tasks     *task.Practice
-	Routing   *routing.Practice
-	OnCall    *oncall.Practice
-
+	// Tasks are those of incidents, and of the host's own records.
+	Tasks *task.Practice
+	// Routing keeps the rules by which new incidents find their group.
+	Routing *routing.Practice
+	// OnCall keeps rotas and pages people.
+	OnCall *oncall.Practice
+	// Interactions are contacts that may become incidents.
 	Interactions *interaction.Practice
-	Recurrence   *recurrence.Practice
-	Views        *view.Practice
-	Triggers     *trigger.Practice
-	// Notifications is nil without a Config.Sender, Webhooks without a sealer, and Settings where none
-	// is defined.
+	// Recurrence logs incidents by schedule.
+	Recurrence *recurrence.Practice
+	// Views are the queues that people have saved.
+	Views *view.Practice
+	// Triggers run actions when something happens.
+	Triggers *trigger.Practice
+	// Notifications tell people. It is nil without a Config.Sender.
 	Notifications *notify.Practice
-	Webhooks      *webhook.Practice
-	Settings      *settings.Practice
+	// Webhooks tell other systems. It is nil without a sealer.
+	Webhooks *webhook.Practice
+	// Settings are the configuration that tenants inherit. It is nil where none is defined.
+	Settings *settings.Practice
 
 	// People answers questions about people: Directory, or the host's own.
 	People directory.Directory

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // "pgx", PostgreSQL
-	_ "github.com/mattn/go-sqlite3"    // "sqlite3", SQLite through cgo
+	"github.com/jackc/pgx/v5/stdlib" // "pgx", PostgreSQL
+	_ "github.com/mattn/go-sqlite3"  // "sqlite3", SQLite through cgo
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // "sqlite", SQLite in pure Go
 
@@ -48,25 +48,26 @@ var schemas atomic.Int64
 // database and made sooner.
 func emptySchema(tb testing.TB) string {
 	tb.Helper()
-	server := throwaway.SharedPostgreSQL(tb)
-	dsn := server.DSN("postgres")
+	dsn := throwaway.SharedPostgreSQL(tb).DSN("postgres")
 	name := fmt.Sprintf("test_%d", schemas.Add(1))
-	admin, err := sql.Open("pgx", dsn)
-	require.NoError(tb, err)
-	defer admin.Close()
-	_, err = admin.Exec("CREATE SCHEMA " + name)
-	require.NoError(tb, err)
-	tb.Cleanup(func() {
-		admin, err := sql.Open("pgx", dsn)
-		if err == nil {
-			_, err = admin.Exec("DROP SCHEMA " + name + " CASCADE")
-			admin.Close()
-		}
-		if err != nil {
-			tb.Logf("drop schema: %v", err)
-		}
-	})
+	admin(tb, "CREATE SCHEMA "+name)
+	tb.Cleanup(func() { admin(tb, "DROP SCHEMA "+name+" CASCADE") })
 	return dsn + "&search_path=" + name
+}
+
+// admin runs statements on the shared server.
+func admin(tb testing.TB, statements string) {
+	tb.Helper()
+	db, err := sql.Open("pgx", throwaway.SharedPostgreSQL(tb).DSN("postgres"))
+	require.NoError(tb, err)
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	require.NoError(tb, err)
+	defer conn.Close()
+	require.NoError(tb, conn.Raw(func(driver any) error {
+		// Several statements in one message, which database/sql has no call for.
+		return driver.(*stdlib.Conn).Conn().PgConn().Exec(context.Background(), statements).Close()
+	}))
 }
 
 func fileURL(tb testing.TB, q url.Values) string {

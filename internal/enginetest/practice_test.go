@@ -54,10 +54,7 @@ func TestSuites(t *testing.T) {
 		for _, e := range engines {
 			t.Run(s.name+"/"+e.name, func(t *testing.T) {
 				t.Parallel()
-				s.run(t, func(t *testing.T) storage.Store {
-					store, _ := e.store(t, sqlstore.Options{})
-					return store
-				})
+				s.run(t, e.reusingStore)
 			})
 		}
 	}

@@ -1,0 +1,112 @@
+package enginetest_test
+
+// This file holds stores whose tables an earlier test has made. To make the thirty tables of a practice
+// on PostgreSQL takes longer than most tests of it, and there are hundreds of them.
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+// used are schemas of the shared server, without rows, that were migrated once: by what they were
+// migrated with.
+var used = struct {
+	sync.Mutex
+	names map[string][]string
+}{names: map[string][]string{}}
+
+// reusingStore gives an empty store. Its tables may have been made by an earlier test's migration, with
+// the very same schemas; it is migrated all the same, and finds nothing to do. How tables are made
+// is tested by tests that begin with none.
+func (e engine) reusingStore(t *testing.T) storage.Store {
+	t.Helper()
+	if e.dialect != sqlstore.PostgreSQL {
+		s, _ := e.store(t, sqlstore.Options{})
+		return s
+	}
+	r := &reusing{t: t}
+	dsn := emptySchema(t)
+	r.name = dsn[strings.LastIndex(dsn, "=")+1:]
+	t.Cleanup(r.giveBack)
+	s, err := sqlstore.New(e.db(t, dsn), e.dialect, sqlstore.Options{Volatile: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	r.Store = s
+	require.NoError(t, r.Migrate(context.Background()))
+	return r
+}
+
+// reusing is a store that takes used tables for those that it is migrated with first.
+type reusing struct {
+	*sqlstore.Store
+	t    *testing.T
+	name string
+
+	mu   sync.Mutex
+	made []string // what it was migrated with, each once, the store's own tables aside
+}
+
+// Migrate implements [storage.Migrator].
+func (r *reusing) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
+	key := keyOf(schemas)
+	r.mu.Lock()
+	if len(r.made) == 0 || len(r.made) == 1 && r.made[0] == keyOf(nil) && key != r.made[0] {
+		r.made = []string{key}
+		r.take(key)
+	} else if r.made[0] != key && key != keyOf(nil) {
+		r.made = append(r.made, key)
+	}
+	r.mu.Unlock()
+	return r.Store.Migrate(ctx, schemas...)
+}
+
+// take puts used tables in the place of the store's own, where there are some.
+func (r *reusing) take(key string) {
+	used.Lock()
+	names := used.names[key]
+	if len(names) == 0 {
+		used.Unlock()
+		return
+	}
+	name := names[len(names)-1]
+	used.names[key] = names[:len(names)-1]
+	used.Unlock()
+	admin(r.t, fmt.Sprintf("DROP SCHEMA %[1]s CASCADE; ALTER SCHEMA %[2]s RENAME TO %[1]s", r.name, name))
+}
+
+// giveBack takes out all rows, and keeps the tables for a later test where only one migration made
+// them.
+func (r *reusing) giveBack() {
+	if len(r.made) != 1 {
+		return
+	}
+	name := fmt.Sprintf("used_%d", schemas.Add(1))
+	admin(r.t, fmt.Sprintf(`
+		DO $$ DECLARE t text; BEGIN
+			FOR t IN SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = '%[1]s' LOOP
+				EXECUTE 'DELETE FROM ' || t;
+			END LOOP;
+		END $$;
+		ALTER SCHEMA %[1]s RENAME TO %[2]s;
+		CREATE SCHEMA %[1]s`, r.name, name))
+	used.Lock()
+	used.names[r.made[0]] = append(used.names[r.made[0]], name)
+	used.Unlock()
+}
+
+// keyOf tells sets of schemas apart.
+func keyOf(schemas []*storage.Schema) string {
+	var key strings.Builder
+	for _, s := range schemas {
+		fmt.Fprintf(&key, "%s %d %+v %+v;", s.Name(), s.Layout(), s.Columns(), s.Indexes())
+	}
+	return key.String()
+}
