@@ -81,6 +81,27 @@ func TestD6D9TheDeskTellsThoseConcernedAndNoMoreThanTheyMayRead(t *testing.T) {
 	require.Empty(t, mail.to("nat"), "a watcher has no rights")
 }
 
+// I10: those who work on a major incident are told at once, and its requester is not.
+func TestI10D9ThoseWhoWorkOnAMajorIncidentAreTold(t *testing.T) {
+	mail := &outbox{}
+	f := newDesk(t, servicedesk.Config{Sender: mail})
+	f.staff(t)
+	ctx := t.Context()
+	i, err := f.Incidents.Log(ctx, rosa, incident.Report{Title: "No sound", Requester: "rosa", Watchers: []itsm.ID{"rosa"}})
+	require.NoError(t, err)
+	_, err = f.Incidents.Assign(ctx, ada, i.ID, incident.Assignment{Group: "network", Assignee: "ned"})
+	require.NoError(t, err)
+	f.settled(t)
+	mail.sent = nil
+	manager := boss
+	manager.Roles = append([]itsm.RoleName{itsm.RoleMajorIncidentManager}, boss.Roles...)
+	_, err = f.Incidents.DeclareMajor(ctx, manager, i.ID, incident.Declaration{Command: itsm.Command{Reason: "Every phone is silent"}})
+	require.NoError(t, err)
+	f.settled(t)
+	require.Contains(t, mail.to("ned"), "incident.major_changed.v1 ")
+	require.Empty(t, mail.to("rosa"))
+}
+
 // D7: what happens at the desk sets off what a tenant has set up as data.
 func TestD7TriggersActAtTheDesk(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{})

@@ -194,10 +194,11 @@ func (e *Engine) Use(m Module) error {
 			faults.Addf("private", "has %q, which is not a table of the module", name)
 		}
 	}
-	for _, t := range m.Events {
+	for i, t := range m.Events {
+		_, taken := r.types[t.Name]
 		if t.Name == "" || t.Decode == nil {
 			faults.Add("events", "has one without name or decoder; make it by itsm.EventOf")
-		} else if _, ok := r.types[t.Name]; ok {
+		} else if taken || slices.ContainsFunc(m.Events[:i], func(o itsm.EventType) bool { return o.Name == t.Name }) {
 			faults.Addf("events", "%q is registered already", t.Name)
 		}
 	}

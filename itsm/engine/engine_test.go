@@ -27,6 +27,11 @@ func TestOptionsAreChecked(t *testing.T) {
 	require.Len(t, v.Faults, 3)
 }
 
+// twice is an event that a module has twice.
+type twice struct{}
+
+func (twice) EventType() string { return "again.twice.v1" }
+
 func TestModulesAreRegisteredOnceAndBeforeUse(t *testing.T) {
 	e, err := engine.New(memory.New(), engine.Options{})
 	require.NoError(t, err)
@@ -45,6 +50,8 @@ func TestModulesAreRegisteredOnceAndBeforeUse(t *testing.T) {
 	require.ErrorIs(t, e.Use(engine.Module{
 		Name: "empty", Events: []itsm.EventType{{}}, Reactions: []engine.Reaction{{}}, Jobs: []engine.JobHandler{{}}, Subscribers: []engine.Subscriber{{}},
 	}), itsm.ErrInvalid)
+	require.ErrorAs(t, e.Use(engine.Module{Name: "twice", Events: []itsm.EventType{itsm.EventOf[twice](), itsm.EventOf[twice]()}}), &v)
+	require.Equal(t, "events", v.Faults[0].Field)
 	require.NoError(t, e.Check(context.Background()))
 	require.ErrorIs(t, e.Use(engine.Module{Name: "late"}), itsm.ErrInvalid)
 }

@@ -34,6 +34,14 @@ func StandardRules() RuleSet {
 	critical.Urgent, critical.CollapseSeconds, critical.ExpireSeconds = true, 60, 60*60
 	critical.Until = []string{"incident.acknowledged.v1", "incident.accepted.v1", "incident.resolved.v1", "incident.closed.v1", "incident.cancelled.v1"}
 
+	major := with(told("major", append(working(), Audience{Kind: AudienceGroup}, Audience{Kind: AudienceOnCall}),
+		[]Channel{ChannelPush, ChannelEmail, ChannelInApp}, "incident.major_changed.v1"), "major", "critical")
+	major.When = storage.Condition{Op: storage.Equal, Column: "major", Values: []any{"declared"}}
+	major.Urgent = true
+	escalated := with(told("escalated", append(working(), Audience{Kind: AudienceGroup}),
+		[]Channel{ChannelPush, ChannelEmail, ChannelInApp}, "incident.escalated.v1"), "escalated", "work")
+	escalated.CollapseSeconds = 60
+
 	given := with(told("given", working(), []Channel{ChannelPush, ChannelEmail, ChannelInApp}, "incident.assigned.v1", "incident.reassigned.v1"), "given", "work")
 	queued := with(told("queued", []Audience{{Kind: AudienceGroup}}, []Channel{ChannelInApp}, "incident.assigned.v1", "incident.reassigned.v1"), "queued", "queue")
 	queued.When = storage.Condition{Op: storage.Equal, Column: "assignee", Values: []any{""}}
@@ -51,5 +59,5 @@ func StandardRules() RuleSet {
 	resolved.Until = []string{"incident.reopened.v1"}
 	reopened := with(told("reopened", append(working(), Audience{Kind: AudienceWatchers}), words, "incident.reopened.v1"), "reopened", "work")
 	ended := with(told("ended", concerned(), words, "incident.closed.v1", "incident.cancelled.v1"), "ended", "progress")
-	return RuleSet{Rules: []Rule{critical, logged, given, queued, replied, noted, waits, resolved, reopened, ended}}
+	return RuleSet{Rules: []Rule{critical, major, logged, given, queued, escalated, replied, noted, waits, resolved, reopened, ended}}
 }
