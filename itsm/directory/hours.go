@@ -5,6 +5,7 @@ package directory
 import (
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm"
 )
 
@@ -82,12 +83,7 @@ func (h Hours) Next(at time.Time) (next time.Time, ok bool) {
 		if h.Within(at) {
 			return at, true
 		}
-		_, change := at.ZoneBounds()
-		if !change.IsZero() && !change.After(at) {
-			// By a zone's rules for years to come, ZoneBounds ends the period of a leap year's last day
-			// at its beginning: go on through the day by hours.
-			change = at.Add(time.Hour)
-		}
+		change := wall.Stays(at)
 		next, ok = h.nextEven(at)
 		switch {
 		case ok && (change.IsZero() || next.Before(change)):

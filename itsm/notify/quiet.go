@@ -5,6 +5,7 @@ package notify
 import (
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 )
 
@@ -21,7 +22,7 @@ func quietUntil(quiet directory.Hours, at time.Time) (next time.Time, ok bool) {
 		}
 		// Where the zone's offset stays the clock runs evenly, and quiet ends where a window does.
 		end := nextEnd(quiet, at)
-		if _, change := at.ZoneBounds(); change.After(at) && change.Before(end) { // not so on the last day of a leap year to come
+		if change := wall.Stays(at); !change.IsZero() && change.Before(end) {
 			end = change.In(at.Location())
 		}
 		at = end
@@ -32,15 +33,15 @@ func quietUntil(quiet directory.Hours, at time.Time) (next time.Time, ok bool) {
 // nextEnd gives the first end of a window after the instant, as if the zone's offset stayed.
 func nextEnd(quiet directory.Hours, at time.Time) (next time.Time) {
 	_, offset := at.Zone()
-	wall := at.In(time.FixedZone("", offset))
+	local := at.In(time.FixedZone("", offset))
 	for _, w := range quiet {
 		day := int(w.Day)
 		if w.To <= w.From {
 			day++ // it ends on the day after
 		}
-		days := (day - int(wall.Weekday()) + 14) % 7
-		end := time.Date(wall.Year(), wall.Month(), wall.Day()+days, 0, w.To, 0, 0, wall.Location())
-		if !end.After(wall) {
+		days := (day - int(local.Weekday()) + 14) % 7
+		end := time.Date(local.Year(), local.Month(), local.Day()+days, 0, w.To, 0, 0, local.Location())
+		if !end.After(local) {
 			end = end.AddDate(0, 0, 7)
 		}
 		if next.IsZero() || end.Before(next) {
@@ -64,29 +65,13 @@ func nextDaily(at time.Time, clock string) time.Time {
 	if err != nil {
 		shows, _ = time.Parse("15:04", DefaultDigestTime)
 	}
-	for days := 0; ; days++ {
-		if t := wallTime(at, days, shows.Hour(), shows.Minute()); t.After(at) {
-			return t
+	// Where the clock skips the time, it is the instant at which it does; where it has it twice, the first.
+	zone := wall.Clock{Location: at.Location()}
+	for day := time.Date(at.Year(), at.Month(), at.Day(), shows.Hour(), shows.Minute(), 0, 0, time.UTC); ; day = day.AddDate(0, 0, 1) {
+		if t := zone.First(day.Unix()); t.After(at) {
+			return t.In(at.Location())
 		}
 	}
-}
-
-// wallTime gives the first instant at which the clock shows the time on the day that is so many days
-// after that of the instant; where the clock skips it, the instant at which it does.
-func wallTime(at time.Time, days, hour, minute int) time.Time {
-	wall := time.Date(at.Year(), at.Month(), at.Day()+days, hour, minute, 0, 0, time.UTC)
-	// The offset of the time is that which the zone has a day before, or that of a day after.
-	_, before := wall.AddDate(0, 0, -1).In(at.Location()).Zone()
-	_, after := wall.AddDate(0, 0, 1).In(at.Location()).Zone()
-	first := wall.Add(-time.Duration(max(before, after)) * time.Second).In(at.Location())
-	second := wall.Add(-time.Duration(min(before, after)) * time.Second).In(at.Location())
-	for _, t := range []time.Time{first, second} {
-		if t.Day() == wall.Day() && t.Hour() == hour && t.Minute() == minute {
-			return t
-		}
-	}
-	_, skipped := first.ZoneBounds()
-	return skipped.In(at.Location())
 }
 
 // when gives when a message that is made at an instant may be sent to its reader at the earliest, and

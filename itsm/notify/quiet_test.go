@@ -101,3 +101,17 @@ func TestD9WhatIsNotUrgentWaitsForWorkingHours(t *testing.T) {
 	require.True(t, digest)
 	require.Equal(t, time.Date(2026, 3, 7, 8, 0, 0, 0, time.UTC), due, "a zone that is not known is UTC")
 }
+
+// By a zone's rules for years to come, Go's ZoneBounds ends a leap year's last period a day early.
+func TestD9QuietEndsOnTheLastDayOfALeapYearToCome(t *testing.T) {
+	berlin := location(t, "Europe/Berlin")
+	at := func(day, hour int) time.Time { return time.Date(2040, time.December, day, hour, 0, 0, 0, berlin) }
+	quiet := directory.Hours{{Day: time.Monday, From: 480, To: 1080}, {Day: time.Monday, From: 1200, To: 360}} // the 31st is one
+	for from, want := range map[time.Time]time.Time{at(31, 9): at(31, 18), at(31, 21): at(32, 6), at(31, 19): at(31, 19)} {
+		got, ok := quietUntil(quiet, from)
+		require.True(t, ok)
+		require.True(t, got.Equal(want), "%s, want %s", got, want)
+	}
+	require.True(t, nextDaily(at(30, 12), "08:00").Equal(at(31, 8)))
+	require.True(t, nextDaily(at(31, 12), "08:00").Equal(at(32, 8)))
+}

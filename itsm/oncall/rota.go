@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm"
 )
 
@@ -211,7 +212,7 @@ func (c *compiler) layer(at string, l Layer, zone *time.Location) layer {
 	if l.Zone != "" {
 		zone = c.zone(at+".zone", l.Zone)
 	}
-	out := layer{wall: wall{zone}, every: day}
+	out := layer{Clock: wall.Clock{Location: zone}, every: day}
 	if len(l.Participants) > MaxParticipants {
 		c.Addf(at+".participants", "are %d; at most %d are allowed", len(l.Participants), MaxParticipants)
 	} else {
@@ -271,7 +272,7 @@ func (c *compiler) rotation(at string, r Rotation, out *layer) {
 		c.Add(at+".weekday", "is for weekly rotations")
 	} else if ok {
 		// The last such day that is not after the start.
-		out.anchor -= floorMod(floorDiv(start.Unix()-monday, day)-i, 7) * day
+		out.anchor -= wall.FloorMod(wall.FloorDiv(start.Unix()-monday, day)-i, 7) * day
 	}
 }
 

@@ -7,8 +7,19 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Readings of a clock on the wall are seconds.
+const (
+	minute = 60
+	hour   = 60 * minute
+	day    = 24 * hour
+	week   = 7 * day
+	// monday is the Monday after the first day of 1970, which was a Thursday.
+	monday = 4 * day
 )
 
 // Timetable is a rota that was checked, with its overrides. It is immutable, reads no clock and is
@@ -22,7 +33,7 @@ type Timetable struct {
 
 // layer is a layer in readings of its zone's clock.
 type layer struct {
-	wall
+	wall.Clock
 	people []itsm.ID
 	// turns says that not all participants are the same.
 	turns bool
@@ -39,13 +50,13 @@ func (l *layer) at(reading int64) (itsm.ID, bool) {
 		return "", false
 	}
 	if l.windows != nil {
-		of := floorMod(reading-monday, week)
+		of := wall.FloorMod(reading-monday, week)
 		if !slices.ContainsFunc(l.windows, func(s span) bool { return s.from <= of && of < s.to }) {
 			return "", false
 		}
 	}
-	turn := floorDiv(reading-l.anchor, l.every)
-	return l.people[floorMod(turn, int64(len(l.people)))], true
+	turn := wall.FloorDiv(reading-l.anchor, l.every)
+	return l.people[wall.FloorMod(turn, int64(len(l.people)))], true
 }
 
 // next gives the first reading after this one at which somebody else may have the turn.
@@ -64,10 +75,10 @@ func (l *layer) next(reading int64) (int64, bool) {
 		}
 	}
 	if l.turns {
-		soonest(l.anchor + (floorDiv(reading-l.anchor, l.every)+1)*l.every)
+		soonest(l.anchor + (wall.FloorDiv(reading-l.anchor, l.every)+1)*l.every)
 	}
 	if l.windows != nil {
-		of := floorMod(reading-monday, week)
+		of := wall.FloorMod(reading-monday, week)
 		monday := reading - of
 		edge := l.windows[0].from + week
 		for _, s := range l.windows {
@@ -136,7 +147,7 @@ func (t *Timetable) turn(at time.Time) (itsm.ID, bool) {
 	var clock reading
 	for i := len(t.layers) - 1; i >= 0; i-- {
 		l := &t.layers[i]
-		if person, ok := l.at(clock.of(l.wall, at)); ok {
+		if person, ok := l.at(clock.of(l.Clock, at)); ok {
 			return person, true
 		}
 	}
@@ -145,13 +156,13 @@ func (t *Timetable) turn(at time.Time) (itsm.ID, bool) {
 
 // reading keeps what the last zone's clock shows, as most rotas have one zone.
 type reading struct {
-	wall
+	wall.Clock
 	shows int64
 }
 
-func (r *reading) of(w wall, at time.Time) int64 {
-	if r.zone != w.zone {
-		r.wall, r.shows = w, w.reads(at)
+func (r *reading) of(clock wall.Clock, at time.Time) int64 {
+	if r.Location != clock.Location {
+		r.Clock, r.shows = clock, clock.Reads(at)
 	}
 	return r.shows
 }
@@ -168,9 +179,9 @@ func (t *Timetable) change(at time.Time) (time.Time, bool) {
 	var clock reading
 	for i := len(t.layers) - 1; i >= 0; i-- {
 		l := &t.layers[i]
-		shows := clock.of(l.wall, at)
+		shows := clock.of(l.Clock, at)
 		if r, ok := l.next(shows); ok {
-			soonest(l.first(r))
+			soonest(l.First(r))
 		}
 		if _, ok := l.at(shows); ok {
 			break // those below do not show until this one changes

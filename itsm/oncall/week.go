@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm"
 )
 
@@ -15,17 +16,17 @@ import (
 // day of another length than 24 hours says so, and a time that exists twice on its day has its
 // offset from UTC. All times are in the rota's zone.
 func (t *Timetable) Week(at time.Time) string {
-	w := wall{t.Zone()}
-	local := at.In(w.zone)
+	w := wall.Clock{Location: t.Zone()}
+	local := at.In(w.Location)
 	midnight := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC).Unix()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", w.zone)
+	fmt.Fprintf(&b, "%s\n", w)
 	for i := range int64(7) {
 		begin := midnight + i*day
-		from, to := w.first(begin), w.first(begin+day)
+		from, to := w.First(begin), w.First(begin+day)
 		var parts []string
 		for s := range t.Shifts(from, to) {
-			parts = append(parts, w.time(s.From)+" "+names(s.People))
+			parts = append(parts, clockTime(s.From.In(w.Location))+" "+names(s.People))
 		}
 		switch length := to.Sub(from); length {
 		case 24 * time.Hour:
@@ -39,9 +40,8 @@ func (t *Timetable) Week(at time.Time) string {
 	return b.String()
 }
 
-// time writes a local time of day, with the offset where the day has it twice.
-func (w wall) time(t time.Time) string {
-	t = t.In(w.zone)
+// clockTime writes the time of day that its location shows, with the offset where the day has it twice.
+func clockTime(t time.Time) string {
 	_, offset := t.Zone()
 	twice := false
 	if start, end := t.ZoneBounds(); true {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/teambition/rrule-go"
 
+	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -186,12 +187,8 @@ func instantOf(reading time.Time, zone *time.Location) time.Time {
 	_, before := t.Zone()
 	for {
 		_, offset := t.Zone()
-		start, end := t.ZoneBounds()
-		if !end.IsZero() && !end.After(t) {
-			// By rules for years to come, ZoneBounds gives a leap year 365 days: on its last day the
-			// end is past.
-			end = t.Add(24 * time.Hour)
-		}
+		start, _ := t.ZoneBounds()
+		end := wall.Stays(t)
 		at := shows - int64(offset)
 		switch {
 		case !start.IsZero() && at < start.Unix():
