@@ -26,7 +26,7 @@ const (
 )
 
 // published are the folders of the modules that a host's program links.
-var published = []string{".", "storage/sqlite"}
+var published = []string{".", "storage/sqlite", "sla/calendar/holidays"}
 
 // goCommand runs the go command in a folder as someone does who has only the module there, and
 // gives what it prints.
