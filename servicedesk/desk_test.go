@@ -68,7 +68,7 @@ func (f *fixture) rules(t *testing.T, text string) {
 	t.Helper()
 	set, err := routing.Parse([]byte(text))
 	require.NoError(t, err)
-	draft, err := f.Routing.Draft(t.Context(), boss, routing.Draft{RecordKind: incident.Kind, Set: set})
+	draft, err := f.Routing.Draft(t.Context(), boss, routing.Draft{Family: incident.Kind, Set: set})
 	require.NoError(t, err)
 	_, err = f.Routing.Activate(t.Context(), boss, draft.ID, itsm.Command{Reason: "Agreed"})
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestD2IncidentsAreRoutedByRules(t *testing.T) {
 	f.now = time.Date(2026, time.March, 9, 1, 0, 0, 0, time.UTC) // ten in Tokyo
 	require.Equal(t, []itsm.ID{"network", "nat"}, who(log(incident.Report{Requester: "rosa", Category: "c", Subcategory: "router"})))
 
-	_, err := f.Routing.Draft(t.Context(), boss, routing.Draft{RecordKind: incident.Kind, Set: routing.RuleSet{Default: "nowhere"}})
+	_, err := f.Routing.Draft(t.Context(), boss, routing.Draft{Family: incident.Kind, Set: routing.RuleSet{Default: "nowhere"}})
 	require.ErrorIs(t, err, itsm.ErrInvalid, "a group that is not there")
 }
 

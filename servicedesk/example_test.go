@@ -36,7 +36,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	draft, err := desk.Routing.Draft(ctx, boss, routing.Draft{RecordKind: incident.Kind, Set: rules})
+	draft, err := desk.Routing.Draft(ctx, boss, routing.Draft{Family: incident.Kind, Set: rules})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -71,7 +71,7 @@ func staffNetwork(tb testing.TB, desk *servicedesk.Desk, boss itsm.Actor) {
 	rules, err := routing.Parse([]byte(`{"rules": [{"name": "network", "group": "network",
 		"when": {"op": "equal", "column": "category", "values": ["network"]}}]}`))
 	require.NoError(tb, err)
-	draft, err := desk.Routing.Draft(ctx, boss, routing.Draft{RecordKind: itsmincident.Kind, Set: rules})
+	draft, err := desk.Routing.Draft(ctx, boss, routing.Draft{Family: itsmincident.Kind, Set: rules})
 	require.NoError(tb, err)
 	_, err = desk.Routing.Activate(ctx, boss, draft.ID, itsm.Command{Reason: "Agreed"})
 	require.NoError(tb, err)

@@ -24,6 +24,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/trigger"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
@@ -209,8 +210,8 @@ func (f *firing) set() (s trigger.Set) {
 }
 
 func (f *firing) activate(ctx context.Context) error {
-	page, err := f.triggers.List(ctx, worker, storage.Query[trigger.Head]{})
-	if err != nil || len(page.Items) > 0 && page.Items[0].State == trigger.StateActive {
+	page, err := f.triggers.Versions(ctx, worker, storage.Query[versioned.Head]{})
+	if err != nil || len(page.Items) > 0 && page.Items[0].State == versioned.StateActive {
 		return err
 	}
 	var v trigger.Version

@@ -136,13 +136,22 @@ func text(groups ...*ast.CommentGroup) string {
 	return ""
 }
 
-// events finds every type of event: those whose method EventType returns a text that stands there.
+// events finds every type of event: those whose method EventType returns a text that stands there, and
+// the aliases of generic ones.
 func (c *code) events() (all []event) {
+	generic, sets, aliases := 0, 0, 0
 	for _, p := range c.packages {
 		for _, f := range p.files {
 			for _, decl := range f.Decls {
 				fn, ok := decl.(*ast.FuncDecl)
+				if ok && fn.Recv != nil && fn.Name.Name == "VersionKind" {
+					sets++
+				}
 				if !ok || fn.Recv == nil || fn.Name.Name != "EventType" {
+					continue
+				}
+				if _, ok := fn.Recv.List[0].Type.(*ast.IndexExpr); ok {
+					generic++ // its aliases are the types of events
 					continue
 				}
 				receiver, ok := fn.Recv.List[0].Type.(*ast.Ident)
@@ -150,24 +159,107 @@ func (c *code) events() (all []event) {
 					continue // which stands for any type
 				}
 				require.True(c.t, ok, "%s: the receiver of EventType must be a value", p.path)
-				require.Len(c.t, fn.Body.List, 1, "%s.%s: EventType must return a text that stands there", p.path, receiver.Name)
-				result, ok := fn.Body.List[0].(*ast.ReturnStmt)
-				require.True(c.t, ok)
-				literal, ok := result.Results[0].(*ast.BasicLit)
+				literal, ok := returned(fn).(*ast.BasicLit)
 				require.True(c.t, ok, "%s.%s: EventType must return a text that stands there", p.path, receiver.Name)
-				name, err := strconv.Unquote(literal.Value)
-				require.NoError(c.t, err)
-				seen, err := c.imported.Import(module + "/" + p.path)
-				require.NoError(c.t, err)
-				object := seen.Scope().Lookup(receiver.Name)
-				require.NotNil(c.t, object, "%s.%s", p.path, receiver.Name)
-				e := event{name: name, goName: receiver.Name, pkg: p, is: object.Type(), doc: c.docs[module+"/"+p.path+"."+receiver.Name]}
-				all = append(all, e)
+				all = append(all, c.event(p, receiver.Name, c.quoted(literal)))
+			}
+		}
+		for goName, name := range c.aliases(p) {
+			all = append(all, c.event(p, goName, name))
+			aliases++
+		}
+	}
+	require.Equal(c.t, generic*sets, aliases, "every set that is kept in versions must have an alias for each event of them")
+	slices.SortFunc(all, func(a, b event) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func (c *code) event(p *pkg, goName, name string) event {
+	object := c.scope(p.path).Lookup(goName)
+	require.NotNil(c.t, object, "%s.%s", p.path, goName)
+	return event{name: name, goName: goName, pkg: p, is: object.Type(), doc: c.docs[module+"/"+p.path+"."+goName]}
+}
+
+func (c *code) scope(path string) *types.Scope {
+	seen, err := c.imported.Import(module + "/" + path)
+	require.NoError(c.t, err)
+	return seen.Scope()
+}
+
+// aliases gives the names of events, by the names of the package's aliases of generic payloads: the kind
+// that the type argument's method VersionKind returns, and the text that stands in EventType behind it.
+func (c *code) aliases(p *pkg) map[string]string {
+	found := map[string]string{}
+	scope := c.scope(p.path)
+	for _, goName := range scope.Names() {
+		object, ok := scope.Lookup(goName).(*types.TypeName)
+		if !ok || !object.IsAlias() || !object.Exported() {
+			continue
+		}
+		named, ok := types.Unalias(object.Type()).(*types.Named)
+		if !ok || named.TypeArgs().Len() != 1 {
+			continue
+		}
+		fn := c.method(named, "EventType")
+		if fn == nil {
+			continue
+		}
+		sum, ok := returned(fn).(*ast.BinaryExpr)
+		require.True(c.t, ok, "%s: EventType must return the kind and a text", named)
+		literal, ok := sum.Y.(*ast.BasicLit)
+		require.True(c.t, ok, "%s: EventType must return the kind and a text", named)
+		set, ok := named.TypeArgs().At(0).(*types.Named)
+		require.True(c.t, ok, "%s", named)
+		of := c.method(set, "VersionKind")
+		require.NotNil(c.t, of, "%s", set)
+		kind, ok := returned(of).(*ast.Ident)
+		require.True(c.t, ok, "%s: VersionKind must return a constant", set)
+		is, ok := set.Obj().Pkg().Scope().Lookup(kind.Name).(*types.Const)
+		require.True(c.t, ok, "%s: VersionKind must return a constant", set)
+		found[goName] = constant.StringVal(is.Val()) + c.quoted(literal)
+	}
+	return found
+}
+
+// method gives a method of a type of ours, as it is written.
+func (c *code) method(of *types.Named, name string) *ast.FuncDecl {
+	for _, p := range c.packages {
+		if of.Obj().Pkg() == nil || of.Obj().Pkg().Path() != module+"/"+p.path {
+			continue
+		}
+		for _, f := range p.files {
+			for _, decl := range f.Decls {
+				fn, ok := decl.(*ast.FuncDecl)
+				if !ok || fn.Recv == nil || fn.Name.Name != name {
+					continue
+				}
+				receiver := fn.Recv.List[0].Type
+				if generic, ok := receiver.(*ast.IndexExpr); ok {
+					receiver = generic.X
+				}
+				if is, ok := receiver.(*ast.Ident); ok && is.Name == of.Obj().Name() {
+					return fn
+				}
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b event) int { return strings.Compare(a.name, b.name) })
-	return all
+	return nil
+}
+
+// returned gives what a method returns that does nothing else.
+func returned(fn *ast.FuncDecl) ast.Expr {
+	if len(fn.Body.List) == 1 {
+		if r, ok := fn.Body.List[0].(*ast.ReturnStmt); ok && len(r.Results) == 1 {
+			return r.Results[0]
+		}
+	}
+	return nil
+}
+
+func (c *code) quoted(literal *ast.BasicLit) string {
+	s, err := strconv.Unquote(literal.Value)
+	require.NoError(c.t, err)
+	return s
 }
 
 // field is one member of an object in JSON.
@@ -182,7 +274,10 @@ type field struct {
 func (c *code) fields(named types.Type) (all []field) {
 	s, ok := named.Underlying().(*types.Struct)
 	require.True(c.t, ok, "%s is no struct", named)
-	owner := types.TypeString(named, nil)
+	owner := types.TypeString(types.Unalias(named), nil)
+	if generic, ok := types.Unalias(named).(*types.Named); ok && generic.TypeArgs().Len() > 0 {
+		owner = generic.Obj().Pkg().Path() + "." + generic.Obj().Name()
+	}
 	for i := range s.NumFields() {
 		f := s.Field(i)
 		tag := reflect.StructTag(s.Tag(i)).Get("json")

@@ -11,6 +11,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/together"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/notify"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -35,13 +36,13 @@ func layers(t *testing.T, store storage.Store) {
 	h, ctx := start(t, store, notify.Options{}), t.Context()
 	provider := manager(msp)
 	provider.Elsewhere = map[storage.Tenant]itsm.Membership{acme: {Roles: []itsm.RoleName{itsm.RoleITServiceManager}}}
-	require.ErrorIs(t, h.p.Publish(ctx, provider, itsm.Command{}, acme), itsm.ErrNotFound, "there is nothing to publish")
+	require.ErrorIs(t, h.p.Publish(ctx, provider, notify.Publication{}, acme), itsm.ErrNotFound, "there is nothing to publish")
 	h.follow(t, provider, notify.RuleSet{Rules: []notify.Rule{
 		rule("opened", func(r *notify.Rule) { r.Template = "provider.opened" }), rule("resolved", func(r *notify.Rule) { r.Template = "provider.resolved" })}})
-	err := h.p.Publish(ctx, provider, itsm.Command{}, acme, globex)
+	err := h.p.Publish(ctx, provider, notify.Publication{}, acme, globex)
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 	require.ErrorContains(t, err, "tenant globex")
-	require.NoError(t, h.p.Publish(ctx, provider, itsm.Command{}, acme), "again, which does nothing")
+	require.NoError(t, h.p.Publish(ctx, provider, notify.Publication{}, acme), "again, which does nothing")
 	h.follow(t, manager(acme), notify.RuleSet{Rules: []notify.Rule{
 		{Name: "noted", Off: true}, rule("opened", func(r *notify.Rule) { r.Template = "own.opened" })}})
 	m, err := h.p.Rules(ctx, manager(acme))
@@ -89,7 +90,7 @@ func refused(t *testing.T, store storage.Store) {
 		"set.rules[2].when.column", "set.rules[2].audiences[0].kind", "set.rules[2].audiences[1].name", "set.rules[2].audiences[2].name", "set.rules[2].audiences[4]",
 		"set.rules[2].channels[0]", "set.rules[2].channels[2]", "set.rules[2].collapse_seconds",
 	}, fields(t, err))
-	page, err := h.p.Versions(ctx, manager(acme), storage.Query[notify.VersionHead]{})
+	page, err := h.p.Versions(ctx, manager(acme), storage.Query[versioned.Head]{})
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 	for _, actor := range []itsm.Actor{person(acme, "ana"), person(acme, "rita")} {
@@ -109,13 +110,13 @@ func versions(t *testing.T, store storage.Store) {
 	require.NoError(t, err)
 	require.Equal(t, v, again)
 	revised := notify.RuleSet{Rules: []notify.Rule{rule("noted")}}
-	v, err = h.p.Revise(ctx, mona, v.ID, notify.Revision{Command: itsm.Command{IfVersion: v.VersionHead.Version}, Set: revised})
+	v, err = h.p.Revise(ctx, mona, v.ID, notify.Revision{Command: itsm.Command{IfVersion: v.Head.Version}, Set: revised})
 	require.NoError(t, err)
 	_, err = h.p.Revise(ctx, mona, v.ID, notify.Revision{Command: itsm.Command{IfVersion: 1}, Set: set})
 	require.ErrorIs(t, err, itsm.ErrConflict)
 	v, err = h.p.Activate(ctx, mona, v.ID, itsm.Command{})
 	require.NoError(t, err)
-	require.Equal(t, notify.VersionActive, v.State)
+	require.Equal(t, versioned.StateActive, v.State)
 	_, err = h.p.Revise(ctx, mona, v.ID, notify.Revision{Set: set})
 	require.ErrorIs(t, err, itsm.ErrTransition)
 	_, err = h.p.Activate(ctx, mona, v.ID, itsm.Command{})
@@ -130,12 +131,12 @@ func versions(t *testing.T, store storage.Store) {
 		_, err := h.p.Activate(ctx, mona, ids[i], itsm.Command{})
 		return err
 	})...))
-	page, err := h.p.Versions(ctx, mona, storage.Query[notify.VersionHead]{Where: notify.VersionByState.Is(notify.VersionActive)})
+	page, err := h.p.Versions(ctx, mona, storage.Query[versioned.Head]{Where: versioned.ByState.Is(versioned.StateActive)})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1, "of many activated at once one is active")
 	got, err := h.p.Version(ctx, mona, v.ID)
 	require.NoError(t, err)
-	require.Equal(t, notify.VersionRetired, got.State)
+	require.Equal(t, versioned.StateRetired, got.State)
 	require.Equal(t, revised, got.Set)
 	_, err = h.p.Version(ctx, mona, "none")
 	require.ErrorIs(t, err, itsm.ErrNotFound)

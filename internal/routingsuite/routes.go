@@ -64,7 +64,7 @@ func routedAsOpened(t *testing.T, store storage.Store) {
 
 func undecided(t *testing.T, store storage.Store) {
 	h, ctx := open(t, store), t.Context()
-	_, err := h.p.Draft(ctx, manager(acme), routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
+	_, err := h.p.Draft(ctx, manager(acme), routing.Draft{Family: "ticket", Set: everything("desk", "")})
 	require.NoError(t, err, "a draft is not followed")
 	tk, err := h.openTicket(ctx, analyst(acme), ask{})
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func tried(t *testing.T, store storage.Store) {
 		require.EqualValues(t, "bob", d.Assignee, "whose turn it stays")
 		require.Equal(t, 1, d.Groups[0].People[0].Load, "ana has one")
 	}
-	draft, err := h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: routing.RuleSet{
+	draft, err := h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: routing.RuleSet{
 		Rules: []routing.Rule{rule("network", equal("category", "network"), "network", "")}, Default: "desk"}})
 	require.NoError(t, err)
 	c, err := h.p.DryRun(ctx, auditor(acme), draft.ID, func(yield func(routing.Past, error) bool) {

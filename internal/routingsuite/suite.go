@@ -267,7 +267,7 @@ func everything(group itsm.ID, method routing.Method) routing.RuleSet {
 // follow drafts a set and activates it.
 func (h *host) follow(t *testing.T, actor itsm.Actor, s routing.RuleSet) routing.Version {
 	t.Helper()
-	v, err := h.p.Draft(t.Context(), actor, routing.Draft{RecordKind: "ticket", Set: s})
+	v, err := h.p.Draft(t.Context(), actor, routing.Draft{Family: "ticket", Set: s})
 	require.NoError(t, err)
 	v, err = h.p.Activate(t.Context(), actor, v.ID, itsm.Command{})
 	require.NoError(t, err)

@@ -15,15 +15,16 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
 func versions(t *testing.T, store storage.Store) {
 	h, ctx := open(t, store), t.Context()
 	mona, otto := manager(acme), auditor(acme)
-	first, err := h.p.Draft(ctx, mona, routing.Draft{Command: itsm.Command{Reason: "to begin with"}, RecordKind: "ticket", Set: everything("desk", "")})
+	first, err := h.p.Draft(ctx, mona, routing.Draft{Command: itsm.Command{Reason: "to begin with"}, Family: "ticket", Set: everything("desk", "")})
 	require.NoError(t, err)
-	require.Equal(t, routing.StateDraft, first.State)
+	require.Equal(t, versioned.StateDraft, first.State)
 	require.EqualValues(t, 1, first.Number)
 	require.EqualValues(t, "mona", first.DraftedBy)
 	require.Equal(t, "to begin with", first.DraftReason)
@@ -39,7 +40,7 @@ func versions(t *testing.T, store storage.Store) {
 	at := h.clock.advance(time.Hour)
 	first, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{Reason: "agreed"})
 	require.NoError(t, err)
-	require.Equal(t, routing.StateActive, first.State)
+	require.Equal(t, versioned.StateActive, first.State)
 	require.Equal(t, at, first.ActivatedAt)
 	require.Equal(t, "agreed", first.ActivateReason)
 	m, err := h.p.Effective(ctx, otto, "ticket")
@@ -51,29 +52,29 @@ func versions(t *testing.T, store storage.Store) {
 	var refused *itsm.TransitionError
 	_, err = h.p.Revise(ctx, mona, first.ID, routing.Revision{Set: set})
 	require.ErrorAs(t, err, &refused)
-	require.Empty(t, refused.Permitted)
+	require.Equal(t, []string{"retire"}, refused.Permitted)
 	_, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{})
 	require.ErrorIs(t, err, itsm.ErrTransition)
 
 	second := h.follow(t, mona, everything("desk", routing.MethodLeastLoad))
 	require.EqualValues(t, 2, second.Number)
-	first, err = h.p.Get(ctx, otto, first.ID)
+	first, err = h.p.Version(ctx, otto, first.ID)
 	require.NoError(t, err)
-	require.Equal(t, routing.StateRetired, first.State)
+	require.Equal(t, versioned.StateRetired, first.State)
 	require.Equal(t, h.clock.Now(), first.RetiredAt)
 	require.Equal(t, set, first.Set, "versions are kept")
 
 	// Going back is activating what was retired.
 	first, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{Reason: "the second was no better"})
 	require.NoError(t, err)
-	require.Equal(t, routing.StateActive, first.State)
-	page, err := h.p.List(ctx, otto, storage.Query[routing.Head]{Where: routing.ByState.Is(routing.StateActive)})
+	require.Equal(t, versioned.StateActive, first.State)
+	page, err := h.p.Versions(ctx, otto, storage.Query[versioned.Head]{Where: versioned.ByState.Is(versioned.StateActive)})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	require.Equal(t, first.ID, page.Items[0].ID)
 
 	// Who did what, when and why.
-	events, err := h.p.History(ctx, otto, first.ID)
+	events, err := h.p.VersionHistory(ctx, otto, first.ID)
 	require.NoError(t, err)
 	var told []string
 	for _, e := range events {
@@ -87,8 +88,8 @@ func versions(t *testing.T, store storage.Store) {
 		"retire active->retired routing.retired.v1 ",
 		"activate retired->active routing.activated.v1 the second was no better",
 	}, told)
-	require.Equal(t, routing.Activated{RecordKind: "ticket", Stack: routing.StackOwn, Number: 1, Replaced: second.ID}, events[4].Data)
-	require.Equal(t, routing.Retired{RecordKind: "ticket", Stack: routing.StackOwn, Number: 1, By: second.ID}, events[3].Data)
+	require.Equal(t, routing.Activated{Family: "ticket", Stack: versioned.StackOwn, Number: 1, Replaced: second.ID}, events[4].Data)
+	require.Equal(t, routing.Retired{Family: "ticket", Stack: versioned.StackOwn, Number: 1, By: second.ID}, events[3].Data)
 	require.Empty(t, events[0].Changes)
 	changed := func(n int) (names []string) {
 		for _, c := range events[n].Changes {
@@ -108,17 +109,17 @@ func refused(t *testing.T, store storage.Store) {
 		},
 		Overflow: map[itsm.ID]itsm.ID{"desk": "desk"},
 	}
-	_, err := h.p.Draft(ctx, mona, routing.Draft{Command: itsm.Command{Key: "a\x00b"}, RecordKind: "ticket", Set: bad})
+	_, err := h.p.Draft(ctx, mona, routing.Draft{Command: itsm.Command{Key: "a\x00b"}, Family: "ticket", Set: bad})
 	require.Equal(t, []string{"key", "set.rules[0].name", "set.rules[0].when.column", "set.rules[2].person.method", "set.overflow", "set.rules[2].when"}, fields(t, err))
 	sound := routing.RuleSet{Rules: []routing.Rule{rule("all", storage.Condition{}, "nowhere", "")}, Default: "nowhere"}
-	_, err = h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: sound})
+	_, err = h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: sound})
 	require.Equal(t, []string{"set.rules[0].group"}, fields(t, err), "each group once")
 	sound.Rules[0].Group = "desk"
-	_, err = h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: sound})
+	_, err = h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: sound})
 	require.Equal(t, []string{"set.default"}, fields(t, err))
-	_, err = h.p.Draft(ctx, mona, routing.Draft{RecordKind: "order", Set: everything("desk", "")})
-	require.Equal(t, []string{"record_kind"}, fields(t, err))
-	v, err := h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
+	_, err = h.p.Draft(ctx, mona, routing.Draft{Family: "order", Set: everything("desk", "")})
+	require.Equal(t, []string{"family"}, fields(t, err))
+	v, err := h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: everything("desk", "")})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, v.Number, "nothing was kept")
 	_, err = h.p.Revise(ctx, mona, v.ID, routing.Revision{Set: bad})
@@ -127,7 +128,7 @@ func refused(t *testing.T, store storage.Store) {
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	_, err = h.p.Activate(ctx, mona, "none", itsm.Command{})
 	require.ErrorIs(t, err, itsm.ErrNotFound)
-	after, err := h.p.Get(ctx, mona, v.ID)
+	after, err := h.p.Version(ctx, mona, v.ID)
 	require.NoError(t, err)
 	require.Equal(t, v, after)
 	_, err = h.p.Effective(ctx, mona, "order")
@@ -139,7 +140,7 @@ func activatedAtOnce(t *testing.T, store storage.Store) {
 	const n = 8
 	var ids []itsm.ID
 	for range n {
-		v, err := h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
+		v, err := h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: everything("desk", "")})
 		require.NoError(t, err)
 		ids = append(ids, v.ID)
 	}
@@ -147,23 +148,23 @@ func activatedAtOnce(t *testing.T, store storage.Store) {
 		_, err := h.p.Activate(ctx, mona, ids[i], itsm.Command{})
 		return err
 	})...))
-	states := map[routing.State]int{}
-	page, err := h.p.List(ctx, mona, storage.Query[routing.Head]{})
+	states := map[versioned.State]int{}
+	page, err := h.p.Versions(ctx, mona, storage.Query[versioned.Head]{})
 	require.NoError(t, err)
 	for _, v := range page.Items {
 		states[v.State]++
 	}
-	require.Equal(t, map[routing.State]int{routing.StateActive: 1, routing.StateRetired: n - 1}, states)
+	require.Equal(t, map[versioned.State]int{versioned.StateActive: 1, versioned.StateRetired: n - 1}, states)
 }
 
 func draftedAtOnce(t *testing.T, store storage.Store) {
 	h, ctx, mona := open(t, store), t.Context(), manager(acme)
 	const n = 12
 	require.NoError(t, errors.Join(together.Run(n, func(int) error {
-		_, err := h.p.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
+		_, err := h.p.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: everything("desk", "")})
 		return err
 	})...))
-	page, err := h.p.List(ctx, mona, storage.Query[routing.Head]{Order: []storage.Order{routing.ByNumber.Asc()}})
+	page, err := h.p.Versions(ctx, mona, storage.Query[versioned.Head]{Order: []storage.Order{versioned.ByNumber.Asc()}})
 	require.NoError(t, err)
 	require.Len(t, page.Items, n)
 	for i, v := range page.Items {
@@ -173,7 +174,7 @@ func draftedAtOnce(t *testing.T, store storage.Store) {
 
 func sameKey(t *testing.T, store storage.Store) {
 	h, ctx, mona := open(t, store), t.Context(), manager(acme)
-	r := routing.Draft{Command: itsm.Command{Key: "k"}, RecordKind: "ticket", Set: everything("desk", "")}
+	r := routing.Draft{Command: itsm.Command{Key: "k"}, Family: "ticket", Set: everything("desk", "")}
 	first, err := h.p.Draft(ctx, mona, r)
 	require.NoError(t, err)
 	again, err := h.p.Draft(ctx, mona, r)
@@ -195,14 +196,14 @@ func published(t *testing.T, store storage.Store) {
 	provider.Elsewhere = map[storage.Tenant]itsm.Membership{
 		acme: {Roles: []itsm.RoleName{itsm.RoleITServiceManager}}, globex: {Roles: []itsm.RoleName{itsm.RoleITServiceManager}},
 	}
-	require.ErrorIs(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{}, acme), itsm.ErrNotFound, "it has none yet")
+	require.ErrorIs(t, h.p.Publish(ctx, provider, routing.Publication{Family: "ticket"}, acme), itsm.ErrNotFound, "it has none yet")
 	base := routing.RuleSet{Rules: []routing.Rule{
 		rule("network", equal("category", "network"), "network", routing.MethodRoundRobin), rule("printers", equal("category", "printer"), "msp printers", ""),
 	}, Default: "msp desk"}
 	v := h.follow(t, provider, base)
 	from := routing.Source{Tenant: msp, Set: v.ID, Number: 1}
 	own := h.follow(t, manager(acme), routing.RuleSet{Rules: []routing.Rule{rule("printers", equal("category", "printer"), "house", "")}})
-	require.NoError(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{Reason: "rolled out"}, acme, globex))
+	require.NoError(t, h.p.Publish(ctx, provider, routing.Publication{Command: itsm.Command{Reason: "rolled out"}, Family: "ticket"}, acme, globex))
 
 	for tenant, want := range map[storage.Tenant]routing.Merged{
 		acme: {
@@ -231,22 +232,22 @@ func published(t *testing.T, store storage.Store) {
 	}
 
 	// Publishing again changes nothing; a new version replaces the base, and the own rules stay.
-	list := func() []routing.Head {
-		page, err := h.p.List(ctx, manager(acme), storage.Query[routing.Head]{Where: routing.ByStack.Is(routing.StackBase), Order: []storage.Order{routing.ByNumber.Asc()}})
+	list := func() []versioned.Head {
+		page, err := h.p.Versions(ctx, manager(acme), storage.Query[versioned.Head]{Where: versioned.ByStack.Is(versioned.StackBase), Order: []storage.Order{versioned.ByNumber.Asc()}})
 		require.NoError(t, err)
 		return page.Items
 	}
 	before := list()
-	require.NoError(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{}, acme))
+	require.NoError(t, h.p.Publish(ctx, provider, routing.Publication{Family: "ticket"}, acme))
 	require.Equal(t, before, list())
 	base.Default = "night desk"
 	h.follow(t, provider, base)
-	require.NoError(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{}, acme))
+	require.NoError(t, h.p.Publish(ctx, provider, routing.Publication{Family: "ticket"}, acme))
 	after := list()
 	require.Len(t, after, 2)
-	require.Equal(t, routing.StateRetired, after[0].State)
-	require.Equal(t, routing.StateActive, after[1].State)
-	events, err := h.p.History(ctx, manager(acme), after[0].ID)
+	require.Equal(t, versioned.StateRetired, after[0].State)
+	require.Equal(t, versioned.StateActive, after[1].State)
+	events, err := h.p.VersionHistory(ctx, manager(acme), after[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, "inherit", events[0].Action)
 	require.Equal(t, "rolled out", events[0].Reason)
@@ -258,9 +259,9 @@ func published(t *testing.T, store storage.Store) {
 	require.Equal(t, own.ID, m.RuleSources[0].Set)
 
 	// The copy is the tenant's to see, the original is not.
-	_, err = h.p.Get(ctx, manager(acme), v.ID)
+	_, err = h.p.Version(ctx, manager(acme), v.ID)
 	require.ErrorIs(t, err, itsm.ErrNotFound)
-	copied, err := h.p.Get(ctx, manager(acme), after[1].ID)
+	copied, err := h.p.Version(ctx, manager(acme), after[1].ID)
 	require.NoError(t, err)
 	_, err = h.p.Revise(ctx, manager(acme), copied.ID, routing.Revision{Set: base})
 	require.ErrorIs(t, err, itsm.ErrTransition)
@@ -273,7 +274,7 @@ func publishedInPart(t *testing.T, store storage.Store) {
 	set := everything("desk", routing.MethodLeastLoad)
 	set.Overflow = map[itsm.ID]itsm.ID{"desk": "network"}
 	v := h.follow(t, provider, set)
-	err := h.p.Publish(ctx, provider, "ticket", itsm.Command{}, acme, globex, msp)
+	err := h.p.Publish(ctx, provider, routing.Publication{Family: "ticket"}, acme, globex, msp)
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 	require.ErrorIs(t, err, itsm.ErrInvalid)
 	require.ErrorContains(t, err, "tenant globex: ")
@@ -282,20 +283,20 @@ func publishedInPart(t *testing.T, store storage.Store) {
 	m, err := h.p.Effective(ctx, manager(acme), "ticket")
 	require.NoError(t, err)
 	require.Len(t, m.Set.Rules, 1)
-	require.ErrorIs(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{}), itsm.ErrInvalid, "to nobody")
-	require.ErrorIs(t, h.p.Publish(ctx, provider, "order", itsm.Command{}, acme), itsm.ErrInvalid)
-	require.ErrorIs(t, h.p.Publish(ctx, provider, "ticket", itsm.Command{IfVersion: 1}, acme), itsm.ErrInvalid)
+	require.ErrorIs(t, h.p.Publish(ctx, provider, routing.Publication{Family: "ticket"}), itsm.ErrInvalid, "to nobody")
+	require.ErrorIs(t, h.p.Publish(ctx, provider, routing.Publication{Family: "order"}, acme), itsm.ErrInvalid)
+	require.ErrorIs(t, h.p.Publish(ctx, provider, routing.Publication{Command: itsm.Command{IfVersion: 1}, Family: "ticket"}, acme), itsm.ErrInvalid)
 
 	// Its overflow groups and the tenant's own must not go in a circle together.
 	own := everything("network", routing.MethodLeastLoad)
 	own.Overflow = map[itsm.ID]itsm.ID{"network": "desk"}
-	_, err = h.p.Draft(ctx, manager(acme), routing.Draft{RecordKind: "ticket", Set: own})
+	_, err = h.p.Draft(ctx, manager(acme), routing.Draft{Family: "ticket", Set: own})
 	require.ErrorContains(t, err, "together with that of the provider goes in a circle: desk -> network -> desk")
 
-	_, err = h.p.Inherit(ctx, manager(acme), routing.Inheritance{RecordKind: "orders", Base: routing.Layer{Source: routing.Source{Tenant: acme}}})
-	require.Equal(t, []string{"base.source.set", "base.source.number", "base.source.tenant", "record_kind"}, fields(t, err))
+	_, err = h.p.Inherit(ctx, manager(acme), routing.Inheritance{Family: "orders", Base: routing.Layer{Source: routing.Source{Tenant: acme}}})
+	require.Equal(t, []string{"base.source.set", "base.source.number", "base.source.tenant", "family"}, fields(t, err))
 	bad := routing.Layer{Source: v.Layer().Source, Set: routing.RuleSet{Rules: []routing.Rule{rule("a", equal("x", "y"), "g", "")}}}
-	_, err = h.p.Inherit(ctx, manager(acme), routing.Inheritance{RecordKind: "ticket", Base: bad})
+	_, err = h.p.Inherit(ctx, manager(acme), routing.Inheritance{Family: "ticket", Base: bad})
 	require.Equal(t, []string{"base.set.rules[0].when.column"}, fields(t, err))
 }
 
@@ -305,9 +306,9 @@ func permissions(t *testing.T, store storage.Store) {
 	set := everything("network", "")
 	none := func(func(routing.Past, error) bool) {}
 	reads := map[string]func(itsm.Actor) error{
-		"get":       func(a itsm.Actor) error { _, err := h.p.Get(ctx, a, v.ID); return err },
-		"list":      func(a itsm.Actor) error { _, err := h.p.List(ctx, a, storage.Query[routing.Head]{}); return err },
-		"history":   func(a itsm.Actor) error { _, err := h.p.History(ctx, a, v.ID); return err },
+		"get":       func(a itsm.Actor) error { _, err := h.p.Version(ctx, a, v.ID); return err },
+		"list":      func(a itsm.Actor) error { _, err := h.p.Versions(ctx, a, storage.Query[versioned.Head]{}); return err },
+		"history":   func(a itsm.Actor) error { _, err := h.p.VersionHistory(ctx, a, v.ID); return err },
 		"effective": func(a itsm.Actor) error { _, err := h.p.Effective(ctx, a, "ticket"); return err },
 		"preview":   func(a itsm.Actor) error { _, err := h.p.Preview(ctx, a, "ticket", nil); return err },
 		"dry run": func(a itsm.Actor) error {
@@ -317,16 +318,16 @@ func permissions(t *testing.T, store storage.Store) {
 	}
 	writes := map[string]func(itsm.Actor) error{
 		"draft": func(a itsm.Actor) error {
-			_, err := h.p.Draft(ctx, a, routing.Draft{RecordKind: "ticket", Set: set})
+			_, err := h.p.Draft(ctx, a, routing.Draft{Family: "ticket", Set: set})
 			return err
 		},
 		"revise":   func(a itsm.Actor) error { _, err := h.p.Revise(ctx, a, v.ID, routing.Revision{Set: set}); return err },
 		"activate": func(a itsm.Actor) error { _, err := h.p.Activate(ctx, a, v.ID, itsm.Command{}); return err },
 		"inherit": func(a itsm.Actor) error {
-			_, err := h.p.Inherit(ctx, a, routing.Inheritance{RecordKind: "ticket", Base: routing.Layer{Source: routing.Source{Tenant: msp, Set: "x", Number: 1}, Set: set}})
+			_, err := h.p.Inherit(ctx, a, routing.Inheritance{Family: "ticket", Base: routing.Layer{Source: routing.Source{Tenant: msp, Set: "x", Number: 1}, Set: set}})
 			return err
 		},
-		"publish": func(a itsm.Actor) error { return h.p.Publish(ctx, a, "ticket", itsm.Command{}, globex) },
+		"publish": func(a itsm.Actor) error { return h.p.Publish(ctx, a, routing.Publication{Family: "ticket"}, globex) },
 	}
 	for name, read := range reads {
 		require.NoError(t, read(auditor(acme)), name)
@@ -359,9 +360,9 @@ func tenantsApart(t *testing.T, store storage.Store) {
 	require.NoError(t, err)
 	require.EqualValues(t, "ana", tk.Assignee, "turns and loads are each tenant's own")
 
-	_, err = h.p.Get(ctx, manager(globex), mine.ID)
+	_, err = h.p.Version(ctx, manager(globex), mine.ID)
 	require.ErrorIs(t, err, itsm.ErrNotFound)
-	_, err = h.p.History(ctx, manager(globex), mine.ID)
+	_, err = h.p.VersionHistory(ctx, manager(globex), mine.ID)
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	_, err = h.p.Activate(ctx, manager(globex), mine.ID, itsm.Command{})
 	require.ErrorIs(t, err, itsm.ErrNotFound)
@@ -369,7 +370,7 @@ func tenantsApart(t *testing.T, store storage.Store) {
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	_, err = h.p.DryRun(ctx, manager(globex), mine.ID, nil, routing.DryRunOptions{})
 	require.ErrorIs(t, err, itsm.ErrNotFound)
-	page, err := h.p.List(ctx, manager(globex), storage.Query[routing.Head]{})
+	page, err := h.p.Versions(ctx, manager(globex), storage.Query[versioned.Head]{})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 }
@@ -380,7 +381,7 @@ func nested(t *testing.T, store storage.Store) {
 	for _, fails := range []bool{true, false} {
 		err := h.e.Update(ctx, mona, func(ctx context.Context, u *engine.Unit) error {
 			in := h.p.In(u.Store())
-			v, err := in.Draft(ctx, mona, routing.Draft{RecordKind: "ticket", Set: everything("desk", "")})
+			v, err := in.Draft(ctx, mona, routing.Draft{Family: "ticket", Set: everything("desk", "")})
 			if err != nil {
 				return err
 			}
@@ -399,7 +400,7 @@ func nested(t *testing.T, store storage.Store) {
 			}
 			return nil
 		})
-		page, listed := h.p.List(ctx, mona, storage.Query[routing.Head]{})
+		page, listed := h.p.Versions(ctx, mona, storage.Query[versioned.Head]{})
 		require.NoError(t, listed)
 		if fails {
 			require.ErrorIs(t, err, boom)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/trigger"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -21,7 +22,7 @@ func versions(t *testing.T, h *host) {
 	none := storage.Condition{}
 	first, err := h.p.Draft(ctx, mona, trigger.Draft{Command: itsm.Command{Key: "k", Reason: "to begin with"}, Set: set(on("a", "", none, "1"))})
 	require.NoError(t, err)
-	require.Equal(t, trigger.StateDraft, first.State)
+	require.Equal(t, versioned.StateDraft, first.State)
 	again, err := h.p.Draft(ctx, mona, trigger.Draft{Command: itsm.Command{Key: "k", Reason: "to begin with"}, Set: set(on("a", "", none, "1"))})
 	require.NoError(t, err)
 	require.Equal(t, first.ID, again.ID, "the same key gives the first version")
@@ -42,15 +43,15 @@ func versions(t *testing.T, h *host) {
 	var refused *itsm.TransitionError
 	_, err = h.p.Revise(ctx, mona, first.ID, trigger.Revision{Set: revised})
 	require.ErrorAs(t, err, &refused)
-	require.Empty(t, refused.Permitted)
+	require.Equal(t, []string{"retire"}, refused.Permitted)
 	_, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{})
 	require.ErrorIs(t, err, itsm.ErrTransition)
 
 	second := h.follow(t, mona, on("b", "", none, "3"))
 	require.EqualValues(t, 2, second.Number)
-	first, err = h.p.Get(ctx, otto, first.ID)
+	first, err = h.p.Version(ctx, otto, first.ID)
 	require.NoError(t, err)
-	require.Equal(t, trigger.StateRetired, first.State)
+	require.Equal(t, versioned.StateRetired, first.State)
 	require.Equal(t, revised, first.Set, "versions are kept")
 	two := h.open(t, mona, "vpn", 1)
 	h.tick(t)
@@ -58,7 +59,7 @@ func versions(t *testing.T, h *host) {
 
 	_, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{Reason: "back"})
 	require.NoError(t, err)
-	page, err := h.p.List(ctx, otto, storage.Query[trigger.Head]{Where: trigger.ByState.Is(trigger.StateActive)})
+	page, err := h.p.Versions(ctx, otto, storage.Query[versioned.Head]{Where: versioned.ByState.Is(versioned.StateActive)})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	require.Equal(t, first.ID, page.Items[0].ID)
@@ -66,7 +67,7 @@ func versions(t *testing.T, h *host) {
 	h.tick(t)
 	require.Equal(t, []string{"a: 2"}, h.lines(t, mona, three.ID))
 
-	events, err := h.p.History(ctx, otto, first.ID)
+	events, err := h.p.VersionHistory(ctx, otto, first.ID)
 	require.NoError(t, err)
 	var told []string
 	for _, e := range events {
@@ -79,7 +80,7 @@ func versions(t *testing.T, h *host) {
 		"retire active->retired trigger.retired.v1 ",
 		"activate retired->active trigger.activated.v1 back",
 	}, told)
-	require.Equal(t, trigger.Activated{Stack: trigger.StackOwn, Number: 1, Replaced: second.ID}, events[4].Data)
+	require.Equal(t, trigger.Activated{Stack: versioned.StackOwn, Number: 1, Replaced: second.ID}, events[4].Data)
 }
 
 func refused(t *testing.T, h *host) {
@@ -120,7 +121,7 @@ func refused(t *testing.T, h *host) {
 		`set.triggers[5].actions[4].with cannot be read: json: cannot unmarshal array into Go value of type triggersuite.text`,
 		`set.triggers[5].actions[4].with must be an object`,
 	}, got)
-	page, err := h.p.List(ctx, mona, storage.Query[trigger.Head]{})
+	page, err := h.p.Versions(ctx, mona, storage.Query[versioned.Head]{})
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 }
@@ -136,13 +137,13 @@ func provider() itsm.Actor {
 func published(t *testing.T, h *host) {
 	ctx, none := t.Context(), storage.Condition{}
 	pat := provider()
-	require.ErrorIs(t, h.p.Publish(ctx, pat, itsm.Command{}, acme), itsm.ErrNotFound)
+	require.ErrorIs(t, h.p.Publish(ctx, pat, trigger.Publication{}, acme), itsm.ErrNotFound)
 	third := on("third", "", none, "provider")
 	third.Order = 3
 	base := h.follow(t, pat, on("greet", "", none, "provider"), on("noise", "", none, "provider"), third)
-	require.NoError(t, h.p.Publish(ctx, pat, itsm.Command{Reason: "for all"}, acme))
-	require.NoError(t, h.p.Publish(ctx, pat, itsm.Command{}, acme), "it can be repeated")
-	err := h.p.Publish(ctx, pat, itsm.Command{}, globex)
+	require.NoError(t, h.p.Publish(ctx, pat, trigger.Publication{Command: itsm.Command{Reason: "for all"}}, acme))
+	require.NoError(t, h.p.Publish(ctx, pat, trigger.Publication{}, acme), "it can be repeated")
+	err := h.p.Publish(ctx, pat, trigger.Publication{}, globex)
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 	require.ErrorContains(t, err, "globex")
 
@@ -211,11 +212,11 @@ func permissions(t *testing.T, h *host) {
 				require.ErrorIs(t, err, itsm.ErrForbidden)
 			}
 		}
-		_, err := h.p.Get(ctx, who.actor, v.ID)
+		_, err := h.p.Version(ctx, who.actor, v.ID)
 		allowed(who.read, err)
-		_, err = h.p.List(ctx, who.actor, storage.Query[trigger.Head]{})
+		_, err = h.p.Versions(ctx, who.actor, storage.Query[versioned.Head]{})
 		allowed(who.read, err)
-		_, err = h.p.History(ctx, who.actor, v.ID)
+		_, err = h.p.VersionHistory(ctx, who.actor, v.ID)
 		allowed(who.read, err)
 		_, err = h.p.Effective(ctx, who.actor)
 		allowed(who.read, err)
@@ -235,7 +236,7 @@ func permissions(t *testing.T, h *host) {
 		allowed(who.manage, err)
 		_, err = h.p.Inherit(ctx, who.actor, trigger.Inheritance{})
 		allowed(who.manage, err)
-		err = h.p.Publish(ctx, who.actor, itsm.Command{}, globex)
+		err = h.p.Publish(ctx, who.actor, trigger.Publication{}, globex)
 		require.ErrorIs(t, err, itsm.ErrForbidden)
 		if who.manage {
 			require.ErrorContains(t, err, "tenant globex", "it is the other tenant that refuses")
@@ -254,7 +255,7 @@ func tenantsApart(t *testing.T, h *host) {
 	h.tick(t)
 	require.Equal(t, []string{"a: acme"}, h.lines(t, ours, one.ID))
 	require.Equal(t, []string{"a: globex"}, h.lines(t, theirs, two.ID))
-	_, err := h.p.Get(ctx, theirs, v.ID)
+	_, err := h.p.Version(ctx, theirs, v.ID)
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	_, err = h.p.Activate(ctx, theirs, v.ID, itsm.Command{})
 	require.ErrorIs(t, err, itsm.ErrNotFound)

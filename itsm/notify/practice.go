@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -70,7 +71,13 @@ type Options struct {
 }
 
 // Practice decides who is told of events, over an engine. It is safe for any number of goroutines.
+//
+// Its [versioned.Keeper] has the commands on versions of the rules: Draft, Revise, Activate, Retire,
+// Inherit and Publish, and their reads. A set with a fault is ErrInvalid with every fault: names that are
+// empty or used twice, kinds of record and types of events that there are not, conditions that do not fit
+// the record, audiences, channels and times that cannot be.
 type Practice struct {
+	*versioned.Keeper[RuleSet]
 	e *engine.Engine
 	*settings
 }
@@ -105,7 +112,7 @@ func New(e *engine.Engine, host Host, people directory.Directory, sender Sender,
 	}
 	s := &settings{host: host, people: people, sender: sender, defaults: o.Preferences.clone(), retention: o.Retention}
 	if o.Rules != nil {
-		s.shipped = o.Rules.clone()
+		s.shipped = o.Rules.Clone()
 	} else {
 		s.shipped = StandardRules()
 	}
@@ -120,6 +127,11 @@ func New(e *engine.Engine, host Host, people directory.Directory, sender Sender,
 		return nil, err
 	}
 	p := &Practice{e: e, settings: s}
+	p.Keeper = versioned.New(e, VersionTable, PermissionReadRules, PermissionManageRules, versioned.Options[RuleSet]{
+		Check: func(_ context.Context, _ *engine.Unit, _ string, _ versioned.Stack, set RuleSet, f *itsm.Faults) {
+			set.check(p.known(), f)
+		},
+	})
 	return p, e.Use(engine.Module{
 		Name:    Kind,
 		Tables:  []*storage.Schema{Table.Schema(), planTable.Schema(), PreferenceTable.Schema(), VersionTable.Schema()},
@@ -137,7 +149,7 @@ func New(e *engine.Engine, host Host, people directory.Directory, sender Sender,
 // In gives the practice over another store: one joined to the host's own transaction, or that of an
 // open unit. What it does is then part of that transaction.
 func (p *Practice) In(s storage.Store) *Practice {
-	return &Practice{e: p.e.In(s), settings: p.settings}
+	return &Practice{Keeper: p.Keeper.In(s), e: p.e.In(s), settings: p.settings}
 }
 
 // known is what the engine has for rules to speak of.
@@ -149,10 +161,9 @@ func (p *Practice) known() known {
 	return k
 }
 
-// authorize asks for a permission on something that is nobody's own, or, with an owner, on what is that
-// person's.
-func (p *Practice) authorize(ctx context.Context, actor itsm.Actor, permission itsm.Permission, kind string, owner itsm.ID) error {
-	s := &itsm.Subject{Kind: kind, ID: owner}
+// authorize asks for a permission on messages that are nobody's own, or, with an owner, on that person's.
+func (p *Practice) authorize(ctx context.Context, actor itsm.Actor, permission itsm.Permission, owner itsm.ID) error {
+	s := &itsm.Subject{Kind: Kind, ID: owner}
 	if owner != "" {
 		s.Requesters = []itsm.ID{owner}
 	}

@@ -51,7 +51,7 @@ func (p *Practice) List(ctx context.Context, actor itsm.Actor, q storage.Query[H
 func (p *Practice) Inbox(ctx context.Context, actor itsm.Actor, channel Channel, after storage.Cursor, limit int) (storage.Page[Notification], error) {
 	var page storage.Page[Notification]
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
-		if err := p.authorize(ctx, actor, PermissionRead, Kind, actor.ID); err != nil {
+		if err := p.authorize(ctx, actor, PermissionRead, actor.ID); err != nil {
 			return err
 		}
 		var err error
@@ -108,7 +108,7 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 		return Notification{}, err
 	}
 	may := true
-	if err := p.authorize(ctx, actor, PermissionRead, Kind, n.Person); errors.Is(err, itsm.ErrForbidden) {
+	if err := p.authorize(ctx, actor, PermissionRead, n.Person); errors.Is(err, itsm.ErrForbidden) {
 		may = false
 	} else if err != nil {
 		return Notification{}, err
@@ -171,7 +171,7 @@ func (p *Practice) SetPreferences(ctx context.Context, actor itsm.Actor, person 
 		Person itsm.ID
 		PreferenceChange
 	}{person, r}}
-	may := func(ctx context.Context) error { return p.authorize(ctx, actor, PermissionPrefer, Kind, person) }
+	may := func(ctx context.Context) error { return p.authorize(ctx, actor, PermissionPrefer, person) }
 	return engine.Execute(ctx, p.e, PreferenceTable, c, func(ctx context.Context, u *engine.Unit) (Preference, error) {
 		if err := may(ctx); err != nil {
 			return Preference{}, err
@@ -202,7 +202,7 @@ func (p *Practice) SetPreferences(ctx context.Context, actor itsm.Actor, person 
 func (p *Practice) PreferencesOf(ctx context.Context, actor itsm.Actor, person itsm.ID) (Preferences, error) {
 	var pref Preference
 	err := p.e.ReadTenants(ctx, actor, []storage.Tenant{actor.Tenant}, func(ctx context.Context, r storage.Reader) error {
-		if err := p.authorize(ctx, actor, PermissionPrefer, Kind, person); err != nil {
+		if err := p.authorize(ctx, actor, PermissionPrefer, person); err != nil {
 			return err
 		}
 		var err error
@@ -235,7 +235,7 @@ type Explanation struct {
 func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, event itsm.ID) (Explanation, error) {
 	var x Explanation
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
-		if err := p.authorize(ctx, actor, PermissionRead, Kind, ""); err != nil {
+		if err := p.authorize(ctx, actor, PermissionRead, ""); err != nil {
 			return err
 		}
 		told, err := planTable.Get(ctx, r, event)

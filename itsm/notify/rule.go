@@ -8,11 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
-	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -185,40 +182,6 @@ func names(patterns []string, eventType string) bool {
 		}
 	}
 	return false
-}
-
-// clone gives a copy that shares nothing but the values of conditions, which nobody changes.
-func (s RuleSet) clone() RuleSet {
-	c := RuleSet{Alone: s.Alone, Rules: slices.Clone(s.Rules)}
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		r.Events, r.Until = slices.Clone(r.Events), slices.Clone(r.Until)
-		r.Audiences, r.Channels = slices.Clone(r.Audiences), slices.Clone(r.Channels)
-		r.Data = maps.Clone(r.Data)
-	}
-	return c
-}
-
-// Source says where a rule comes from: a version of a tenant's rule set. The zero Source is the library.
-type Source struct {
-	Tenant storage.Tenant `json:"tenant,omitempty"`
-	// Set is the id of the version in that tenant, Number its number there.
-	Set    itsm.ID `json:"set,omitempty"`
-	Number int64   `json:"number,omitempty"`
-}
-
-// String says it for people: "acme, version 3".
-func (s Source) String() string {
-	if s == (Source{}) {
-		return "shipped"
-	}
-	return fmt.Sprintf("%s, version %d", s.Tenant, s.Number)
-}
-
-// Layer is a rule set and where it comes from. The zero Layer has no rules.
-type Layer struct {
-	Source Source  `json:"source,omitzero"`
-	Set    RuleSet `json:"set"`
 }
 
 // Merged is the rules that hold for a tenant, with the source of each.

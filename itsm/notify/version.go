@@ -1,12 +1,15 @@
-// This file holds the records of rule sets: each version of a tenant's own rules, and of those that its
-// provider published to it.
+// This file holds the rule sets as they are kept: each version of a tenant's own rules, and of those that
+// its provider published to it, and what holds of them.
 
 package notify
 
 import (
-	"time"
+	"context"
+	"maps"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -14,83 +17,63 @@ import (
 // part of the permissions on rules.
 const KindRules = "notification_rules"
 
-// VersionState is where a version stands.
-type VersionState string
+// VersionKind makes rule sets what package versioned keeps.
+func (RuleSet) VersionKind() string { return KindRules }
 
-// The states of a version.
-const (
-	// VersionDraft: it can be revised, and has never been active.
-	VersionDraft VersionState = "draft"
-	// VersionActive: its rules are followed. There is one at most of each stack.
-	VersionActive VersionState = "active"
-	// VersionRetired: another took its place. It can be made active again.
-	VersionRetired VersionState = "retired"
-)
-
-// Stack says whose rules a version holds.
-type Stack string
-
-// The stacks.
-const (
-	// StackOwn are the tenant's own rules.
-	StackOwn Stack = "own"
-	// StackBase are those of its provider, as they were published to it. They are not changed here.
-	StackBase Stack = "base"
-)
-
-// Version is one version of a tenant's rule set. Its JSON form is one flat object.
-type Version struct {
-	VersionHead
-	VersionBody
-}
-
-// VersionHead is what versions are listed by.
-type VersionHead struct {
-	storage.Meta
-	Stack Stack `json:"stack"`
-	// Number counts the versions of the stack from 1.
-	Number int64        `json:"number"`
-	State  VersionState `json:"state"`
-	// DraftedBy made it; ActivatedBy last made it active.
-	DraftedBy   itsm.ID   `json:"drafted_by"`
-	ActivatedBy itsm.ID   `json:"activated_by,omitempty"`
-	ActivatedAt time.Time `json:"activated_at,omitzero"`
-}
-
-// VersionBody is the set itself.
-type VersionBody struct {
-	Set RuleSet `json:"set"`
-	// Source is the provider's version that a base is a copy of.
-	Source Source `json:"source,omitzero"`
-}
-
-// The columns of versions.
-var (
-	VersionByStack       = storage.Col("stack", func(h *VersionHead) *Stack { return &h.Stack })
-	VersionByNumber      = storage.Col("number", func(h *VersionHead) *int64 { return &h.Number })
-	VersionByState       = storage.Col("state", func(h *VersionHead) *VersionState { return &h.State })
-	VersionByDraftedBy   = storage.Col("drafted_by", func(h *VersionHead) *itsm.ID { return &h.DraftedBy })
-	VersionByActivatedBy = storage.Col("activated_by", func(h *VersionHead) *itsm.ID { return &h.ActivatedBy })
-	VersionByActivatedAt = storage.NullTimeCol("activated_at", func(h *VersionHead) *time.Time { return &h.ActivatedAt })
-)
-
-// VersionTable is the table of versions.
-var VersionTable = storage.Define(KindRules, storage.Def[Version, VersionHead, VersionBody]{
-	Parts: func(v *Version) (*VersionHead, *VersionBody) { return &v.VersionHead, &v.VersionBody },
-	Columns: []storage.ColumnOf[VersionHead]{
-		VersionByStack, VersionByNumber, VersionByState, VersionByDraftedBy, VersionByActivatedBy, VersionByActivatedAt,
-	},
-	Indexes: []storage.Index{
-		storage.UniqueOn(VersionByStack.Asc(), VersionByNumber.Asc()),
-		storage.IndexOn(VersionByState.Asc()),
-	},
-})
-
-// Layer gives the set of a version, with where it comes from: for a base its provider's version,
-// otherwise the version itself.
-func (v *Version) Layer() Layer {
-	if v.Stack == StackBase {
-		return Layer{Source: v.Source, Set: v.Set}
+// Clone gives a copy that shares nothing but the values of conditions, which nobody changes.
+func (s RuleSet) Clone() RuleSet {
+	c := RuleSet{Alone: s.Alone, Rules: slices.Clone(s.Rules)}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		r.Events, r.Until = slices.Clone(r.Events), slices.Clone(r.Until)
+		r.Audiences, r.Channels = slices.Clone(r.Audiences), slices.Clone(r.Channels)
+		r.Data = maps.Clone(r.Data)
 	}
-	return Layer{Source: Source{Tenant: v.Tenant, Set: v.ID, Number: v.Number}, Set: v.Set}
+	return c
+}
+
+// VersionTable is the table of versions. They are of one family, whose name is empty.
+var VersionTable = versioned.Define[RuleSet]()
+
+// What package versioned keeps of rule sets.
+type (
+	// Version is one version of a tenant's rule set.
+	Version = versioned.Version[RuleSet]
+	// Layer is a rule set and where it comes from. The zero Layer has no rules.
+	Layer = versioned.Layer[RuleSet]
+	// Source says where a rule comes from: a version of a tenant's rule set. The zero Source is the
+	// library.
+	Source = versioned.Source
+	// Draft is a request for a new version of a tenant's own rules.
+	Draft = versioned.Draft[RuleSet]
+	// Revision is a request to change a draft.
+	Revision = versioned.Revision[RuleSet]
+	// Inheritance is a request to take over a provider's rules.
+	Inheritance = versioned.Inheritance[RuleSet]
+	// Publication is a request to give other tenants the rules.
+	Publication = versioned.Publication
+)
+
+// holding gives the rules that hold, of the versions that are active.
+func (s *settings) holding(a versioned.Active[RuleSet]) Merged {
+	base, own := a.Layers()
+	return Effective(own, base, Layer{Set: s.shipped})
+}
+
+// effective gives the rules that hold in the reader's tenant.
+func (p *Practice) effective(ctx context.Context, r storage.Reader) (Merged, error) {
+	active, err := versioned.ReadActive(ctx, r, VersionTable, "")
+	return p.holding(active), err
+}
+
+// Rules gives the rules that are followed in the actor's tenant, in their order, and where each comes
+// from.
+func (p *Practice) Rules(ctx context.Context, actor itsm.Actor) (Merged, error) {
+	active, err := p.Active(ctx, actor, "")
+	if err != nil {
+		return Merged{}, err
+	}
+	m := p.holding(active)
+	m.Rules = RuleSet{Rules: m.Rules}.Clone().Rules
+	return m, nil
 }

@@ -3,6 +3,7 @@
 package routing
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -247,4 +250,65 @@ func (t *Term) problem(op storage.Op, value any) string {
 		}
 	}
 	return ""
+}
+
+// refuse notes all that is wrong with a set in the unit's tenant: its own faults, groups that are
+// refused, people whom nobody could choose, and a circle of overflow groups with those that it will be
+// merged with.
+func (p *Practice) refuse(ctx context.Context, u *engine.Unit, recordKind string, stack versioned.Stack, s RuleSet, f *itsm.Faults) {
+	sound := s.Check(p.vocabularies[recordKind])
+	f.Merge("", sound)
+	if p.candidates == nil {
+		for i, r := range s.Rules {
+			if r.Person.Method != MethodNone {
+				f.Addf(fmt.Sprintf("rules[%d].person", i), "cannot be chosen: the practice has no candidates")
+			}
+		}
+	}
+	if sound != nil {
+		return
+	}
+	if p.mayRoute != nil {
+		for _, g := range s.groups() {
+			f.Merge(g.field, p.mayRoute(ctx, u, recordKind, g.id))
+		}
+	}
+	if stack != versioned.StackOwn {
+		return
+	}
+	active, err := versioned.ReadActive(ctx, u, Table, recordKind)
+	f.Merge("", err)
+	if base, _ := active.Layers(); active.Base != nil {
+		merged := Effective(base, Layer{Set: s})
+		var circles itsm.Faults
+		merged.Set.checkOverflow(&circles)
+		for _, x := range circles.List() {
+			f.Add(x.Field, "together with that of the provider "+x.Problem)
+		}
+	}
+}
+
+// named is a group and the place in a set that names it.
+type named struct {
+	id    itsm.ID
+	field string
+}
+
+// groups gives each group that a set names once, where it does so first.
+func (s RuleSet) groups() (all []named) {
+	seen := map[itsm.ID]bool{}
+	add := func(id itsm.ID, field string) {
+		if id != "" && !seen[id] {
+			seen[id] = true
+			all = append(all, named{id, field})
+		}
+	}
+	for i, r := range s.Rules {
+		add(r.Group, fmt.Sprintf("rules[%d].group", i))
+	}
+	add(s.Default, "default")
+	for _, group := range slices.Sorted(maps.Keys(s.Overflow)) {
+		add(s.Overflow[group], "overflow."+string(group))
+	}
+	return all
 }

@@ -3,30 +3,11 @@
 package routing
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
-	"github.com/itsmkit/itsmkit/storage"
 )
-
-// Source says where a value comes from: a version of a tenant's rule set.
-type Source struct {
-	Tenant storage.Tenant `json:"tenant"`
-	// Set is the id of the version in that tenant, Number its number there.
-	Set    itsm.ID `json:"set"`
-	Number int64   `json:"number"`
-}
-
-// String says it for people: "acme, version 3".
-func (s Source) String() string { return fmt.Sprintf("%s, version %d", s.Tenant, s.Number) }
-
-// Layer is a rule set and where it comes from. The zero Layer has no rules.
-type Layer struct {
-	Source Source  `json:"source,omitzero"`
-	Set    RuleSet `json:"set"`
-}
 
 // Merged is the rule set that holds for a tenant, with the source of each of its values.
 type Merged struct {

@@ -3,47 +3,17 @@
 
 package routing
 
-import "github.com/itsmkit/itsmkit/itsm"
+import "github.com/itsmkit/itsmkit/itsm/versioned"
 
-// Drafted: a version was made.
-type Drafted struct {
-	RecordKind string `json:"record_kind"`
-	Number     int64  `json:"number"`
-}
-
-// Revised: a draft was changed.
-type Revised struct {
-	RecordKind string `json:"record_kind"`
-	Number     int64  `json:"number"`
-}
-
-// Activated: the rules of the version are followed from now on. One of the base was published by
-// its provider.
-type Activated struct {
-	RecordKind string `json:"record_kind"`
-	Stack      Stack  `json:"stack"`
-	Number     int64  `json:"number"`
-	// Replaced is the version that was active before, where there was one.
-	Replaced itsm.ID `json:"replaced,omitempty"`
-}
-
-// Retired: another version took its place.
-type Retired struct {
-	RecordKind string `json:"record_kind"`
-	Stack      Stack  `json:"stack"`
-	Number     int64  `json:"number"`
-	// By is that version.
-	By itsm.ID `json:"by"`
-}
-
-// The names of the event types.
-func (Drafted) EventType() string   { return "routing.drafted.v1" }
-func (Revised) EventType() string   { return "routing.revised.v1" }
-func (Activated) EventType() string { return "routing.activated.v1" }
-func (Retired) EventType() string   { return "routing.retired.v1" }
-
-func eventTypes() []itsm.EventType {
-	return []itsm.EventType{
-		itsm.EventOf[Drafted](), itsm.EventOf[Revised](), itsm.EventOf[Activated](), itsm.EventOf[Retired](),
-	}
-}
+// The events of the versions, whose family is the kind of record that is routed.
+type (
+	// Drafted: a version was made.
+	Drafted = versioned.Drafted[RuleSet]
+	// Revised: a draft was changed.
+	Revised = versioned.Revised[RuleSet]
+	// Activated: the rules of the version are followed from now on. One of the base was published by
+	// its provider.
+	Activated = versioned.Activated[RuleSet]
+	// Retired: the rules of the version are not followed any more.
+	Retired = versioned.Retired[RuleSet]
+)

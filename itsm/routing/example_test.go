@@ -97,8 +97,8 @@ func Example() {
 
 	mona := itsm.Actor{Tenant: "acme", ID: "mona", Roles: []itsm.RoleName{itsm.RoleITServiceManager}}
 	draft, err := rules.Draft(ctx, mona, routing.Draft{
-		Command:    itsm.Command{Reason: "The network group takes the VPN"},
-		RecordKind: "ticket",
+		Command: itsm.Command{Reason: "The network group takes the VPN"},
+		Family:  "ticket",
 		Set: routing.RuleSet{
 			Rules: []routing.Rule{
 				{Name: "vip", When: storage.Condition{Op: storage.Equal, Column: "requester.vip", Values: []any{true}}, Group: "vip desk"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -46,9 +47,10 @@ type Options struct {
 }
 
 // Practice keeps rule sets and routes by them, over an engine. It is safe for any number of
-// goroutines.
+// goroutines. Its [versioned.Keeper] has the commands on versions: Draft, Revise, Activate, Retire,
+// Inherit and Publish, and their reads. A set with a fault is refused: see [RuleSet.Check].
 type Practice struct {
-	e *engine.Engine
+	*versioned.Keeper[RuleSet]
 	*settings
 }
 
@@ -84,18 +86,26 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if err := f.Err("routing options"); err != nil {
 		return nil, err
 	}
-	p := &Practice{e: e, settings: s}
+	p := &Practice{settings: s}
+	p.Keeper = versioned.New(e, Table, PermissionRead, PermissionManage, versioned.Options[RuleSet]{
+		Family: func(recordKind string, f *itsm.Faults) {
+			if s.vocabularies[recordKind] == nil {
+				f.Addf("family", "%s is not routed", quoted(recordKind))
+			}
+		},
+		Check: p.refuse,
+	})
 	return p, e.Use(engine.Module{
 		Name:   Kind,
 		Tables: []*storage.Schema{Table.Schema(), turnTable.Schema()},
-		Events: eventTypes(),
+		Events: versioned.EventTypes[RuleSet](),
 	})
 }
 
 // In gives the practice over another store: one joined to the host's own transaction, or that of an
 // open unit. What it does is then part of that transaction.
 func (p *Practice) In(s storage.Store) *Practice {
-	return &Practice{e: p.e.In(s), settings: p.settings}
+	return &Practice{Keeper: p.Keeper.In(s), settings: p.settings}
 }
 
 // Vocabulary gives what the rules for a kind of record can speak of; ErrInvalid where the kind is
@@ -106,11 +116,4 @@ func (p *Practice) Vocabulary(recordKind string) (*Vocabulary, error) {
 		return nil, storage.Invalid("routing", "record_kind", fmt.Sprintf("%s is not routed", quoted(recordKind)))
 	}
 	return v, nil
-}
-
-// subject is what an authorizer is asked about: rule sets are nobody's own.
-func subject(id itsm.ID) *itsm.Subject { return &itsm.Subject{Kind: Kind, ID: id} }
-
-func (p *Practice) authorize(ctx context.Context, actor itsm.Actor, permission itsm.Permission, id itsm.ID) error {
-	return p.e.Authorizer().Authorize(ctx, actor, permission, subject(id))
 }

@@ -112,16 +112,3 @@ func Parse(raw []byte) (RuleSet, error) {
 	}
 	return s, nil
 }
-
-// clone gives a copy that shares nothing but the values of conditions, which nobody changes.
-func (s RuleSet) clone() RuleSet {
-	c := RuleSet{Default: s.Default, Rules: make([]Rule, len(s.Rules))}
-	copy(c.Rules, s.Rules)
-	if len(s.Overflow) > 0 {
-		c.Overflow = make(map[itsm.ID]itsm.ID, len(s.Overflow))
-		for group, to := range s.Overflow {
-			c.Overflow[group] = to
-		}
-	}
-	return c
-}

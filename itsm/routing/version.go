@@ -3,9 +3,10 @@
 package routing
 
 import (
-	"time"
+	"maps"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -13,99 +14,38 @@ import (
 // of the permissions and event types.
 const Kind = "routing"
 
-// State is where a version stands.
-type State string
+// VersionKind makes rule sets what package versioned keeps.
+func (RuleSet) VersionKind() string { return Kind }
 
-// The states of a version.
-const (
-	// StateDraft: it can be revised, and has never been active.
-	StateDraft State = "draft"
-	// StateActive: its rules are followed. There is one at most of each kind of record and stack.
-	StateActive State = "active"
-	// StateRetired: another took its place. It can be made active again.
-	StateRetired State = "retired"
-)
-
-// Stack says whose rules a version holds, of the two that make an effective set.
-type Stack string
-
-// The stacks.
-const (
-	// StackOwn are the tenant's own rules.
-	StackOwn Stack = "own"
-	// StackBase are those of its provider, as they were published to it. They are not changed
-	// here.
-	StackBase Stack = "base"
-)
-
-// Version is one version of a rule set of a tenant for one kind of record. Its JSON form is one
-// flat object.
-type Version struct {
-	Head
-	Body
-}
-
-// Head is what versions are listed by.
-type Head struct {
-	storage.Meta
-	// RecordKind is the kind of record that it routes.
-	RecordKind string `json:"record_kind"`
-	Stack      Stack  `json:"stack"`
-	// Number counts the versions of the kind and stack from 1.
-	Number int64 `json:"number"`
-	State  State `json:"state"`
-	// DraftedBy made it; RevisedBy last changed it, where someone did.
-	DraftedBy itsm.ID `json:"drafted_by"`
-	RevisedBy itsm.ID `json:"revised_by,omitempty"`
-	// ActivatedAt is when it was last made active, RetiredAt when another last took its place.
-	ActivatedAt time.Time `json:"activated_at,omitzero"`
-	RetiredAt   time.Time `json:"retired_at,omitzero"`
-	ActivatedBy itsm.ID   `json:"activated_by,omitempty"`
-}
-
-// Body is the set itself, and why.
-type Body struct {
-	Set RuleSet `json:"set"`
-	// DraftReason and ActivateReason are what the commands gave as theirs.
-	DraftReason    string `json:"draft_reason,omitempty"`
-	ActivateReason string `json:"activate_reason,omitempty"`
-	// Source is the provider's version that a base is a copy of.
-	Source Source `json:"source,omitzero"`
-}
-
-// The columns of versions.
-var (
-	ByRecordKind  = storage.Col("record_kind", func(h *Head) *string { return &h.RecordKind })
-	ByStack       = storage.Col("stack", func(h *Head) *Stack { return &h.Stack })
-	ByNumber      = storage.Col("number", func(h *Head) *int64 { return &h.Number })
-	ByState       = storage.Col("state", func(h *Head) *State { return &h.State })
-	ByDraftedBy   = storage.Col("drafted_by", func(h *Head) *itsm.ID { return &h.DraftedBy })
-	ByRevisedBy   = storage.Col("revised_by", func(h *Head) *itsm.ID { return &h.RevisedBy })
-	ByActivatedAt = storage.NullTimeCol("activated_at", func(h *Head) *time.Time { return &h.ActivatedAt })
-	ByRetiredAt   = storage.NullTimeCol("retired_at", func(h *Head) *time.Time { return &h.RetiredAt })
-	ByActivatedBy = storage.Col("activated_by", func(h *Head) *itsm.ID { return &h.ActivatedBy })
-)
-
-// Table is the table of versions.
-var Table = storage.Define(Kind, storage.Def[Version, Head, Body]{
-	Parts: func(v *Version) (*Head, *Body) { return &v.Head, &v.Body },
-	Columns: []storage.ColumnOf[Head]{
-		ByRecordKind, ByStack, ByNumber, ByState, ByDraftedBy, ByRevisedBy, ByActivatedAt, ByRetiredAt, ByActivatedBy,
-	},
-	Indexes: []storage.Index{
-		storage.UniqueOn(ByRecordKind.Asc(), ByStack.Asc(), ByNumber.Asc()),
-		storage.IndexOn(ByRecordKind.Asc(), ByState.Asc()),
-	},
-})
-
-// Layer gives the set of a version, with where it comes from: for a base its provider's version,
-// otherwise the version itself.
-func (v *Version) Layer() Layer {
-	if v.Stack == StackBase {
-		return Layer{Source: v.Source, Set: v.Set}
+// Clone gives a copy that shares nothing but the values of conditions, which nobody changes.
+func (s RuleSet) Clone() RuleSet {
+	c := RuleSet{Default: s.Default, Rules: append(make([]Rule, 0, len(s.Rules)), s.Rules...)}
+	if len(s.Overflow) > 0 {
+		c.Overflow = maps.Clone(s.Overflow)
 	}
-	return Layer{Source: Source{Tenant: v.Tenant, Set: v.ID, Number: v.Number}, Set: v.Set}
+	return c
 }
+
+// Table is the table of versions. The family of one is the kind of record that it routes.
+var Table = versioned.Define[RuleSet]()
+
+// What package versioned keeps of rule sets.
+type (
+	// Version is one version of a rule set of a tenant. Its family is the kind of record that it routes.
+	Version = versioned.Version[RuleSet]
+	// Layer is a rule set and where it comes from.
+	Layer = versioned.Layer[RuleSet]
+	// Source says where a value comes from: a version of a tenant's rule set.
+	Source = versioned.Source
+	// Draft is a request for a new version; its family is the kind of record that it is to route.
+	Draft = versioned.Draft[RuleSet]
+	// Revision is a request to change a draft.
+	Revision = versioned.Revision[RuleSet]
+	// Inheritance is a request to take over a provider's rules for a kind of record.
+	Inheritance = versioned.Inheritance[RuleSet]
+	// Publication is a request to give other tenants the rules for a kind of record.
+	Publication = versioned.Publication
+)
 
 // turn says who had the last turn in a group. Its id is the group's.
 type turn struct {

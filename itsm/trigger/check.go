@@ -40,15 +40,15 @@ type compiled struct {
 	unfit error
 }
 
-// check notes every fault of a set, its fields under the name.
-func (s *settings) check(set Set, types []string, field string, f *itsm.Faults) {
+// check notes every fault of a set.
+func (s *settings) check(set Set, types []string, f *itsm.Faults) {
 	if len(set.Triggers) > MaxTriggers {
-		f.Addf(field+".triggers", "are %d; at most %d are allowed", len(set.Triggers), MaxTriggers)
+		f.Addf("triggers", "are %d; at most %d are allowed", len(set.Triggers), MaxTriggers)
 		return
 	}
 	first := map[string]int{}
 	for i := range set.Triggers {
-		t, at := &set.Triggers[i], fmt.Sprintf("%s.triggers[%d]", field, i)
+		t, at := &set.Triggers[i], fmt.Sprintf("triggers[%d]", i)
 		if !triggerName.MatchString(t.Name) {
 			f.Addf(at+".name", "is %s; write lower-case letters, digits, underscores and hyphens, a letter first, at most %d", quoted(t.Name), MaxName)
 		} else if j, twice := first[t.Name]; twice {

@@ -3,34 +3,23 @@
 
 package trigger
 
-import "github.com/itsmkit/itsmkit/itsm"
+import (
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
+)
 
-// Drafted: a version was made.
-type Drafted struct {
-	Number int64 `json:"number"`
-}
-
-// Revised: a draft was changed.
-type Revised struct {
-	Number int64 `json:"number"`
-}
-
-// Activated: the triggers of the version fire from now on. One of the base was published by its
-// provider.
-type Activated struct {
-	Stack  Stack `json:"stack"`
-	Number int64 `json:"number"`
-	// Replaced is the version that was active before, where there was one.
-	Replaced itsm.ID `json:"replaced,omitempty"`
-}
-
-// Retired: another version took its place.
-type Retired struct {
-	Stack  Stack `json:"stack"`
-	Number int64 `json:"number"`
-	// By is that version.
-	By itsm.ID `json:"by"`
-}
+// The events of the versions.
+type (
+	// Drafted: a version was made.
+	Drafted = versioned.Drafted[Set]
+	// Revised: a draft was changed.
+	Revised = versioned.Revised[Set]
+	// Activated: the triggers of the version fire from now on. One of the base was published by its
+	// provider.
+	Activated = versioned.Activated[Set]
+	// Retired: the triggers of the version do not fire any more.
+	Retired = versioned.Retired[Set]
+)
 
 // Stopped: a trigger was kept from firing, so that a chain of events comes to an end. It is about the
 // firing.
@@ -62,18 +51,11 @@ type Recovered struct {
 }
 
 // The names of the event types.
-func (Drafted) EventType() string   { return "trigger.drafted.v1" }
-func (Revised) EventType() string   { return "trigger.revised.v1" }
-func (Activated) EventType() string { return "trigger.activated.v1" }
-func (Retired) EventType() string   { return "trigger.retired.v1" }
 func (Stopped) EventType() string   { return "trigger.stopped.v1" }
 func (Failed) EventType() string    { return "trigger.failed.v1" }
 func (Recovered) EventType() string { return "trigger.recovered.v1" }
 
 // EventTypes gives the types of all events, for documentation and for readers of the log.
 func EventTypes() []itsm.EventType {
-	return []itsm.EventType{
-		itsm.EventOf[Drafted](), itsm.EventOf[Revised](), itsm.EventOf[Activated](), itsm.EventOf[Retired](),
-		itsm.EventOf[Stopped](), itsm.EventOf[Failed](), itsm.EventOf[Recovered](),
-	}
+	return append(versioned.EventTypes[Set](), itsm.EventOf[Stopped](), itsm.EventOf[Failed](), itsm.EventOf[Recovered]())
 }

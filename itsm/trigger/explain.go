@@ -9,6 +9,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -139,7 +140,7 @@ func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		return nil, storage.Invalid("explain", "kind", fmt.Sprintf("%s is no kind of record that triggers are told of", quoted(ref.Kind)))
 	}
 	var verdicts []Verdict
-	err := p.view(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+	err := p.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
 		none := &storage.Error{Op: "explain", Table: ref.Kind, ID: ref.ID, Err: storage.ErrNotFound}
 		if storage.CheckKey(string(ref.ID)) != "" {
 			return none
@@ -238,19 +239,18 @@ func (p *Practice) DryRun(ctx context.Context, actor itsm.Actor, id itsm.ID, h H
 		h.Limit = storage.MaxLimit
 	}
 	t := Trial{Fired: map[string][2]int{}}
-	err := p.view(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+	err := p.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
 		v, err := Table.Get(ctx, r, id)
 		if err != nil {
 			return err
 		}
-		active, err := activeOf(ctx, r)
+		active, err := versioned.ReadActive(ctx, r, Table, "")
 		if err != nil {
 			return err
 		}
 		types := p.e.EventTypes()
-		now := p.program(merged(active), types)
-		active[v.Stack] = &v
-		then := p.program(merged(active), types)
+		now := p.program(Effective(active.Layers()), types)
+		then := p.program(Effective(active.With(&v).Layers()), types)
 		for _, prog := range []*program{now, then} {
 			for _, c := range prog.all {
 				t.Fired[c.Name] = [2]int{}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -379,12 +380,12 @@ func (p *Practice) failed(ctx context.Context, c *compiled, known *facts, failur
 
 // versionOf gives the version in the tenant that a trigger comes from.
 func (p *Practice) versionOf(ctx context.Context, r storage.Reader, c *compiled) (storage.ID, error) {
-	active, err := activeOf(ctx, r)
+	active, err := versioned.ReadActive(ctx, r, Table, "")
 	if err != nil {
 		return "", err
 	}
-	for _, v := range active {
-		if v.Layer().Source == c.source {
+	for _, v := range []*Version{active.Own, active.Base} {
+		if v != nil && v.Layer().Source == c.source {
 			return v.ID, nil
 		}
 	}

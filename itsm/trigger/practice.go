@@ -11,6 +11,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -39,7 +40,18 @@ type Options struct {
 }
 
 // Practice keeps triggers and fires them, over an engine. It is safe for any number of goroutines.
+//
+// Its [versioned.Keeper] has the commands on versions of the tenant's set: Draft, Revise, Activate,
+// Retire, Inherit and Publish, and their reads. Events that have happened and are not delivered yet meet
+// the version that is activated.
+//
+// A set with a fault is ErrInvalid with every fault, by the names of the JSON form: names that cannot
+// be or are used twice, event types that nobody registered, kinds of record that the practice was not
+// given, columns, fields and values that there are not, conditions that can never hold where that can
+// be told, actions that are unknown or cannot run then, parameters that an action refuses,
+// substitutions that are unknown, or not public in a text that requesters read.
 type Practice struct {
+	*versioned.Keeper[Set]
 	e *engine.Engine
 	*settings
 }
@@ -108,6 +120,11 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		return nil, err
 	}
 	p := &Practice{e: e, settings: s}
+	p.Keeper = versioned.New(e, Table, PermissionRead, PermissionManage, versioned.Options[Set]{
+		Check: func(_ context.Context, _ *engine.Unit, _ string, _ versioned.Stack, set Set, f *itsm.Faults) {
+			s.check(set, e.EventTypes(), f)
+		},
+	})
 	return p, e.Use(engine.Module{
 		Name:        Kind,
 		Tables:      []*storage.Schema{Table.Schema(), FiringTable.Schema()},
@@ -121,7 +138,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 // In gives the practice over another store: one joined to the host's own transaction, or that of an
 // open unit. What it does is then part of that transaction.
 func (p *Practice) In(s storage.Store) *Practice {
-	return &Practice{e: p.e.In(s), settings: p.settings}
+	return &Practice{Keeper: p.Keeper.In(s), e: p.e.In(s), settings: p.settings}
 }
 
 // Actions are what triggers can do, by name.
@@ -131,13 +148,6 @@ func (p *Practice) Actions() []Action {
 		all[i] = p.actions[name]
 	}
 	return all
-}
-
-// subject is what an authorizer is asked about: triggers are nobody's own.
-func subject(id itsm.ID) *itsm.Subject { return &itsm.Subject{Kind: Kind, ID: id} }
-
-func (p *Practice) authorize(ctx context.Context, actor itsm.Actor, permission itsm.Permission) error {
-	return p.e.Authorizer().Authorize(ctx, actor, permission, subject(""))
 }
 
 // programs keeps what was compiled of the tenants' active versions, which never change.
@@ -184,14 +194,16 @@ func (ps *programs) put(t storage.Tenant, k kept) {
 // running gives the triggers that fire in a tenant now, ready to run. It asks the store which versions
 // are active, and reads them where they are not those that it has.
 func (p *Practice) running(ctx context.Context, r storage.Reader, t storage.Tenant) (*program, error) {
-	heads, err := Table.List(ctx, r, storage.Query[Head]{Where: ByState.Is(StateActive)})
+	heads, err := Table.List(ctx, r, storage.Query[versioned.Head]{
+		Where: storage.AllOf(versioned.ByState.Is(versioned.StateActive), versioned.ByFamily.Is("")),
+	})
 	if err != nil {
 		return nil, err
 	}
 	var base, own revision
 	for _, h := range heads.Items {
 		at := revision{h.ID, h.Version, h.Updated.UnixMicro()}
-		if h.Stack == StackBase {
+		if h.Stack == versioned.StackBase {
 			base = at
 		} else {
 			own = at

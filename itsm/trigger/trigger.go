@@ -133,26 +133,6 @@ func (t *Trigger) during() During {
 // agent is what a trigger is called in a chain of events, and as the actor of what it does.
 func (t *Trigger) agent() string { return Kind + ":" + t.Name }
 
-// clone gives a copy that shares nothing but what nobody changes.
-func (s Set) clone() Set { return Set{Triggers: slices.Clone(s.Triggers)} }
-
-// Source says where a trigger comes from: a version of a tenant's set.
-type Source struct {
-	Tenant storage.Tenant `json:"tenant"`
-	// Set is the id of the version in that tenant, Number its number there.
-	Set    itsm.ID `json:"set"`
-	Number int64   `json:"number"`
-}
-
-// String says it for people: "acme, version 3".
-func (s Source) String() string { return fmt.Sprintf("%s, version %d", s.Tenant, s.Number) }
-
-// Layer is a set and where it comes from. The zero Layer has no triggers.
-type Layer struct {
-	Source Source `json:"source,omitzero"`
-	Set    Set    `json:"set"`
-}
-
 // Merged is what holds for a tenant: triggers in the order in which they run, with their sources.
 type Merged struct {
 	Triggers []Trigger `json:"triggers"`
