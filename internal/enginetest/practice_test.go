@@ -20,6 +20,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/internal/triggersuite"
+	"github.com/itsmkit/itsmkit/internal/versionedsuite"
 	"github.com/itsmkit/itsmkit/internal/viewsuite"
 	"github.com/itsmkit/itsmkit/internal/webhooksuite"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -40,6 +41,7 @@ var suites = []struct {
 	{"routing", routingsuite.Run},
 	{"on-call", oncallsuite.Run},
 	{"settings", settingssuite.Run},
+	{"versioned", versionedsuite.Run},
 	{"trigger", triggersuite.Run},
 	{"notify", notifysuite.Run},
 	{"webhook", webhooksuite.Run},
