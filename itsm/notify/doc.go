@@ -6,7 +6,7 @@
 // A [RuleSet] is data: events of a kind of record, perhaps under a condition, lead to audiences (the
 // requester, the assignee, the group, whoever is on call), channels and a template. The library ships a
 // set for incidents ([StandardRules]) that needs no configuration; a provider publishes its own to its
-// tenants, and a tenant's own rules come first. A rule replaces one of the same name below it, and
+// tenants, and a tenant's own rules come first, both as versions in the way of package versioned. A rule replaces one of the same name below it, and
 // [Effective] says of each where it comes from.
 //
 //	{"rules": [{"name": "resolved", "record_kind": "incident", "events": ["incident.resolved.v1"],

@@ -136,7 +136,7 @@ const (
 )
 
 // Parse reads the JSON form of a rule set: one object without unknown members, at most [MaxJSON]
-// bytes. Whether it fits the records and events that there are is for [Practice.Draft] to say.
+// bytes. Whether it fits the records and events that there are is said when it is drafted.
 func Parse(raw []byte) (RuleSet, error) {
 	if len(raw) > MaxJSON {
 		return RuleSet{}, storage.Invalid("rule set", "json", fmt.Sprintf("is longer than %d bytes", MaxJSON))

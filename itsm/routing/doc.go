@@ -25,16 +25,16 @@
 //
 // # Rules that are kept
 //
-// A [Practice] keeps versions of rule sets for each tenant and kind of record. One is drafted,
-// revised, activated, and retired by the next; none is ever lost, and the event log says who did
-// what, when and why. [Practice.Route] decides by the active one inside the transaction that makes
+// A [Practice] keeps versions of rule sets for each tenant and kind of record, in the way of package
+// versioned. One is drafted, revised, activated, and retired; none is ever lost, and the event log
+// says who did what, when and why. [Practice.Route] decides by the active one inside the transaction that makes
 // or changes a record: a host calls it in a reaction. Turns are kept in that transaction, and groups
 // are locked while a person is chosen, so that units at once neither take the same turn nor fill
 // the same last place.
 //
 // # Providers
 //
-// A provider publishes its rules to its tenants by [Practice.Publish]. They become the base there,
+// A provider publishes its rules to its tenants by Publish. They become the base there,
 // and the tenant's own rules stand before them: [Effective] makes one set of both, and says of every
 // rule, the default and each overflow group where it comes from.
 package routing

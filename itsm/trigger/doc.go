@@ -44,8 +44,8 @@
 //
 // # Sets
 //
-// A [Practice] keeps versions of a tenant's set, drafts of which one is activated; none is lost or
-// changed after it was active. A set is refused with every fault when it is saved. A provider
+// A [Practice] keeps versions of a tenant's set, in the way of package versioned: drafts of which one
+// is activated; none is lost or changed after it was active. A set is refused with every fault when it is saved. A provider
 // publishes its own to its tenants as their base, under which one of the same name replaces its
 // trigger: see [Effective]. [Practice.Explain] says which triggers fire for an event and why, and
 // [Practice.DryRun] compares a version with what is active, over the history.
