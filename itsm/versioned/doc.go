@@ -4,10 +4,11 @@
 // activated, and retired, by the next one or by itself. What is or was active is never changed and never
 // lost, and the event log says who did what, when and why.
 //
-//	draft     Revise    draft
-//	draft     Activate  active
-//	active    Retire, or another is activated    retired
-//	retired   Activate  active
+//	from             by                             to
+//	                 Draft                          draft
+//	draft            Revise                         draft
+//	draft, retired   Activate                       active
+//	active           Retire, or another's Activate  retired
 //
 // # Families
 //
