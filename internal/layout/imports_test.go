@@ -48,6 +48,7 @@ var rules = slices.Concat(
 
 		// Pure computations see the vocabulary, but no engine and no records.
 		{"./sla/calendar/...", []string{"./sla/calendar/...", "./itsm", "./storage"}},
+		{"./sla/timer/...", []string{"./sla/timer/...", "./sla/calendar", "./itsm", "./storage"}},
 		{"./cmdb/impact/...", []string{"./cmdb/impact/...", "./itsm", "./storage"}},
 		{"./incident/auditlog/...", []string{"./incident/auditlog/...", "./itsm", "./storage"}},
 

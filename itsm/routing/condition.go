@@ -4,6 +4,7 @@
 package routing
 
 import (
+	"github.com/itsmkit/itsmkit/internal/implication"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -26,8 +27,7 @@ func (v *Vocabulary) CheckCondition(when storage.Condition) error {
 // NeverHolds says that a condition holds for no record, as far as that can be told: see
 // [RuleSet.Unreachable]. The condition must be one that CheckCondition passes.
 func NeverHolds(when storage.Condition) bool {
-	s := search{left: maxSteps}
-	return s.impossible(conjoin(when))
+	return implication.NewSearch().Impossible(implication.Conjoin(when))
 }
 
 // Failed gives the parts of a condition that decided against it: the first part of an and that does

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/itsmkit/itsmkit/internal/implication"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -207,10 +208,10 @@ func columnOf(c storage.Condition) string {
 
 // String says it in one line: `category is "hardware", not equal "network"`.
 func (p Part) String() string {
-	if p.Condition.Op == storage.Not && len(p.Condition.Of) == 1 && isLeaf(p.Condition.Of[0].Op) {
+	if p.Condition.Op == storage.Not && len(p.Condition.Of) == 1 && implication.IsComparison(p.Condition.Of[0].Op) {
 		return fmt.Sprintf("%s is %s, which must not be %s", p.Condition.Of[0].Column, shown(p.Value), wanted(p.Condition.Of[0]))
 	}
-	if isLeaf(p.Condition.Op) {
+	if implication.IsComparison(p.Condition.Op) {
 		return fmt.Sprintf("%s is %s, not %s", p.Condition.Column, shown(p.Value), wanted(p.Condition))
 	}
 	if p.Condition.Op == storage.Or {
