@@ -31,6 +31,7 @@ type Moment struct {
 	// At is when it happened.
 	At time.Time `json:"at"`
 
+	// Type is the event's type, Action the lifecycle's action or the command's name.
 	Type   string `json:"type,omitempty"`
 	Action string `json:"action,omitempty"`
 	// From and To are the categories of the record's state before and after; From is empty for the first.

@@ -81,6 +81,7 @@ type Target struct {
 	// Reopen says what becomes of a target when the record is reopened.
 	Reopen Reopen `json:"reopen,omitzero"`
 
+	// Thresholds are in order: shares among themselves, and offsets among themselves.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 }
 

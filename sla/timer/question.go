@@ -131,6 +131,7 @@ func (t *Timer) calendar(b *Basis) (*calendar.Calendar, error) {
 // then holds it.
 func (t *Timer) reach(cal *calendar.Calendar, c *Cycle, b *Basis, open time.Duration, due bool, resumed time.Time) (time.Time, bool, error) {
 	cursor, counted := b.From, time.Duration(0)
+	goesOn := false // the cursor is the end of a pause
 	for i := range c.Pauses {
 		p := &c.Pauses[i]
 		from, to := p.From, p.To
@@ -148,7 +149,8 @@ func (t *Timer) reach(cal *calendar.Calendar, c *Cycle, b *Basis, open time.Dura
 		if counted+d > open {
 			break
 		}
-		if counted+d == open {
+		// Where one pause follows on another, what the first holds the second does.
+		if counted+d == open && !(goesOn && from.Equal(cursor)) {
 			at, err := t.place(cal, b, cursor, counted, open, due)
 			if err != nil {
 				return time.Time{}, false, err
@@ -166,7 +168,7 @@ func (t *Timer) reach(cal *calendar.Calendar, c *Cycle, b *Basis, open time.Dura
 				to = from
 			}
 		}
-		cursor = to
+		cursor, goesOn = to, true
 	}
 	at, err := t.place(cal, b, cursor, counted, open, due)
 	return at, err == nil, err
