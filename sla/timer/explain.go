@@ -218,7 +218,7 @@ func stamp(t time.Time, zone *time.Location) string {
 // is paused as sections, in UTC.
 func (e Explanation) Mermaid() string {
 	var b strings.Builder
-	title := fmt.Sprintf("%s of %s, %s", e.Target, e.Policy, e.Goal.describe())
+	title := fmt.Sprintf("%s of %s - %s", e.Target, e.Policy, e.Goal.describe())
 	fmt.Fprintf(&b, "gantt\n    title %s\n    dateFormat YYYY-MM-DDTHH:mm:ss\n    axisFormat %%a %%H:%%M\n", plain(title))
 	for _, section := range []struct {
 		title, style string
