@@ -29,6 +29,7 @@ func TestL27ChainIsKeptOrTheLinkIsNamed(t *testing.T) {
 	}{
 		{"hand-offs add up to the promise", timer.Link{Name: "chain", Sequence: []timer.Link{link("desk", "office", 2*time.Hour), link("network", "office", 6*time.Hour)}}, 0, nil},
 		{"hand-offs add up to more", timer.Link{Name: "chain", Sequence: []timer.Link{link("desk", "office", 2*time.Hour), link("network", "office", 5*time.Hour), link("carrier", "office", 2*time.Hour)}}, 0, []string{"chain", "carrier"}},
+		{"one that uses up the promise does not break it", timer.Link{Name: "chain", Sequence: []timer.Link{link("desk", "office", 8*time.Hour), link("network", "office", time.Hour)}}, 0, []string{"chain", "network"}},
 		{"parallel ones take the longest", timer.Link{Name: "chain", Parallel: []timer.Link{link("network", "office", 8*time.Hour), link("server", "office", 7*time.Hour)}}, 0, nil},
 		{"the longest is too long", timer.Link{Name: "chain", Sequence: []timer.Link{link("desk", "office", time.Hour), {Name: "repair", Parallel: []timer.Link{link("network", "office", 7*time.Hour), link("server", "office", 8*time.Hour)}}}}, 0, []string{"chain", "repair", "server"}},
 		{"always open beats an office", timer.Link{Name: "chain", Sequence: []timer.Link{link("desk", "office", 7*time.Hour), link("carrier", "always", time.Hour)}}, 0, nil},

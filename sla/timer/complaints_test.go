@@ -281,3 +281,14 @@ func TestL22RepairFromTheHistoryGivesTheSameTimer(t *testing.T) {
 	require.Equal(t, want, repaired)
 	require.Len(t, happened, 1)
 }
+
+func TestTouchingPausesAreAsOne(t *testing.T) {
+	clock := only(t, timer.Resolution("office", []string{"caller", "vendor"}, timer.Within(8*time.Hour)), desk())
+	begin := func() *life { return logged("2026-03-06T08:00:00Z", 3).held("2026-03-06T16:00:00Z", "caller") } // just when it is due
+	s, _ := run(t, clock, begin().at("2026-03-07T10:00:00Z", "change_hold_reason", func(l *life) { l.hold = "vendor" }))
+	require.Equal(t, "-", due(t, clock, s), "another reason, outside hours, does not make it due")
+	one, _ := run(t, clock, begin().resumed("2026-03-09T10:00:00Z"))
+	two, _ := run(t, clock, begin().at("2026-03-07T10:00:00Z", "change_hold_reason", func(l *life) { l.hold = "vendor" }).resumed("2026-03-09T10:00:00Z"))
+	require.Equal(t, due(t, clock, one), due(t, clock, two))
+	require.Equal(t, "2026-03-09T10:00:00Z", due(t, clock, two))
+}

@@ -374,6 +374,8 @@ func TestL29TimeInResolvedByTheReopenPolicy(t *testing.T) {
 	clock := only(t, target, desk())
 	_, happened := run(t, clock, l())
 	require.Equal(t, []timer.What{timer.DidStart, timer.DidStop}, what(happened), "only what is named reopens")
+	_, happened = run(t, clock, logged("2026-03-09T08:00:00Z", 3).resolved("2026-03-09T10:00:00Z").at("2026-03-09T14:30:00Z", "dispute", nil))
+	require.Equal(t, []timer.What{timer.DidStart, timer.DidStop}, what(happened), "nor what leaves it resolved")
 	_, happened = run(t, clock, l().at("2026-03-09T14:30:00Z", "dispute", nil))
 	require.Equal(t, []timer.What{timer.DidStart, timer.DidStop, timer.DidReopen}, what(happened))
 }
@@ -418,9 +420,15 @@ func TestL11RetroactiveStartBringsThePausesSince(t *testing.T) {
 		require.Equal(t, want, due(t, clock, s), from)
 		require.Equal(t, instant("2026-03-09T14:00:00Z"), s.Cycles[0].Since)
 	}
-	target.CountFrom = "created"
+	target.CountFrom = "planned"
 	clock := only(t, target, desk())
-	s, _ := run(t, clock, logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "edit", set("created", instant("2026-03-09T08:00:00Z").UnixMicro())).
+	s, _ := run(t, clock, logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "assign", func(l *life) {
+		l.values["group"], l.values["planned"] = "network", instant("2026-03-20T08:00:00Z").UnixMicro()
+	}))
+	require.Equal(t, "2026-03-10T08:30:00Z", due(t, clock, s), "a time to come is not counted from")
+	target.CountFrom = "created"
+	clock = only(t, target, desk())
+	s, _ = run(t, clock, logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "edit", set("created", instant("2026-03-09T08:00:00Z").UnixMicro())).
 		held("2026-03-09T09:00:00Z", "caller").at("2026-03-09T14:00:00Z", "assign", set("group", "network")))
 	require.Equal(t, timer.PhasePaused, s.Phase(), "it waits when it is assigned")
 	require.Equal(t, hour, reading(t, clock, s, "2026-03-09T15:00:00Z").Open)
@@ -671,4 +679,30 @@ func TestCompiledPolicyDoesNotChange(t *testing.T) {
 	s, _ := run(t, clock, logged("2026-03-09T08:00:00Z", 3))
 	require.Equal(t, "2026-03-09T16:00:00Z", due(t, clock, s))
 	require.Equal(t, "resolution", clock.Name())
+}
+
+func TestAnotherGoalOfTheSameLengthIsNoShorterOne(t *testing.T) {
+	target := timer.Resolution("office", nil, timer.ForPriority(2, 8*time.Hour), timer.ForPriority(3, 8*time.Hour))
+	target.OnChange = timer.OnChange{Shorter: timer.FromChange}
+	clock := only(t, target, desk())
+	s, happened := run(t, clock, logged("2026-03-09T08:00:00Z", 3).priority("2026-03-09T10:00:00Z", 2))
+	require.Equal(t, "2026-03-09T16:00:00Z", due(t, clock, s))
+	require.Equal(t, "the goal is another one: classify, 8h of office instead of 8h of office", happened[1].Why)
+}
+
+func TestThresholdOfTheWholeGoalIsAtDue(t *testing.T) {
+	target := resolution()
+	target.Edge = calendar.AtNextOpen
+	target.Goals = []timer.Goal{timer.ForPriority(1, 8*time.Hour), {WorkingDays: &timer.WorkingDays{Days: 1, At: "20:00"}}}
+	target.Thresholds = []timer.Threshold{{Name: "whole", Share: timer.Percent(100)}, {Name: "due"}}
+	clock := only(t, target, desk())
+	for _, priority := range []int64{1, 3} {
+		s, _ := run(t, clock, logged("2026-03-09T08:00:00Z", priority))
+		upcoming, err := clock.Thresholds(s, instant("2026-03-09T08:00:00Z"))
+		require.NoError(t, err)
+		require.Len(t, upcoming, 2)
+		for _, u := range upcoming {
+			require.Equal(t, due(t, clock, s), u.At.Format(time.RFC3339), u.Threshold)
+		}
+	}
 }
