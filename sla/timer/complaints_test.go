@@ -208,7 +208,7 @@ func TestSecondsOfPausesAreNotLost(t *testing.T) {
 	require.Equal(t, timer.Duration(36*59*time.Second), reading(t, clock, s, "2026-03-09T12:00:00Z").PausedOpen)
 }
 
-func TestElapsedAndDueAgreeOverClockChanges(t *testing.T) {
+func TestL8ElapsedAndDueAgreeOverClockChanges(t *testing.T) {
 	for zone, start := range map[string]string{
 		"America/Santiago": "2026-09-04T14:00:00Z", "America/Havana": "2026-03-06T14:00:00Z", "America/Sao_Paulo": "2018-11-02T13:00:00Z",
 		"Africa/Cairo": "2026-04-23T08:00:00Z", "Asia/Beirut": "2026-03-27T08:00:00Z", "Australia/Lord_Howe": "2026-04-03T00:00:00Z",

@@ -246,7 +246,7 @@ func dueOf(t *rapid.T, clock *timer.Timer, s timer.State) time.Time {
 	return due
 }
 
-func TestLawsOfTimers(t *testing.T) {
+func TestL23LawsOfTimers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, from := drawHours(t)
 		target := drawTarget(t)
