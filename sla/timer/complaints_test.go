@@ -236,7 +236,7 @@ func TestL19OpenAndWallTimeAreBothKept(t *testing.T) {
 	require.Equal(t, 66*hour, r.Wall)
 }
 
-func TestL4SeveralTargetsOnOneRecordAndL25TheFirstToBreach(t *testing.T) {
+func TestL4L25SeveralTargetsOnOneRecordAndTheFirstToBreach(t *testing.T) {
 	p := timer.Policy{Name: "gold", Kind: "incident", Targets: []timer.Target{
 		timer.Response("office", nil, timer.Within(time.Hour)), resolution(), timer.Resolution("always", nil, timer.Within(5*time.Hour))}}
 	p.Targets[2].Name = "whole"

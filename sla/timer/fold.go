@@ -264,14 +264,9 @@ func (f *fold) pause(list []Pause) (after []Pause, changed bool) {
 	default:
 		pauses = anyHolds(t.Pause, f.m)
 	}
-	reason := ""
-	if open != nil {
-		// Another event does not change why it waits.
-		if reason = open.Reason; f.m.HoldReason != "" {
-			reason = f.m.HoldReason
-		}
-	} else {
-		reason = f.reason()
+	reason := f.reason()
+	if open != nil && f.m.HoldReason == "" {
+		reason = open.Reason // another event does not change why it waits
 	}
 	switch {
 	case open == nil && !pauses, open != nil && pauses && reason == open.Reason:

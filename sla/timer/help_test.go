@@ -90,7 +90,6 @@ func (l *life) held(at, reason string) *life {
 }
 
 func (l *life) resumed(at string) *life  { return l.at(at, "resume", is(itsm.CategoryActive)) }
-func (l *life) started(at string) *life  { return l.at(at, "start", is(itsm.CategoryActive)) }
 func (l *life) resolved(at string) *life { return l.at(at, "resolve", is(itsm.CategoryResolved)) }
 func (l *life) reopened(at string) *life { return l.at(at, "reopen", is(itsm.CategoryActive)) }
 func (l *life) priority(at string, n int64) *life {
