@@ -79,7 +79,7 @@ func (t *Timer) Replay(moments []Moment) (State, []Happening, error) {
 
 // Rebase gives the state that all moments make of a record under this timer, in place of one that was made under
 // another version of the policy or its calendars, or without a moment that came late. What fired stays fired.
-// What happened is a single DidRebase, where anything but the reading of the policy differs.
+// What happened is one DidRebase where due, the phase or the number of cycles is another than before.
 func (t *Timer) Rebase(old State, moments []Moment, now time.Time) (State, []Happening, error) {
 	s, _, err := t.Replay(moments)
 	if err != nil {
