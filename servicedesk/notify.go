@@ -106,12 +106,12 @@ func (h concerned) MayRead(ctx context.Context, r storage.Reader, record itsm.Re
 	if err != nil {
 		return readings, ignoreNotFound(err)
 	}
+	actors, err := h.d.actors(ctx, r, i.Tenant, people)
+	if err != nil {
+		return nil, err
+	}
 	authorizer := h.d.Engine.Authorizer()
-	for _, person := range people {
-		actor, err := h.d.actor(ctx, r, i.Tenant, person)
-		if err != nil {
-			return nil, err
-		}
+	for person, actor := range actors {
 		for _, ask := range []struct {
 			permission itsm.Permission
 			reading    notify.Reading
@@ -129,23 +129,34 @@ func (h concerned) MayRead(ctx context.Context, r storage.Reader, record itsm.Re
 	return readings, nil
 }
 
-// actor is a person as who they are at the desk.
-func (d *Desk) actor(ctx context.Context, r storage.Reader, tenant itsm.Tenant, person itsm.ID) (itsm.Actor, error) {
+// actors are people as who they are at the desk.
+func (d *Desk) actors(ctx context.Context, r storage.Reader, tenant itsm.Tenant, people []itsm.ID) (map[itsm.ID]itsm.Actor, error) {
+	actors := make(map[itsm.ID]itsm.Actor, len(people))
 	if d.config.Actor != nil {
-		return d.config.Actor(ctx, r, person)
+		for _, person := range people {
+			actor, err := d.config.Actor(ctx, r, person)
+			if err != nil {
+				return nil, err
+			}
+			actors[person] = actor
+		}
+		return actors, nil
 	}
-	actor := itsm.Actor{Tenant: tenant, ID: person, Roles: []itsm.RoleName{itsm.RoleRequester}}
-	groups, err := d.People.GroupsOf(ctx, r, person)
+	groups, err := d.People.GroupsOfPeople(ctx, r, people)
 	if err != nil {
-		return actor, ignoreNotFound(err)
+		return nil, err
 	}
-	for _, g := range groups {
-		actor.Groups = append(actor.Groups, g.ID)
+	for _, person := range people {
+		actor := itsm.Actor{Tenant: tenant, ID: person, Roles: []itsm.RoleName{itsm.RoleRequester}}
+		for _, g := range groups[person] {
+			actor.Groups = append(actor.Groups, g.ID)
+		}
+		if len(actor.Groups) > 0 {
+			actor.Roles = append(actor.Roles, itsm.RoleSupportSpecialist)
+		}
+		actors[person] = actor
 	}
-	if len(groups) > 0 {
-		actor.Roles = append(actor.Roles, itsm.RoleSupportSpecialist)
-	}
-	return actor, nil
+	return actors, nil
 }
 
 // Data gives what a message says of an incident: number, title, state and priority, and the words of

@@ -32,6 +32,10 @@ type Directory interface {
 	// member, and those above them. A group that is not active is not among them and leads to none
 	// above it; a person who is not active works in none.
 	GroupsOf(ctx context.Context, r storage.Reader, person itsm.ID) ([]Group, error)
+	// GroupsOfPeople gives for each of several people that there are what GroupsOf gives: who is not in
+	// the answer is not there, and who works in no group has none. Any number may be named, and what it
+	// costs to ask is to hang on the depth of the groups, not on how many people are named.
+	GroupsOfPeople(ctx context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]Group, error)
 	// MembersOf gives the people who work in a group, by their ids: it is the inverse of GroupsOf.
 	MembersOf(ctx context.Context, r storage.Reader, group itsm.ID) ([]Person, error)
 	// Group, Organisation and Site give one of these, one that is not active too.
@@ -58,25 +62,49 @@ type source interface {
 	groups(ctx context.Context, r storage.Reader, ids []itsm.ID) ([]Group, error)
 	// below gives the groups directly below any of these.
 	below(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]Group, error)
-	// members gives the ids of the own members of any of these groups, and groupsOf the groups of
-	// which a person is a member.
-	members(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]itsm.ID, error)
-	groupsOf(ctx context.Context, r storage.Reader, person itsm.ID) ([]itsm.ID, error)
+	// members gives the active own members of any of these groups, and groupsOf the groups of which
+	// each of the people is a member.
+	members(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]Person, error)
+	groupsOf(ctx context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]itsm.ID, error)
 }
 
 func groupsOf(ctx context.Context, s source, r storage.Reader, person itsm.ID) ([]Group, error) {
-	p, err := s.person(ctx, r, person)
-	if err != nil || !p.Active {
-		return nil, err
-	}
-	next, err := s.groupsOf(ctx, r, person)
+	all, err := groupsOfPeople(ctx, s, r, []itsm.ID{person})
 	if err != nil {
 		return nil, err
 	}
-	var out []Group
+	groups, there := all[person]
+	if !there {
+		return nil, &storage.Error{Op: "get", Table: KindPerson, ID: person, Err: storage.ErrNotFound}
+	}
+	return groups, nil
+}
+
+func groupsOfPeople(ctx context.Context, s source, r storage.Reader, people []itsm.ID) (map[itsm.ID][]Group, error) {
+	found, err := s.people(ctx, r, people)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[itsm.ID][]Group, len(found))
+	var active []itsm.ID
+	for i := range found {
+		out[found[i].ID] = nil
+		if found[i].Active {
+			active = append(active, found[i].ID)
+		}
+	}
+	own, err := s.groupsOf(ctx, r, active)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[itsm.ID]bool{}
+	var next []itsm.ID
+	for _, id := range active {
+		next = append(next, unseen(seen, own[id])...)
+	}
+	groups := map[itsm.ID]Group{} // those that are active
 	for len(next) > 0 {
-		level, err := s.groups(ctx, r, unseen(seen, next))
+		level, err := s.groups(ctx, r, next)
 		if err != nil {
 			return nil, err
 		}
@@ -85,12 +113,22 @@ func groupsOf(ctx context.Context, s source, r storage.Reader, person itsm.ID) (
 			if !g.Active {
 				continue
 			}
-			if out = append(out, g); g.Parent != "" {
-				next = append(next, g.Parent)
+			if groups[g.ID] = g; g.Parent != "" {
+				next = append(next, unseen(seen, []itsm.ID{g.Parent})...)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Group) int { return cmp.Compare(a.ID, b.ID) })
+	for _, id := range active {
+		worksIn := map[itsm.ID]bool{}
+		for _, at := range own[id] {
+			for g, ok := groups[at]; ok && !worksIn[at]; g, ok = groups[at] {
+				worksIn[at] = true
+				out[id] = append(out[id], g)
+				at = g.Parent
+			}
+		}
+		slices.SortFunc(out[id], func(a, b Group) int { return cmp.Compare(a.ID, b.ID) })
+	}
 	return out, nil
 }
 
@@ -115,17 +153,12 @@ func membersOf(ctx context.Context, s source, r storage.Reader, group itsm.ID) (
 		level = unseen(seen, level)
 		groups = append(groups, level...)
 	}
-	ids, err := s.members(ctx, r, groups)
+	people, err := s.members(ctx, r, groups)
 	if err != nil {
 		return nil, err
 	}
-	people, err := s.people(ctx, r, unseen(map[itsm.ID]bool{}, ids))
-	if err != nil {
-		return nil, err
-	}
-	people = slices.DeleteFunc(people, func(p Person) bool { return !p.Active })
 	slices.SortFunc(people, func(a, b Person) int { return cmp.Compare(a.ID, b.ID) })
-	return people, nil
+	return slices.CompactFunc(people, func(a, b Person) bool { return a.ID == b.ID }), nil
 }
 
 // unseen gives those that were not seen before, each once, and remembers them.

@@ -25,6 +25,11 @@ func (p *Practice) GroupsOf(ctx context.Context, r storage.Reader, person itsm.I
 	return groupsOf(ctx, stored{}, r, person)
 }
 
+// GroupsOfPeople implements [Directory].
+func (p *Practice) GroupsOfPeople(ctx context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]Group, error) {
+	return groupsOfPeople(ctx, stored{}, r, people)
+}
+
 // MembersOf implements [Directory].
 func (p *Practice) MembersOf(ctx context.Context, r storage.Reader, group itsm.ID) ([]Person, error) {
 	return membersOf(ctx, stored{}, r, group)
@@ -87,17 +92,21 @@ func (stored) below(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]
 	})
 }
 
-func (stored) members(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]itsm.ID, error) {
-	rows, err := headsOf(ctx, r, memberTable, memberByGroup, groups)
-	ids := make([]itsm.ID, len(rows))
-	for i, m := range rows {
-		ids[i] = m.Person
-	}
-	return ids, err
+func (stored) members(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]Person, error) {
+	return among(groups, memberByGroup, func(q storage.Query[memberHead]) (storage.Page[Person], error) {
+		return PersonTable.Records(ctx, r, storage.Query[PersonHead]{
+			Where: storage.AllOf(PersonByActive.Is(true), storage.NamedBy[PersonHead](memberTable, memberByPerson, q.Where)), Limit: q.Limit, After: q.After,
+		})
+	})
 }
 
-func (stored) groupsOf(ctx context.Context, r storage.Reader, person itsm.ID) ([]itsm.ID, error) {
-	return groupsOfMember(ctx, r, person)
+func (stored) groupsOf(ctx context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]itsm.ID, error) {
+	rows, err := headsOf(ctx, r, memberTable, memberByPerson, people)
+	groups := make(map[itsm.ID][]itsm.ID, len(people))
+	for _, m := range rows {
+		groups[m.Person] = append(groups[m.Person], m.Group)
+	}
+	return groups, err
 }
 
 // groupsOfMember gives the groups of which a person is a member, by their ids.

@@ -46,6 +46,11 @@ func (s Static) GroupsOf(ctx context.Context, r storage.Reader, person itsm.ID) 
 	return groupsOf(ctx, s, r, person)
 }
 
+// GroupsOfPeople implements [Directory].
+func (s Static) GroupsOfPeople(ctx context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]Group, error) {
+	return groupsOfPeople(ctx, s, r, people)
+}
+
 // MembersOf implements [Directory].
 func (s Static) MembersOf(ctx context.Context, r storage.Reader, group itsm.ID) ([]Person, error) {
 	return membersOf(ctx, s, r, group)
@@ -140,21 +145,27 @@ func (s Static) groupsWhere(r storage.Reader, has func(*Group) bool) ([]Group, e
 	return out, err
 }
 
-func (s Static) members(_ context.Context, r storage.Reader, groups []itsm.ID) ([]itsm.ID, error) {
+func (s Static) members(ctx context.Context, r storage.Reader, groups []itsm.ID) ([]Person, error) {
 	c, err := s.of(r)
-	var out []itsm.ID
-	for _, g := range groups {
-		out = append(out, c.Members[g]...)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	var ids []itsm.ID
+	for _, g := range groups {
+		ids = append(ids, c.Members[g]...)
+	}
+	people, err := s.people(ctx, r, ids)
+	return slices.DeleteFunc(people, func(p Person) bool { return !p.Active }), err
 }
 
-func (s Static) groupsOf(_ context.Context, r storage.Reader, person itsm.ID) ([]itsm.ID, error) {
+func (s Static) groupsOf(_ context.Context, r storage.Reader, people []itsm.ID) (map[itsm.ID][]itsm.ID, error) {
 	c, err := s.of(r)
-	var out []itsm.ID
-	for g, people := range c.Members {
-		if slices.Contains(people, person) {
-			out = append(out, g)
+	out := make(map[itsm.ID][]itsm.ID, len(people))
+	for g, members := range c.Members {
+		for _, person := range unseen(map[itsm.ID]bool{}, members) {
+			if slices.Contains(people, person) {
+				out[person] = append(out[person], g)
+			}
 		}
 	}
 	return out, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -326,25 +327,37 @@ type Task struct {
 	Payload any
 }
 
-// Schedule writes a job in this unit: it exists when the unit commits.
-func (u *Unit) Schedule(ctx context.Context, t Task) error {
-	if _, ok := u.e.r.jobs[t.Kind]; !ok {
-		return storage.Invalid("task", "kind", fmt.Sprintf("%q has no handler", t.Kind))
-	}
-	var payload []byte
-	if t.Payload != nil {
-		var err error
-		if payload, err = json.Marshal(t.Payload); err != nil {
-			return storage.Invalid("task "+t.Kind, "payload", "cannot be written as JSON")
+// Schedule writes jobs in this unit: they exist when the unit commits. Many at once are written
+// together. Where one of them cannot be, none is.
+func (u *Unit) Schedule(ctx context.Context, tasks ...Task) error {
+	jobs := make([]storage.Job, 0, len(tasks))
+	for _, t := range tasks {
+		if _, ok := u.e.r.jobs[t.Kind]; !ok {
+			return storage.Invalid("task", "kind", fmt.Sprintf("%q has no handler", t.Kind))
 		}
+		var payload []byte
+		if t.Payload != nil {
+			var err error
+			if payload, err = json.Marshal(t.Payload); err != nil {
+				return storage.Invalid("task "+t.Kind, "payload", "cannot be written as JSON")
+			}
+		}
+		jobs = append(jobs, storage.Job{Kind: t.Kind, Key: t.Key, Subject: t.Subject, Due: storage.Instant(t.Due), Payload: payload})
 	}
-	u.s.writes++
-	j := storage.Job{Kind: t.Kind, Key: t.Key, Subject: t.Subject, Due: storage.Instant(t.Due), Payload: payload}
-	if u.s.running.is(t.Kind, t.Key) {
-		u.s.running.next = &j
+	if len(jobs) == 0 {
 		return nil
 	}
-	return u.s.tx.Enqueue(ctx, j)
+	u.s.writes++
+	own := func(j storage.Job) bool { return u.s.running.is(j.Kind, j.Key) }
+	for _, j := range jobs {
+		if own(j) {
+			u.s.running.next = &j
+		}
+	}
+	if jobs = slices.DeleteFunc(jobs, own); len(jobs) == 0 {
+		return nil
+	}
+	return u.s.tx.Enqueue(ctx, jobs...)
 }
 
 // Cancel removes a job that is moot; none there is no error. The job that the unit itself runs

@@ -56,9 +56,46 @@ type deciding struct {
 	rules Merged
 	plan  plan
 
+	// r reads in the unit, each record once: the host is asked several questions about one.
+	r      readingOnce
 	schema *storage.Schema
 	row    storage.Row
 	data   map[Reading]map[string]any
+	// messages wait to take up what their rules have to say; nil before they are looked for.
+	messages map[told]*Notification
+	// due are the jobs of the messages that were written.
+	due []engine.Task
+}
+
+// told names what a rule has to say to a person on a channel.
+type told struct {
+	person  itsm.ID
+	channel Channel
+	rule    string
+}
+
+// readingOnce reads each record once.
+type readingOnce struct {
+	storage.Reader
+	rows map[readKey]storage.Row
+}
+
+type readKey struct {
+	schema *storage.Schema
+	tenant storage.Tenant
+	id     storage.ID
+}
+
+func (o readingOnce) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	k := readKey{s, tenant, id}
+	if row, ok := o.rows[k]; ok {
+		return row, nil
+	}
+	row, err := o.Reader.Get(ctx, s, tenant, id)
+	if err == nil {
+		o.rows[k] = row
+	}
+	return row, err
 }
 
 // claim is that a rule reaches a person.
@@ -68,6 +105,7 @@ type claim struct {
 }
 
 func (d *deciding) run(ctx context.Context) (err error) {
+	d.r = readingOnce{d.u, map[readKey]storage.Row{}}
 	if d.rules, err = d.p.effective(ctx, d.u); err != nil {
 		return err
 	}
@@ -80,14 +118,14 @@ func (d *deciding) run(ctx context.Context) (err error) {
 	}
 	people := slices.Sorted(maps.Keys(claims))
 	known := map[itsm.ID]*directory.Person{}
-	found, err := d.p.people.People(ctx, d.u, people)
+	found, err := d.p.people.People(ctx, d.r, people)
 	if err != nil {
 		return err
 	}
 	for i := range found {
 		known[found[i].ID] = &found[i]
 	}
-	may, err := d.p.mayRead(ctx, d.u, itsm.Ref{Kind: d.e.Kind, ID: d.e.Record}, people)
+	may, err := d.p.mayRead(ctx, d.r, itsm.Ref{Kind: d.e.Kind, ID: d.e.Record}, people)
 	if err != nil {
 		return err
 	}
@@ -99,6 +137,9 @@ func (d *deciding) run(ctx context.Context) (err error) {
 		if err := d.person(ctx, id, known[id], may[id], wants[id], claims[id]); err != nil {
 			return err
 		}
+	}
+	if err := d.u.Schedule(ctx, d.due...); err != nil {
+		return err
 	}
 	if len(d.plan.Decisions) > 0 {
 		return d.p.schedulePurge(ctx, d.u)
@@ -122,6 +163,7 @@ func (d *deciding) claims(ctx context.Context) (map[itsm.ID][]claim, error) {
 			switch {
 			case err == nil:
 				d.schema, d.row = schema, row
+				d.r.rows[readKey{schema, d.u.Tenant(), d.e.Record}] = row
 			case !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrInvalid):
 				return nil, err
 			} // of one that is gone, or kept elsewhere, the event alone tells
@@ -155,7 +197,7 @@ func (d *deciding) audience(ctx context.Context, a Audience) ([]itsm.ID, error) 
 	if a.Kind == AudiencePerson {
 		return []itsm.ID{itsm.ID(a.Name)}, nil
 	}
-	readers, err := d.p.host.Audience(ctx, d.u, d.e, a)
+	readers, err := d.p.host.Audience(ctx, d.r, d.e, a)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +206,7 @@ func (d *deciding) audience(ctx context.Context, a Audience) ([]itsm.ID, error) 
 		if g == "" {
 			continue
 		}
-		members, err := d.p.people.MembersOf(ctx, d.u, g)
+		members, err := d.p.people.MembersOf(ctx, d.r, g)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return nil, err
 		}
@@ -230,12 +272,10 @@ func (d *deciding) tell(ctx context.Context, rule *Rule, decision *Decision, cho
 	}
 	now := d.u.Now()
 	if rule.CollapseSeconds > 0 {
-		waiting, err := d.waiting(ctx, rule, decision)
-		if err != nil {
+		if err := d.findWaiting(ctx); err != nil {
 			return err
 		}
-		if waiting != nil {
-			n := waiting
+		if n := d.messages[told{decision.Person, decision.Channel, rule.Name}]; n != nil {
 			n.EventType, n.Action, n.At, n.Data, n.Reading = d.e.Type, d.e.Action, d.e.At, data, may
 			n.Count++
 			if len(n.More) < maxMore {
@@ -269,23 +309,39 @@ func (d *deciding) tell(ctx context.Context, rule *Rule, decision *Decision, cho
 	if n.State != StatePending {
 		return nil
 	}
-	return schedule(ctx, d.u, &n)
+	d.due = append(d.due, task(&n))
+	return nil
 }
 
 // maxMore is how many of the events that were collapsed into a message it names.
 const maxMore = 100
 
-// waiting gives the message that waits to take up what the rule has to say to the person.
-func (d *deciding) waiting(ctx context.Context, rule *Rule, decision *Decision) (*Notification, error) {
-	page, err := Table.Records(ctx, d.u, storage.Query[Head]{
-		Where: storage.AllOf(ByRecordKind.Is(d.e.Kind), ByRecordID.Is(d.e.Record), ByState.Is(StatePending), ByPerson.Is(decision.Person),
-			ByChannel.Is(decision.Channel), ByRule.Is(rule.Name), ByAttempts.Is(0), ByDue.Above(d.u.Now())),
-		Order: []storage.Order{ByDue.Asc()}, Limit: 1,
-	})
-	if err != nil || len(page.Items) == 0 {
-		return nil, err
+// findWaiting finds the messages about the record that wait to take up what their rules have to say.
+func (d *deciding) findWaiting(ctx context.Context) error {
+	if d.messages != nil {
+		return nil
 	}
-	return &page.Items[0], nil
+	d.messages = map[told]*Notification{}
+	var rules []string
+	for i := range d.rules.Rules {
+		if rule := &d.rules.Rules[i]; rule.CollapseSeconds > 0 && rule.about(d.e.Kind, d.e.Type) {
+			rules = append(rules, rule.Name)
+		}
+	}
+	q := storage.Query[Head]{
+		Where: storage.AllOf(ByRecordKind.Is(d.e.Kind), ByRecordID.Is(d.e.Record), ByState.Is(StatePending),
+			ByRule.In(rules...), ByAttempts.Is(0), ByDue.Above(d.u.Now())),
+		Order: []storage.Order{ByDue.Asc()}, Limit: storage.MaxPage,
+	}
+	for n, err := range storage.Pages(q, func(q storage.Query[Head]) (storage.Page[Notification], error) { return Table.Records(ctx, d.u, q) }) {
+		if err != nil {
+			return err
+		}
+		if k := (told{n.Person, n.Channel, n.Rule}); d.messages[k] == nil { // the first that is due
+			d.messages[k] = &n
+		}
+	}
+	return nil
 }
 
 // dataFor gives what a message may say to a reader of that kind.
@@ -293,7 +349,7 @@ func (d *deciding) dataFor(ctx context.Context, rule *Rule, may Reading) (map[st
 	told, ok := d.data[may]
 	if !ok {
 		var err error
-		if told, err = d.p.host.Data(ctx, d.u, d.e, may); err != nil {
+		if told, err = d.p.host.Data(ctx, d.r, d.e, may); err != nil {
 			return nil, err
 		}
 		if d.data == nil {

@@ -27,8 +27,9 @@ const (
 	PermissionManageRules itsm.Permission = "notification_rules.manage"
 )
 
-// Host is what the practice asks of who knows the records. Its methods are called inside the
-// transaction in which it is decided who is told, and by many goroutines at once.
+// Host is what the practice asks of who knows the records. Its methods only read, inside the
+// transaction in which it is decided who is told, and are called by many goroutines at once. Of one
+// event, r reads each record from the store once, however many questions are asked.
 type Host interface {
 	// Audience gives the people and the groups that an audience of an event's record comes to: the
 	// people of the groups are those of the directory. Nobody, and nobody any more, is no error.

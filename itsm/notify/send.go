@@ -38,16 +38,16 @@ type digestOf struct {
 	Due     time.Time `json:"due"`
 }
 
-// schedule has a message sent when it is due, or told in the digest of that instant.
-func schedule(ctx context.Context, u *engine.Unit, n *Notification) error {
+// task is the job by which a message is sent when it is due, or told in the digest of that instant.
+func task(n *Notification) engine.Task {
 	if n.Digest {
-		return u.Schedule(ctx, engine.Task{
+		return engine.Task{
 			Kind: jobDigest, Key: hash(string(n.Person), string(n.Channel), fmt.Sprint(n.Due.UnixMicro())),
 			Due: n.Due, Payload: digestOf{n.Person, n.Channel, n.Due},
-		})
+		}
 	}
 	// Messages to one person on one channel are sent in their order, unless one fails.
-	return u.Schedule(ctx, engine.Task{Kind: JobSend, Key: string(n.ID), Subject: Kind + "/" + hash(string(n.Person), string(n.Channel)), Due: n.Due})
+	return engine.Task{Kind: JobSend, Key: string(n.ID), Subject: Kind + "/" + hash(string(n.Person), string(n.Channel)), Due: n.Due}
 }
 
 // hash makes a key of texts of any length.
@@ -241,7 +241,7 @@ func (p *Practice) digest(ctx context.Context, u *engine.Unit, _ engine.Due, of 
 	if err := Table.Put(ctx, u.Quiet(), &d); err != nil {
 		return err
 	}
-	return schedule(ctx, u, &d)
+	return u.Schedule(ctx, task(&d))
 }
 
 // plainText keeps an error's text as every store can: valid UTF-8 without NUL, and not too long.

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T, content directory.Static) (direct
 	t.Run("OrganisationsSitesAndGroupsAreFound", s.others)
 	t.Run("WhatIsNotThereIsNotFound", s.missing)
 	t.Run("GroupsNest", s.nested)
+	t.Run("TheGroupsOfSeveralPeopleAreThoseOfEach", s.groupsOfSeveral)
 	t.Run("GroupsOfAndMembersOfAgree", s.inverse)
 	t.Run("AnAnswerIsOfOneTenant", s.tenants)
 	t.Run("AnAnswerIsTheCallersToChange", s.copies)
@@ -227,6 +228,33 @@ func (s suite) nested(t *testing.T) {
 			require.Equal(t, want, groupIDs(groups), "%s works in", person)
 		}
 	}, acme)
+}
+
+func (s suite) groupsOfSeveral(t *testing.T) {
+	many := []itsm.ID{"nobody", "", "\x00", "ana", itsm.ID(strings.Repeat("x", storage.MaxKey+1))}
+	for person := range worksIn {
+		many = append(many, person)
+	}
+	for n := range 1500 {
+		many = append(many, itsm.ID(fmt.Sprintf("nobody-%d", n)))
+	}
+	s.ask(t, func(ctx context.Context, r storage.Reader) {
+		all, err := s.d.GroupsOfPeople(ctx, r, many)
+		require.NoError(t, err)
+		require.Len(t, all, len(worksIn), "who is not there is not in the answer")
+		for person, want := range worksIn {
+			groups, there := all[person]
+			require.True(t, there, person)
+			require.Equal(t, want, groupIDs(groups), "%s works in", person)
+		}
+		none, err := s.d.GroupsOfPeople(ctx, r, nil)
+		require.NoError(t, err)
+		require.Empty(t, none)
+	}, acme)
+	s.ask(t, func(ctx context.Context, r storage.Reader) {
+		_, err := s.d.GroupsOfPeople(ctx, r, []itsm.ID{"ana"})
+		require.ErrorIs(t, err, itsm.ErrInvalid, "a question is about one tenant")
+	}, acme, globex)
 }
 
 func (s suite) inverse(t *testing.T) {
