@@ -82,7 +82,7 @@ func (p *Practice) Log(ctx context.Context, actor itsm.Actor, r Report) (Inciden
 }
 
 // Preview gives the incident that [Practice.Log] would make of a report, or its error: nothing is
-// written, so that it has neither an id nor a number. Who may define templates may try those that are
+// written, so that it has neither an id nor a number, and is not routed. Who may define templates may try those that are
 // not active, too.
 func (p *Practice) Preview(ctx context.Context, actor itsm.Actor, r Report) (Incident, error) {
 	var out Incident
@@ -165,6 +165,35 @@ func (w *work) assignNew(ctx context.Context) error {
 	w.Was = Incident{}
 	return nil
 }
+
+// route assigns a new incident that nobody has to whom the host's routing says.
+func (w *work) route(ctx context.Context) error {
+	o := &w.p.o
+	if o.Route == nil || w.logged == nil || w.Group != "" || w.Assignee != "" ||
+		w.category(w.State) != itsm.CategoryNew || !o.Lifecycle.Has(w.State, ActionAssign) {
+		return nil
+	}
+	w.measure()
+	asked := w.Incident
+	asked.Tenant, asked.Version, asked.Created, asked.Updated = w.u.Tenant(), 1, w.now, w.now
+	to, err := o.Route(ctx, w.u, asked)
+	if err != nil || to.Group == "" && to.Assignee == "" {
+		return err
+	}
+	actor, reason := w.actor, w.Reason
+	w.actor, w.Reason, w.Was = w.u.System(routing), to.Reason, w.Incident
+	w.assign(to.Group, to.Assignee)
+	if err := w.fire(ctx, ActionAssign, Assigned{Group: w.Group, Assignee: w.Assignee}); err != nil {
+		return err
+	}
+	e := &w.events[len(w.events)-1]
+	e.Actor, e.ActorName, e.System, e.Reason = w.actor.ID, w.actor.Name, true, to.Reason
+	w.actor, w.Reason, w.Was = actor, reason, Incident{}
+	return nil
+}
+
+// routing names the part of the system that routes.
+const routing = "routing"
 
 // mayLog asks for what a report needs beside its input being right: for what was given itself, not for
 // what came of a template.

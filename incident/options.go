@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -165,6 +166,15 @@ type Options struct {
 	// Blockers name what must be finished before the incident is resolved, such as open
 	// tasks; none lets it pass. It only reads. Nil blocks nothing.
 	Blockers func(ctx context.Context, r storage.Reader, i Incident) ([]string, error)
+	// Route says who gets a new incident that nobody has: one whose report names no group and no
+	// assignee, whether a person, an alert, a service provider or the system logged it, and whose
+	// state is new and can be assigned. It is asked when all else is checked, before anything of the
+	// incident is written, with the incident as it will be put. What it answers is assigned in the same
+	// put, as by the system actor "routing", and its Reason stands in the event [Assigned]; an answer
+	// without group and assignee leaves the incident to the desk. Its error fails the command. What
+	// it writes is part of the unit. Imported incidents, and what [Practice.Preview] shows, are not
+	// routed. Nil routes nothing.
+	Route func(ctx context.Context, u *engine.Unit, i Incident) (Assignment, error)
 	// MayRead says whether the actor may know of a record of another kind to which an incident
 	// is linked: nil that it may, ErrNotFound or ErrForbidden that it may not. Where it is
 	// nil itself, those with "incident.read_internal" on the incident may. In [Practice.Get] what r

@@ -283,6 +283,9 @@ func (w *work) say(ctx context.Context) (itsm.ID, error) {
 // told nothing changed nothing.
 func (w *work) finish(ctx context.Context) (Incident, error) {
 	if len(w.events) > 0 {
+		if err := w.route(ctx); err != nil {
+			return Incident{}, err
+		}
 		w.measure()
 		put := func(ctx context.Context) error { return w.p.table.Put(ctx, w.u, &w.Incident) }
 		if w.logged != nil {

@@ -28,7 +28,8 @@ type Config struct {
 	// Engine are the engine's settings: clock, ids, who may do what, retries.
 	Engine engine.Options
 	// Incident are those of the incident practice. Where they name no Blockers, OpenTasks holds;
-	// where they name no MayRead, the desk's own does.
+	// where they name no MayRead, the desk's own does; where they name no Route, the active routing
+	// rules decide.
 	Incident incident.Options
 	// OpenTasks says whether open tasks keep an incident from being resolved; empty is
 	// task.BlockNothing: they are told of and keep nothing.
@@ -45,8 +46,9 @@ type Config struct {
 	// Facts are what routing rules can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
-	// FactsOf gives the values of Facts for an incident that is to be routed. It only reads, in the
-	// transaction that logs it. What it leaves out is not known.
+	// FactsOf gives the values of Facts for an incident that is to be routed, which is not stored yet.
+	// It only reads, in the transaction that logs it, and is called where active rules name a fact.
+	// What it leaves out is not known.
 	FactsOf func(ctx context.Context, u *engine.Unit, i incident.Head) (map[string]any, error)
 	// Interaction are the settings of interactions. Where they name nothing that a classification
 	// becomes, an incident becomes one of the desk's.
@@ -110,7 +112,8 @@ type Desk struct {
 	// Directory keeps people in the store; nil where Config.People is the host's own.
 	Directory *directory.Practice
 
-	config Config
+	config     Config
+	vocabulary *routing.Vocabulary // of incidents
 }
 
 // New wires the practices over a store. It is ErrInvalid, with every fault of the first practice
@@ -138,6 +141,9 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	}
 	if c.Incident.Blockers == nil {
 		c.Incident.Blockers = task.Blockers[incident.Incident](d.Tasks, c.OpenTasks)
+	}
+	if c.Incident.Route == nil {
+		c.Incident.Route = d.routeNew
 	}
 	if d.Incidents, err = incident.New(e, c.Incident); err != nil {
 		return nil, err
@@ -167,7 +173,6 @@ func New(store storage.Store, c Config) (*Desk, error) {
 // module is the wiring: the reactions by which one practice follows another.
 func (d *Desk) module() engine.Module {
 	return engine.Module{Name: "servicedesk", Reactions: []engine.Reaction{
-		engine.On(d.routeLogged),
 		engine.On(d.acknowledgeIncident),
 		engine.On(d.acknowledgeOnAccept),
 		engine.On(d.acknowledgeOnStart),

@@ -9,10 +9,10 @@
 //	err = desk.Run(ctx, nil)
 //
 // The practices know nothing of each other. What follows in one from what happens in another is
-// wired here, as reactions in the transaction of the event:
+// wired here, in the transaction of the event:
 //
 //   - an incident that is logged without a group is given to one by the routing rules that are
-//     active in its tenant, and to a person where they choose one;
+//     active in its tenant, and to a person where they choose one, as it is logged;
 //   - who acknowledges a page about an incident acknowledges the incident; who accepts or begins to
 //     work on an incident acknowledges the pages about it;
 //   - open tasks of an incident can keep it from being resolved, by Config.OpenTasks;

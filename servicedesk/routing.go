@@ -34,6 +34,7 @@ func (d *Desk) route(c Config) error {
 	if err != nil {
 		return err
 	}
+	d.vocabulary = v
 	d.Routing, err = routing.New(d.Engine, routing.Options{
 		Vocabularies: []*routing.Vocabulary{v}, Candidates: candidates{d}, MayRoute: d.mayRoute,
 	})
@@ -52,47 +53,50 @@ func (d *Desk) mayRoute(ctx context.Context, r storage.Reader, _ string, group i
 	return nil
 }
 
-// routeLogged gives a new incident, which nobody has yet, to whom the active rules say. Rules that
-// name what is no longer known decide nothing: the incident stays with the desk.
-func (d *Desk) routeLogged(ctx context.Context, u *engine.Unit, e itsm.Event, _ incident.Logged) error {
-	ref := itsm.Ref{Kind: e.Kind, ID: e.Record}
-	schema, row, err := u.Load(ctx, ref)
-	if err != nil {
-		return err
+// routeNew says to whom the active rules give a new incident that nobody has. Rules that name what is
+// no longer known decide nothing: the incident stays with the desk.
+func (d *Desk) routeNew(ctx context.Context, u *engine.Unit, i incident.Incident) (incident.Assignment, error) {
+	var failed error // of who was asked, which is no fault of the rules
+	ask := func(ctx context.Context, named func(string) bool) (routing.Facts, error) {
+		facts, err := d.facts(ctx, u, i.Head, named)
+		if err != nil {
+			failed = err
+			return nil, err
+		}
+		row, err := d.Incidents.Table().Encode(&i)
+		if err != nil {
+			return nil, err
+		}
+		return d.vocabulary.Facts(d.Incidents.Table().Schema(), row, facts)
 	}
-	i, err := d.Incidents.Table().Decode(row)
-	if err != nil {
-		return err
-	}
-	if category, _ := d.Incidents.Lifecycle().Category(i.State); category != itsm.CategoryNew || i.Group != "" || i.Assignee != "" {
-		return nil
-	}
-	facts, err := d.facts(ctx, u, i.Head)
-	if err != nil {
-		return err
-	}
-	decision, err := d.Routing.Route(ctx, u, schema, row, facts)
-	if errors.Is(err, itsm.ErrInvalid) {
-		return nil
+	decision, err := d.Routing.RouteAsking(ctx, u, incident.Kind, ask)
+	if failed == nil && errors.Is(err, itsm.ErrInvalid) {
+		return incident.Assignment{}, nil
 	}
 	if err != nil || decision.Outcome == routing.OutcomeNone {
-		return err
+		return incident.Assignment{}, err
 	}
-	_, err = d.Incidents.In(u.Store()).Assign(ctx, u.System("routing"), i.ID, incident.Assignment{
-		Group: decision.Group, Assignee: decision.Assignee,
-	})
-	return err
+	return incident.Assignment{
+		Command: itsm.Command{Reason: decision.Reason()}, Group: decision.Group, Assignee: decision.Assignee,
+	}, nil
 }
 
-// facts are what is known of an incident beside what stands in it.
-func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head) (map[string]any, error) {
+// facts are what is known of an incident beside what stands in it, as far as the rules name it.
+func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head, named func(string) bool) (map[string]any, error) {
 	facts := map[string]any{}
-	if d.config.FactsOf != nil {
+	any := func(of []routing.Fact) bool {
+		return slices.ContainsFunc(of, func(f routing.Fact) bool { return named(f.Name) })
+	}
+	standard := any(StandardFacts())
+	if d.config.FactsOf != nil && (standard || any(d.config.Facts)) {
 		own, err := d.config.FactsOf(ctx, u, i)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(facts, own)
+	}
+	if !standard {
+		return facts, nil
 	}
 	person, err := d.People.Person(ctx, u, i.Requester)
 	if errors.Is(err, itsm.ErrNotFound) {
@@ -101,15 +105,17 @@ func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head) (map[
 	if err != nil {
 		return nil, err
 	}
-	vip := person.VIP
-	if !vip && person.Organisation != "" {
-		o, err := d.People.Organisation(ctx, u, person.Organisation)
-		if err != nil && !errors.Is(err, itsm.ErrNotFound) {
-			return nil, err
+	if named("requester.vip") {
+		vip := person.VIP
+		if !vip && person.Organisation != "" {
+			o, err := d.People.Organisation(ctx, u, person.Organisation)
+			if err != nil && !errors.Is(err, itsm.ErrNotFound) {
+				return nil, err
+			}
+			vip = o.VIP
 		}
-		vip = o.VIP
+		facts["requester.vip"] = vip
 	}
-	facts["requester.vip"] = vip
 	for name, value := range map[string]string{
 		"requester.organisation": string(person.Organisation), "requester.site": string(person.Site), "requester.language": person.Language,
 	} {

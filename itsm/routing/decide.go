@@ -280,6 +280,27 @@ func sentence(c storage.Condition) string {
 	return c.Column + " " + wanted(c)
 }
 
+// Reason says in one line what decided: the rule or the default group, the version of the rule set
+// that it stands in, and how the person was chosen. It is "" where nothing was decided.
+func (d Decision) Reason() string {
+	var b strings.Builder
+	switch d.Outcome {
+	case OutcomeRule:
+		b.WriteString("rule " + quoted(d.Rule))
+	case OutcomeDefault:
+		b.WriteString("no rule matches: default group")
+	default:
+		return ""
+	}
+	if d.Source != (Source{}) {
+		b.WriteString(" of " + d.Source.String())
+	}
+	if last := len(d.Groups) - 1; last >= 0 {
+		b.WriteString("; " + d.Groups[last].Why)
+	}
+	return b.String()
+}
+
 // String explains the decision, a line for each step: the rules that were tried, the groups in
 // which a person was looked for, and what came of it.
 func (d Decision) String() string {

@@ -54,11 +54,12 @@ type Practice struct {
 	*settings
 }
 
-// settings are what every rebinding of a practice shares. They do not change.
+// settings are what every rebinding of a practice shares. They do not change, but for what is kept ready.
 type settings struct {
 	vocabularies map[string]*Vocabulary
 	candidates   Candidates
 	mayRoute     func(context.Context, storage.Reader, string, itsm.ID) error
+	ready        ready
 }
 
 // New makes the practice and registers it on the engine. It is ErrInvalid, with every fault, where an

@@ -11,12 +11,6 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// effective gives the set that holds in the reader's tenant.
-func effective(ctx context.Context, r storage.Reader, recordKind string) (Merged, error) {
-	active, err := versioned.ReadActive(ctx, r, Table, recordKind)
-	return Effective(active.Layers()), err
-}
-
 // Effective gives the rules that are followed for a kind of record in the actor's tenant, and where
 // each value comes from. Where nothing is active it has no rules.
 func (p *Practice) Effective(ctx context.Context, actor itsm.Actor, recordKind string) (Merged, error) {

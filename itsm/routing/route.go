@@ -43,15 +43,29 @@ func (p *Practice) Route(ctx context.Context, u *engine.Unit, s *storage.Schema,
 // RouteFacts is [Practice.Route] for a record whose facts the caller has together: one that is not
 // stored yet, or comes from elsewhere.
 func (p *Practice) RouteFacts(ctx context.Context, u *engine.Unit, recordKind string, facts Facts) (Decision, error) {
+	return p.RouteAsking(ctx, u, recordKind, func(context.Context, func(string) bool) (Facts, error) { return facts, nil })
+}
+
+// RouteAsking is [Practice.RouteFacts] for facts that cost something to find out. ask is called once,
+// and only where there are rules to follow; named says whether one of their conditions names a term
+// of the vocabulary, so that what none names need not be found out.
+func (p *Practice) RouteAsking(ctx context.Context, u *engine.Unit, recordKind string, ask func(ctx context.Context, named func(term string) bool) (Facts, error)) (Decision, error) {
 	v, err := p.Vocabulary(recordKind)
 	if err != nil {
 		return Decision{}, err
 	}
-	m, err := p.following(ctx, u, v)
+	f, err := p.follow(ctx, u, v)
 	if err != nil {
 		return Decision{}, err
 	}
-	people := p.people(ctx, u, recordKind)
+	var facts Facts
+	if len(f.merged.Set.Rules) > 0 {
+		if facts, err = ask(ctx, func(term string) bool { return f.terms[term] }); err != nil {
+			return Decision{}, err
+		}
+	}
+	turns := map[itsm.ID]turn{}
+	people := p.peopleAndTurns(ctx, u, recordKind, turns)
 	if unlocked := people; people != nil {
 		people = func(group itsm.ID) (Team, error) {
 			if err := u.Lock(ctx, groupLock(group)); err != nil {
@@ -60,32 +74,21 @@ func (p *Practice) RouteFacts(ctx context.Context, u *engine.Unit, recordKind st
 			return unlocked(group)
 		}
 	}
-	d, err := m.Decide(facts, people)
+	d, err := f.merged.Decide(facts, people)
 	if err != nil || d.Last == "" {
 		return d, err
 	}
-	return d, takeTurn(ctx, u, d.Group, d.Last)
-}
-
-// following gives the set that holds, if it still fits the vocabulary. Whether rules are reachable
-// is not asked again: it took long, and harms nothing.
-func (p *Practice) following(ctx context.Context, r storage.Reader, v *Vocabulary) (Merged, error) {
-	m, err := effective(ctx, r, v.kind)
-	if err != nil {
-		return Merged{}, err
-	}
-	var f itsm.Faults
-	c := checker{v: v, f: &f}
-	for i := range m.Set.Rules {
-		c.parts = 0
-		c.condition(m.Set.Rules[i].When, "rules."+m.Set.Rules[i].Name, 1)
-	}
-	return m, f.Err("active rule set for " + v.kind)
+	return d, takeTurn(ctx, u, turns[d.Group], d.Group, d.Last)
 }
 
 // people gives groups as the host knows them, with whose turn it is; nil where the host tells of
 // none.
 func (p *Practice) people(ctx context.Context, r storage.Reader, recordKind string) People {
+	return p.peopleAndTurns(ctx, r, recordKind, map[itsm.ID]turn{})
+}
+
+// peopleAndTurns is people, and keeps the turns that it read.
+func (p *Practice) peopleAndTurns(ctx context.Context, r storage.Reader, recordKind string, turns map[itsm.ID]turn) People {
 	if p.candidates == nil {
 		return nil
 	}
@@ -98,24 +101,21 @@ func (p *Practice) people(ctx context.Context, r storage.Reader, recordKind stri
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return Team{}, err
 		}
+		turns[group] = t
 		return Team{Candidates: candidates, Last: t.Last}, nil
 	}
 }
 
-// takeTurn keeps who had the turn. The group is locked.
-func takeTurn(ctx context.Context, u *engine.Unit, group, last itsm.ID) error {
-	quiet := u.Quiet()
-	t, err := turnTable.Get(ctx, quiet, group)
+// takeTurn keeps who had the turn. The group is locked, and was when the turn was read.
+func takeTurn(ctx context.Context, u *engine.Unit, t turn, group, last itsm.ID) error {
 	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	case t.Version == 0:
 		t.ID, t.Created = group, u.Now()
-	case err != nil:
-		return err
 	case t.Last == last:
 		return nil
 	}
 	t.Last, t.Updated = last, u.Now()
-	return turnTable.Put(ctx, quiet, &t)
+	return turnTable.Put(ctx, u.Quiet(), &t)
 }
 
 // groupLock is the lock of a group. A group's id may be as long as a lock's name.

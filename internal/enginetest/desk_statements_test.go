@@ -1,0 +1,138 @@
+package enginetest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	itsmincident "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/directory"
+	"github.com/itsmkit/itsmkit/itsm/notify"
+	"github.com/itsmkit/itsmkit/servicedesk"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+)
+
+var deskBoss = itsm.Actor{Tenant: acme, ID: "boss", Roles: []itsm.RoleName{itsm.RoleITServiceManager}}
+
+// tappedDesk is a desk whose statements are counted.
+func tappedDesk(t *testing.T, e engine, c servicedesk.Config) (*servicedesk.Desk, *tap) {
+	t.Helper()
+	p := &tap{}
+	s, err := sqlstore.New(p.db(t, e, e.empty(t)), e.dialect, sqlstore.Options{Volatile: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	c.Engine.Clock = func() time.Time { return noon }
+	desk, err := servicedesk.New(s, c)
+	require.NoError(t, err)
+	require.NoError(t, desk.Migrate(t.Context()))
+	return desk, p
+}
+
+// TestLoggingOnADeskIsFewStatements counts what reaches the driver when an incident is logged on a
+// desk: the incident, its events, for each of them which triggers there are, and what is to be delivered;
+// where nobody has it, the rules, and where they choose a person what is known of the group. SQLite has one more, which makes the
+// unit the writer; PostgreSQL has one more where a group is locked.
+func TestLoggingOnADeskIsFewStatements(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			for _, c := range []struct {
+				way        way
+				statements int
+				locks      int
+			}{
+				// There are no rules, which is read too.
+				{ways[0], 5, 0},
+				// It is named, so that no rules are read.
+				{ways[1], 5, 0},
+				{ways[2], 6, 0},
+				// And the requester.
+				{ways[3], 7, 0},
+				// And the group, those below it, its people, their loads, whose turn it is, and that it was taken.
+				{ways[4], 12, 1},
+				{ways[5], 6, 0},
+			} {
+				var config servicedesk.Config
+				if c.way.notified {
+					config.Sender = &noSender{}
+				}
+				desk, p := tappedDesk(t, e, config)
+				staffNetwork(t, desk, deskBoss)
+				if c.way.last != "" {
+					followRules(t, desk, deskBoss, c.way.last)
+				}
+				for range 2 { // the block of numbers is reserved by the first
+					p.all()
+					_, err := desk.Incidents.Log(t.Context(), deskBoss, itsmincident.Report{
+						Title: "The VPN is down", Requester: "rosa", Category: "network", Group: c.way.group})
+					require.NoError(t, err)
+				}
+				ran, transactions := p.all()
+				want := c.statements + c.locks
+				if e.dialect == sqlstore.SQLite {
+					want = c.statements + 1
+				}
+				require.Len(t, ran, want, "%s:\n%s", c.way.name, strings.Join(ran, "\n"))
+				require.Equal(t, 1, transactions, c.way.name)
+			}
+		})
+	}
+}
+
+// TestWhoIsToldOfAnEventIsReadByAsManyStatementsForMany delivers an event to groups of several sizes:
+// what is read does not hang on how many are reached, and what is written is a message for each of
+// those who are told, and their jobs together.
+func TestWhoIsToldOfAnEventIsReadByAsManyStatementsForMany(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			ctx := t.Context()
+			deliver := func(people int) (reads, writes int, ran []string) {
+				rules := notify.RuleSet{Rules: []notify.Rule{{
+					Name: "told", RecordKind: itsmincident.Kind, Events: []string{"incident.logged.v1"}, CollapseSeconds: 60,
+					Audiences: []notify.Audience{{Kind: notify.AudienceGroup}, {Kind: notify.AudienceRequester}, {Kind: notify.AudienceWatchers}},
+					Channels:  []notify.Channel{notify.ChannelEmail},
+				}}}
+				desk, p := tappedDesk(t, e, servicedesk.Config{Sender: &noSender{}, Notify: notify.Options{Rules: &rules}})
+				staffNetwork(t, desk, deskBoss)
+				members := make([]itsm.ID, people)
+				for n := range members {
+					members[n] = itsm.ID(fmt.Sprintf("m%03d", n))
+					_, err := desk.Directory.AddPerson(ctx, deskBoss, directory.NewPerson{ID: members[n], Name: "M"})
+					require.NoError(t, err)
+				}
+				_, err := desk.Directory.AddGroup(ctx, deskBoss, directory.NewGroup{ID: "many", Name: "Many"})
+				require.NoError(t, err)
+				_, err = desk.Directory.ChangeMembers(ctx, deskBoss, "many", directory.MemberChange{Add: members})
+				require.NoError(t, err)
+				logged, err := desk.Incidents.Log(ctx, deskBoss, itsmincident.Report{Title: "The VPN is down", Requester: "rosa", Group: "many"})
+				require.NoError(t, err)
+				entries, err := desk.Incidents.Timeline(ctx, deskBoss, logged.ID)
+				require.NoError(t, err)
+				p.all()
+				require.NoError(t, desk.Notifications.Deliver(context.Background(), *entries[0].Event))
+				ran, _ = p.all()
+				for _, s := range ran {
+					if strings.HasPrefix(strings.TrimSpace(s), "SELECT") {
+						reads++
+					} else {
+						writes++
+					}
+				}
+				told, err := desk.Notifications.List(ctx, deskBoss, storage.Query[notify.Head]{Limit: storage.MaxPage})
+				require.NoError(t, err)
+				require.Len(t, told.Items, people+1, "the group and the requester")
+				return reads, writes, ran
+			}
+			fewReads, fewWrites, few := deliver(3)
+			manyReads, manyWrites, many := deliver(60)
+			require.Equal(t, fewReads, manyReads, "%s\n\n%s", strings.Join(few, "\n"), strings.Join(many, "\n"))
+			require.LessOrEqual(t, fewReads, 14, strings.Join(few, "\n"))
+			require.Equal(t, 57, manyWrites-fewWrites, "a message for each, and no more:\n%s", strings.Join(many, "\n"))
+		})
+	}
+}
