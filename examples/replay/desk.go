@@ -34,8 +34,9 @@ func newDesk(ctx context.Context, store storage.Store, tenant string, clock itsm
 	return d, d.engine.Migrate(ctx)
 }
 
-// report adds up what the store holds of the tenant. each is told of every incident; it may be nil.
-func (d *desk) report(ctx context.Context, each func(outcome)) (report, error) {
+// report adds up what the store holds of the tenant, and what comes of the policies for it. each is told
+// of every incident; it may be nil.
+func (d *desk) report(ctx context.Context, l *levels, each func(outcome)) (report, error) {
 	r := report{Records: map[incident.State]int{}}
 	groups, err := d.incidents.CountBy(ctx, d.actor, incident.Query{}, incident.ByState)
 	if err != nil {
@@ -48,20 +49,28 @@ func (d *desk) report(ctx context.Context, each func(outcome)) (report, error) {
 	c.each = each
 	// The log is ordered by incident, so that one history at a time is held.
 	var rows []incident.ImportedRow
+	add := func() error {
+		c.add(rows)
+		return l.add(c.category, rows)
+	}
 	for row, err := range incident.ImportedRows(d.events(ctx)) {
 		if err != nil {
 			return r, err
 		}
 		if len(rows) > 0 && rows[0].Incident != row.Incident {
-			c.add(rows)
+			if err := add(); err != nil {
+				return r, err
+			}
 			rows = rows[:0]
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) > 0 {
-		c.add(rows)
+		if err := add(); err != nil {
+			return r, err
+		}
 	}
-	r.Figures = c.finish()
+	r.Figures, r.Levels = c.finish(), l.finish()
 	return r, nil
 }
 

@@ -10,6 +10,12 @@
 // is computed from these events, read back from the store, not from the file: what it shows is
 // what the library has kept.
 //
+// With -sla a JSON file of calendars and policies of service levels is attached to the log, and the
+// report says how often each target was met, by priority. policies/ holds four: around the clock and in
+// office hours, each with and without the time in which an incident waits:
+//
+//	go run ./examples/replay -generate 2000 -sla examples/replay/policies/d.json
+//
 // With -db the store stays, and the same command may be stopped and run again: it goes on where it
 // ended, and importing twice changes nothing.
 package main

@@ -35,6 +35,7 @@ type settings struct {
 	db       string
 	dsn      string
 	mapping  auditlog.Mapping
+	sla      []string
 	system   string
 	tenant   string
 	batch    int
@@ -57,6 +58,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.db, "db", "", "SQLite `file`, made where there is none and kept; without it a temporary one")
 	f.StringVar(&s.dsn, "dsn", "", "`address` of the PostgreSQL database, as postgres://user@host/name")
 	f.StringVar(&mapping, "mapping", "", "JSON `file` that says what the log's columns and values mean; without it ServiceNow's")
+	f.Func("sla", "JSON `file` with calendars and policies of service levels, which are attached to the log; may be repeated", func(file string) error {
+		s.sla = append(s.sla, file)
+		return nil
+	})
 	f.StringVar(&s.system, "system", "servicenow", "`name` of the system that the log is of")
 	f.StringVar(&s.tenant, "tenant", "replay", "`name` of the tenant to import into")
 	f.IntVar(&s.batch, "batch", 0, "incidents in one transaction (default 50)")
@@ -96,6 +101,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if s.generate > 0 && s.file != "" {
 		return writeLog(s)
 	}
+	policies, err := readPolicies(s.sla)
+	if err != nil {
+		return err
+	}
 	log, err := openLog(s)
 	if err != nil {
 		return err
@@ -122,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	r, err := d.report(ctx, nil)
+	r, err := d.report(ctx, newLevels(policies), nil)
 	if err != nil {
 		return err
 	}
@@ -144,4 +153,6 @@ type report struct {
 	// Records counts the incidents here by the state in which they are now.
 	Records map[incident.State]int `json:"records"`
 	Figures figures                `json:"figures"`
+	// Levels are the targets of the policies, each of all incidents and of those of each priority.
+	Levels []attainment `json:"service_levels,omitempty"`
 }

@@ -73,6 +73,7 @@ func (r *report) print(out io.Writer) error {
 		f.printQuality(p)
 		f.printMatrix(p)
 		f.printMonths(p)
+		r.printLevels(p)
 	}
 	_, err := io.WriteString(out, p.String())
 	return err

@@ -277,7 +277,7 @@ func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 // histories is the number of rows that are stored.
 func (d *testDesk) histories(t *testing.T) int {
 	t.Helper()
-	r, err := d.report(context.Background(), nil)
+	r, err := d.report(context.Background(), newLevels(nil), nil)
 	require.NoError(t, err)
 	return r.Figures.Events
 }

@@ -29,11 +29,14 @@ func TestTheReportIsTrue(t *testing.T) {
 			require.Zero(t, imported.Faulty)
 
 			var outcomes []outcome
-			r, err := d.report(context.Background(), func(o outcome) { outcomes = append(outcomes, o) })
+			timers, ended := newLevels(shipped(t)), verdicts{}
+			timers.each = ended.take
+			r, err := d.report(context.Background(), timers, func(o outcome) { outcomes = append(outcomes, o) })
 			require.NoError(t, err)
 			r.Import = imported
 			requireTruth(t, known, &r.Figures)
 			requireIncidents(t, incidents, outcomes)
+			requireLevels(t, known, incidents, ended, r.Levels)
 			require.Equal(t, map[incident.State]int{incident.StateClosed: 3113, incident.StateNew: 2}, r.Records,
 				"those that the lifecycle refuses to close from new stay new")
 			requirePrinted(t, known, &r)
