@@ -457,8 +457,8 @@ func TestAuthorizeAgreesWithScopesAndWithTheWords(t *testing.T) {
 			refused++
 		}
 	})
-	require.Greater(t, allowed, 5)
-	require.Greater(t, refused, 5)
+	require.Greater(t, 20*allowed, refused)
+	require.Greater(t, 20*refused, allowed)
 }
 
 func TestABookAnswersManyGoroutines(t *testing.T) {
