@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -55,12 +56,11 @@ func emptySchema(tb testing.TB) string {
 	return dsn + "&search_path=" + name
 }
 
-// admin runs statements on the shared server.
+// admin runs statements on the shared server, each call in one round trip.
 func admin(tb testing.TB, statements string) {
 	tb.Helper()
-	db, err := sql.Open("pgx", throwaway.SharedPostgreSQL(tb).DSN("postgres"))
+	db, err := administration(throwaway.SharedPostgreSQL(tb).DSN("postgres"))
 	require.NoError(tb, err)
-	defer db.Close()
 	conn, err := db.Conn(context.Background())
 	require.NoError(tb, err)
 	defer conn.Close()
@@ -69,6 +69,18 @@ func admin(tb testing.TB, statements string) {
 		return driver.(*stdlib.Conn).Conn().PgConn().Exec(context.Background(), statements).Close()
 	}))
 }
+
+// administration is one pool for all tests, so that not each of them opens connections of its own for
+// what is done before and after it.
+var administration = func() func(dsn string) (*sql.DB, error) {
+	var once sync.Once
+	var db *sql.DB
+	var err error
+	return func(dsn string) (*sql.DB, error) {
+		once.Do(func() { db, err = sql.Open("pgx", dsn) })
+		return db, err
+	}
+}()
 
 func fileURL(tb testing.TB, q url.Values) string {
 	u := url.URL{Scheme: "file", Opaque: filepath.Join(tb.TempDir(), "test.db"), RawQuery: q.Encode()}
