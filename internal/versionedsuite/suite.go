@@ -49,6 +49,8 @@ var cases = []struct {
 	{"APracticeReactsInTheTransactionOfTheCommand", reactions},
 	{"PermissionsAreAsked", permissions},
 	{"ACommandInAUnitIsPartOfIt", nested},
+	{"WhatIsFollowedIsMadeReadyOnce", readyOnce},
+	{"WhatIsReadyIsOfWhatIsReadThoughAUnitIsUndone", readyUndone},
 	{"RandomCommandsOfSeveralTenantsKeepThePromises", runModel},
 }
 

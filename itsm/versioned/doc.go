@@ -29,5 +29,6 @@
 // [Keeper] that [New] makes, so that the commands and reads are the practice's own. It registers the
 // table and [EventTypes] in its module. What it must do when other versions are followed is a reaction to
 // [Activated] and [Retired], in the transaction of the command. What it decides by, it reads by
-// [ReadActive] in the transaction in which it decides.
+// [ReadActive] in the transaction in which it decides, or, where it decides often, by a [Ready], which
+// decodes and prepares the sets once.
 package versioned
