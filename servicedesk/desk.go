@@ -64,9 +64,18 @@ type Config struct {
 	Sender notify.Sender
 	// Notify are the settings of notifications.
 	Notify notify.Options
-	// Actor says who a person is when it is decided what they may be told of: their roles and groups.
-	// Nil takes everyone for a requester, and those who work in a group of the directory for
-	// support specialists too.
+	// WorkingKinds are the kinds of the directory's groups whose people work on incidents, where there is
+	// no Actor. Nil is groups without a kind, and those of the kind "support".
+	WorkingKinds []string
+	// Actor says who a person is when it is decided what they may be sent: their roles and groups. Who
+	// reads messages in the program reads them by the roles that the call gives.
+	//
+	// Nil knows nobody's roles, and sends no more than is sure. An incident that is a person's own, as
+	// requester or affected, is told to them as to its requester, wherever they work. Who works in a group of
+	// the [Config.WorkingKinds] is told as a support specialist what is internal to the incidents
+	// that their groups have, that are assigned to them, or on which they are named as members; of others,
+	// what is public. Whom an event is addressed to, as the person to whom an incident is escalated, is told
+	// the public part of one that is not restricted. Nobody else is told anything.
 	Actor func(ctx context.Context, r storage.Reader, person itsm.ID) (itsm.Actor, error)
 	// Webhook are the settings of webhooks. Without a Sealer for their secrets there are none.
 	Webhook webhook.Options
@@ -172,11 +181,17 @@ func New(store storage.Store, c Config) (*Desk, error) {
 
 // module is the wiring: the reactions by which one practice follows another.
 func (d *Desk) module() engine.Module {
-	return engine.Module{Name: "servicedesk", Reactions: []engine.Reaction{
+	m := engine.Module{Name: "servicedesk", Reactions: []engine.Reaction{
 		engine.On(d.acknowledgeIncident),
 		engine.On(d.acknowledgeOnAccept),
 		engine.On(d.acknowledgeOnStart),
 	}}
+	if d.Notifications != nil {
+		m.Subscribers = append(m.Subscribers, engine.Subscriber{
+			Name: "servicedesk.merged", Types: []string{incident.Resolved{}.EventType()}, Deliver: d.tellMerged,
+		})
+	}
+	return m
 }
 
 // Migrate makes the tables of all practices, where the store needs that. It only adds, can be

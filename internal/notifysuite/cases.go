@@ -293,3 +293,64 @@ func tenantsApart(t *testing.T, store storage.Store) {
 	h.pass(t, ctx, 0)
 	require.Len(t, h.take(), 2, "Rita of globex wants nothing")
 }
+
+func addressed(t *testing.T, store storage.Store) {
+	h, ctx := start(t, store, rules(rule("noted", func(r *notify.Rule) {
+		r.Audiences, r.CollapseSeconds = []notify.Audience{{Kind: notify.AudienceNamed}, {Kind: notify.AudienceRequester}}, 60
+	}))), t.Context()
+	h.prefer(t, ctx, acme, "rob", notify.Preferences{Choices: []notify.Choice{{Digest: notify.DigestHourly}}})
+	tk := h.log(t, ctx, person(acme, "cem"), func(tk *ticket) { tk.Named = []itsm.ID{"rob", "ana"} })
+	secret := h.log(t, ctx, person(acme, "cem"), func(tk *ticket) { tk.Named, tk.Restricted = []itsm.ID{"rob"}, true })
+	e := h.write(t, ctx, person(acme, "cem"), tk.ID, "SECRET", true)
+	h.write(t, ctx, person(acme, "cem"), secret.ID, "SECRET", true)
+	h.pass(t, ctx, 0)
+	why := map[itsm.ID]notify.Why{}
+	x, err := h.p.Explain(ctx, manager(acme), e)
+	require.NoError(t, err)
+	for _, d := range x.Decisions {
+		why[d.Person] = d.Why
+	}
+	require.Equal(t, map[itsm.ID]notify.Why{"ana": "", "rob": "", "rita": notify.WhyInternal}, why)
+	h.pass(t, ctx, time.Minute)
+	require.Equal(t, []string{"ana email ticket.noted"}, h.take())
+	h.pass(t, ctx, time.Hour)
+	require.Len(t, h.got, 1)
+	require.Len(t, h.got[0].Items, 1, "not of what is restricted")
+	require.True(t, h.got[0].Items[0].Named)
+	require.Equal(t, map[string]any{"title": "Mail is down"}, h.got[0].Items[0].Data, "the public part")
+	require.Equal(t, []string{"rob email digest"}, h.take())
+
+	// Who was told as a watcher and is addressed meanwhile is told of both at once.
+	other := h.log(t, ctx, person(acme, "cem"))
+	h.write(t, ctx, person(acme, "cem"), other.ID, "We look", false)
+	h.pass(t, ctx, 0)
+	h.change(t, ctx, person(acme, "cem"), other.ID, noted{}, true, func(tk *ticket) { tk.Named = []itsm.ID{"rita"} })
+	h.pass(t, ctx, 0)
+	h.pass(t, ctx, time.Minute)
+	require.Len(t, h.got, 1)
+	require.Equal(t, 2, h.got[0].Count)
+	require.Equal(t, []notify.Audience{{Kind: notify.AudienceRequester}, {Kind: notify.AudienceNamed}}, h.got[0].Audiences)
+}
+
+func ownHours(t *testing.T, store storage.Store) {
+	channels := func(r *notify.Rule) { r.Channels = []notify.Channel{notify.ChannelEmail, notify.ChannelInApp} }
+	h, ctx := start(t, store, rules(rule("opened", toRita, channels), rule("resolved", toRita, channels, func(r *notify.Rule) { r.ExpireSeconds = 3600 }))), t.Context()
+	var days directory.Hours // all but Monday
+	for d := time.Tuesday; d <= time.Saturday; d++ {
+		days = append(days, directory.Window{Day: d, From: 0, To: 24 * 60})
+	}
+	h.prefer(t, ctx, acme, "rita", notify.Preferences{Quiet: append(days, directory.Window{Day: time.Sunday, From: 0, To: 24 * 60})})
+	h.pass(t, ctx, 24*time.Hour) // Tuesday night in Auckland
+	tk := h.log(t, ctx, person(acme, "cem"))
+	h.change(t, ctx, person(acme, "cem"), tk.ID, resolved{}, false, nil)
+	h.pass(t, ctx, 0)
+	require.Equal(t, []string{"rita in_app ticket.opened", "rita in_app ticket.resolved"}, h.take(), "what she looks up disturbs nobody")
+	for range 3 {
+		h.pass(t, ctx, 24*time.Hour)
+	}
+	require.Empty(t, h.take(), "past what a message may be old")
+	for range 4 {
+		h.pass(t, ctx, 24*time.Hour)
+	}
+	require.Equal(t, []string{"rita email ticket.opened"}, h.take(), "on her Monday, and not what its rule says is of no use by then")
+}

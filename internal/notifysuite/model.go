@@ -135,7 +135,7 @@ func (m *machine) expect(tk ticket, actor itsm.ID, name string, internal bool, c
 				}
 				break
 			}
-			if zone, err := time.LoadLocation(map[itsm.ID]string{"rita": "Pacific/Auckland", "rob": "America/New_York", "ana": "Europe/Berlin"}[id]); err == nil && len(m.wants[id].Quiet) > 0 && name != "resolved" {
+			if zone, err := time.LoadLocation(map[itsm.ID]string{"rita": "Pacific/Auckland", "rob": "America/New_York", "ana": "Europe/Berlin"}[id]); err == nil && len(m.wants[id].Quiet) > 0 && name != "resolved" && channel != "in_app" {
 				for h := x.due.In(zone).Hour(); h >= 22 || h < 7; h = x.due.In(zone).Hour() {
 					x.due = x.due.Truncate(time.Minute).Add(time.Minute)
 				}

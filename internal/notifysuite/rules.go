@@ -78,7 +78,8 @@ func refused(t *testing.T, store storage.Store) {
 		}),
 		rule("opened", func(r *notify.Rule) {
 			r.When = storage.Condition{Op: storage.Equal, Column: "colour", Values: []any{"red"}}
-			r.Audiences = []notify.Audience{{Kind: "everyone"}, {Kind: notify.AudienceRole}, {Kind: notify.AudienceRequester, Name: "x"}, {Kind: notify.AudienceWatchers}, {Kind: notify.AudienceWatchers}}
+			r.Audiences = []notify.Audience{{Kind: "everyone"}, {Kind: notify.AudienceRole}, {Kind: notify.AudienceRequester, Name: "x"}, {Kind: notify.AudienceWatchers}, {Kind: notify.AudienceWatchers},
+				{Kind: notify.AudienceOnCall, Name: "days"}, {Kind: notify.AudienceOnCall, Name: "nights"}, {Kind: notify.AudienceRole, Name: "service_owner"}}
 			r.Channels = []notify.Channel{"E-Mail", "sms", "sms"}
 			r.CollapseSeconds, r.ExpireSeconds = 60, 60
 		}),
@@ -88,6 +89,7 @@ func refused(t *testing.T, store storage.Store) {
 		"key", "set.rules[0].record_kind", "set.rules[0].events", "set.rules[0].audiences", "set.rules[0].channels", "set.rules[0].template",
 		"set.rules[1].name", "set.rules[1].record_kind", "set.rules[1].events[0]", "set.rules[1].events[1]", "set.rules[1].until[0]", "set.rules[1].template",
 		"set.rules[2].when.column", "set.rules[2].audiences[0].kind", "set.rules[2].audiences[1].name", "set.rules[2].audiences[2].name", "set.rules[2].audiences[4]",
+		"set.rules[2].audiences[5].name", "set.rules[2].audiences[7].name",
 		"set.rules[2].channels[0]", "set.rules[2].channels[2]", "set.rules[2].collapse_seconds",
 	}, fields(t, err))
 	page, err := h.p.Versions(ctx, manager(acme), storage.Query[versioned.Head]{})

@@ -43,6 +43,8 @@ var cases = []struct {
 	{"D9RepeatedEventsAreCollapsed", collapsed},
 	{"D9PeopleSwitchOffWhatIsNotMandatory", switchedOff},
 	{"D6InternalNotesNeverReachRequesters", internalNotes},
+	{"D9WhomAnEventIsAddressedToIsToldOfItThoughItIsInternal", addressed},
+	{"D9WhatAReadersOwnHoursKeepWaitingDoesNotExpire", ownHours},
 	{"I20RestrictedRecordsAreToldToTheirMembersAlone", restricted},
 	{"WhatIsRestrictedMeanwhileIsNotSent", restrictedMeanwhile},
 	{"AFailedMessageIsSentAgainUnderTheSameID", failedAgain},
@@ -82,6 +84,7 @@ type (
 		Title    string    `json:"title"`
 		Notes    []note    `json:"notes,omitempty"`
 		Watchers []itsm.ID `json:"watchers,omitempty"`
+		Named    []itsm.ID `json:"named,omitempty"`
 		Members  []itsm.ID `json:"members,omitempty"`
 	}
 	note struct {
@@ -187,6 +190,8 @@ func (*sender) Audience(ctx context.Context, r storage.Reader, e itsm.Event, a n
 		return notify.Readers{}, err
 	}
 	switch a.Kind {
+	case notify.AudienceNamed:
+		return notify.Readers{People: t.Named}, nil
 	case notify.AudienceRequester:
 		return notify.Readers{People: []itsm.ID{t.Requester}}, nil
 	case notify.AudienceAssignee:
@@ -202,22 +207,60 @@ func (*sender) Audience(ctx context.Context, r storage.Reader, e itsm.Event, a n
 var staff = []itsm.ID{"ana", "bob", "cem", "mona"}
 
 // MayRead lets the staff read everything but what is restricted, and requesters their own.
-func (*sender) MayRead(ctx context.Context, r storage.Reader, ref itsm.Ref, people []itsm.ID) (map[itsm.ID]notify.Reading, error) {
+func (*sender) MayRead(ctx context.Context, r storage.Reader, ref itsm.Ref, readers []notify.Reader) (map[itsm.ID]notify.Reading, error) {
 	t, err := tickets.Get(ctx, r, ref.ID)
 	if err != nil {
 		return nil, err
 	}
 	may := map[itsm.ID]notify.Reading{}
-	for _, id := range people {
-		works := slices.Contains(staff, id)
-		switch {
-		case works && (!t.Restricted || slices.Contains(t.Members, id)):
-			may[id] = notify.ReadInternal
-		case id == t.Requester || !t.Restricted && slices.Contains(t.Watchers, id):
-			may[id] = notify.ReadPublic
+	for _, reader := range readers {
+		may[reader.Person] = reads(&t, reader.Person, slices.Contains(staff, reader.Person))
+		if reader.Named && !t.Restricted && may[reader.Person] == notify.ReadNothing {
+			may[reader.Person] = notify.ReadPublic
 		}
 	}
 	return may, nil
+}
+
+func reads(t *ticket, id itsm.ID, works bool) notify.Reading {
+	switch {
+	case works && (!t.Restricted || slices.Contains(t.Members, id)):
+		return notify.ReadInternal
+	case id == t.Requester || !t.Restricted && slices.Contains(t.Watchers, id):
+		return notify.ReadPublic
+	}
+	return notify.ReadNothing
+}
+
+// MayShow goes by the roles of who asks, with one question to the store.
+func (*sender) MayShow(ctx context.Context, r storage.Reader, actor itsm.Actor, records []itsm.Ref) (map[itsm.Ref]notify.Reading, error) {
+	var ids []itsm.ID
+	for _, ref := range records {
+		if !slices.Contains(ids, ref.ID) {
+			ids = append(ids, ref.ID)
+		}
+	}
+	may := map[itsm.Ref]notify.Reading{}
+	if len(ids) == 0 {
+		return may, nil
+	}
+	page, err := tickets.Records(ctx, r, storage.Query[ticketHead]{Where: tickets.ByID().In(ids...), Limit: storage.MaxPage})
+	for i := range page.Items {
+		t := &page.Items[i]
+		may[itsm.Ref{Kind: "ticket", ID: t.ID}] = reads(t, actor.ID, actor.Has(itsm.RoleServiceDeskAnalyst) || actor.Has(itsm.RoleITServiceManager))
+	}
+	return may, err
+}
+
+// CheckAudience refuses a schedule that there is not, and the roles of which the host knows nobody.
+func (*sender) CheckAudience(_ context.Context, _ storage.Reader, _ string, a notify.Audience) error {
+	switch {
+	case a.Kind == notify.AudienceOnCall && a.Name != "" && a.Name != "nights":
+		return itsm.ErrNotFound
+	case a.Kind == notify.AudienceRole:
+		return itsm.Invalid("audience", "", "is no role of the host")
+	}
+	return nil
 }
 
 // Data gives the title and the last note that the reader may read.

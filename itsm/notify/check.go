@@ -56,10 +56,12 @@ var (
 	templateKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
 )
 
-// known is what there is in an engine for rules to speak of.
+// known is what there is for rules to speak of.
 type known struct {
 	schemas map[string]*storage.Schema
 	types   []string
+	// audience refuses one of a rule about a kind of record in which nobody can be.
+	audience func(recordKind string, a Audience) error
 }
 
 // check notes every fault of the set, with the fields of its JSON form: "rules[2].events[0]".
@@ -98,7 +100,7 @@ func (r *Rule) check(k known, at string, f *itsm.Faults) {
 	}
 	k.check(at+".events", r.Events, f)
 	k.check(at+".until", r.Until, f)
-	r.checkReaders(at, f)
+	r.checkReaders(k, at, f)
 	if r.Template == "" {
 		f.Add(at+".template", "is required")
 	} else if len(r.Template) > MaxName || !templateKey.MatchString(r.Template) {
@@ -123,7 +125,7 @@ func (r *Rule) check(k known, at string, f *itsm.Faults) {
 	}
 }
 
-func (r *Rule) checkReaders(at string, f *itsm.Faults) {
+func (r *Rule) checkReaders(k known, at string, f *itsm.Faults) {
 	switch {
 	case len(r.Audiences) == 0:
 		f.Add(at+".audiences", "are required")
@@ -136,15 +138,22 @@ func (r *Rule) checkReaders(at string, f *itsm.Faults) {
 			f.Addf(where+".kind", "is %s; allowed are %s", quoted(string(a.Kind)), list(audienceKinds))
 			continue
 		}
-		switch a.Kind {
-		case AudienceRole, AudienceHost, AudienceOnCall:
-			f.Text(where+".name", a.Name, MaxName, a.Kind != AudienceOnCall)
-		case AudiencePerson:
-			f.Key(where+".name", a.Name)
-		default:
+		var form itsm.Faults
+		switch {
+		case a.Kind == AudiencePerson, a.Kind == AudienceOnCall && a.Name != "":
+			form.Key("name", a.Name)
+		case a.Kind == AudienceRole, a.Kind == AudienceHost:
+			form.Text("name", a.Name, MaxName, true)
+		case a.Name != "":
+			form.Addf("name", "has no meaning for %s", a.Kind)
+		}
+		f.Merge(where, form.Err("audience"))
+		if form.Empty() && k.schemas[r.RecordKind] != nil {
+			field := where + ".kind"
 			if a.Name != "" {
-				f.Addf(where+".name", "has no meaning for %s", a.Kind)
+				field = where + ".name"
 			}
+			f.Merge(field, k.audience(r.RecordKind, a))
 		}
 		if slices.Contains(r.Audiences[:i], a) {
 			f.Add(where, "is named twice")

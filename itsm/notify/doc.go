@@ -15,7 +15,7 @@
 //
 // The [Host] names the people of an audience and says what each of them may read: who may not read a
 // record is not told of it, and an event that is internal is told to those alone who may read what is
-// internal. Whoever did something is not told of it. A person who is in several audiences, or whom
+// internal, or to whom it is addressed. What the inbox shows goes by the rights of the actor who asks. Whoever did something is not told of it. A person who is in several audiences, or whom
 // several rules reach, gets one message for each event and channel.
 //
 // # When

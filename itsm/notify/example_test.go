@@ -55,12 +55,37 @@ func (Desk) Audience(ctx context.Context, r storage.Reader, e itsm.Event, a noti
 	return notify.Readers{}, err
 }
 
-func (Desk) MayRead(ctx context.Context, r storage.Reader, record itsm.Ref, people []itsm.ID) (map[itsm.ID]notify.Reading, error) {
+func (Desk) CheckAudience(_ context.Context, _ storage.Reader, _ string, a notify.Audience) error {
+	if a.Kind != notify.AudienceRequester && a.Kind != notify.AudienceAssignee {
+		return itsm.Invalid("audience", "", "comes to nobody")
+	}
+	return nil
+}
+
+func (Desk) MayRead(ctx context.Context, r storage.Reader, record itsm.Ref, readers []notify.Reader) (map[itsm.ID]notify.Reading, error) {
 	t, err := Tickets.Get(ctx, r, record.ID)
 	may := map[itsm.ID]notify.Reading{t.Requester: notify.ReadPublic}
-	for _, id := range people {
-		if slices.Contains([]itsm.ID{"ana"}, id) { // the staff
-			may[id] = notify.ReadInternal
+	for _, reader := range readers {
+		if slices.Contains([]itsm.ID{"ana"}, reader.Person) { // the staff
+			may[reader.Person] = notify.ReadInternal
+		}
+	}
+	return may, err
+}
+
+func (Desk) MayShow(ctx context.Context, r storage.Reader, actor itsm.Actor, records []itsm.Ref) (map[itsm.Ref]notify.Reading, error) {
+	var ids []itsm.ID
+	for _, record := range records {
+		ids = append(ids, record.ID)
+	}
+	page, err := Tickets.Records(ctx, r, storage.Query[TicketHead]{Where: Tickets.ByID().In(ids...), Limit: storage.MaxPage})
+	may := map[itsm.Ref]notify.Reading{}
+	for _, t := range page.Items {
+		switch {
+		case actor.Has(itsm.RoleServiceDeskAnalyst):
+			may[itsm.Ref{Kind: "ticket", ID: t.ID}] = notify.ReadInternal
+		case actor.ID == t.Requester:
+			may[itsm.Ref{Kind: "ticket", ID: t.ID}] = notify.ReadPublic
 		}
 	}
 	return may, err

@@ -152,6 +152,8 @@ type Item struct {
 	Count      int            `json:"count"`
 	// Reading is what of the record it may hold.
 	Reading Reading `json:"reading"`
+	// Named says that the event was addressed to the reader: see [AudienceNamed].
+	Named bool `json:"named,omitempty"`
 }
 
 // Record names the record that the message is about.

@@ -125,7 +125,11 @@ func (d *deciding) run(ctx context.Context) (err error) {
 	for i := range found {
 		known[found[i].ID] = &found[i]
 	}
-	may, err := d.p.mayRead(ctx, d.r, itsm.Ref{Kind: d.e.Kind, ID: d.e.Record}, people)
+	readers := make([]Reader, len(people))
+	for i, id := range people {
+		readers[i] = Reader{Person: id, Named: slices.ContainsFunc(claims[id], func(c claim) bool { return addressed(c.audiences) })}
+	}
+	may, err := d.p.mayRead(ctx, d.r, itsm.Ref{Kind: d.e.Kind, ID: d.e.Record}, readers)
 	if err != nil {
 		return err
 	}
@@ -229,8 +233,6 @@ func (d *deciding) person(ctx context.Context, id itsm.ID, known *directory.Pers
 		why = WhyInactive
 	case may == ReadNothing:
 		why = WhyMayNotRead
-	case d.e.Internal && may != ReadInternal:
-		why = WhyInternal
 	}
 	told := map[Channel]bool{}
 	for _, c := range claims {
@@ -238,6 +240,9 @@ func (d *deciding) person(ctx context.Context, id itsm.ID, known *directory.Pers
 		decision := Decision{Person: id, Rule: rule.Name, Source: d.rules.Sources[c.rule], Audiences: c.audiences, Why: why}
 		if why == "" && id == d.e.Actor && !d.e.System && !rule.TellActor {
 			decision.Why = WhyActor
+		}
+		if decision.Why == "" && d.e.Internal && may != ReadInternal && !addressed(c.audiences) {
+			decision.Why = WhyInternal
 		}
 		if decision.Why != "" {
 			d.plan.Decisions = append(d.plan.Decisions, decision)
@@ -278,6 +283,11 @@ func (d *deciding) tell(ctx context.Context, rule *Rule, decision *Decision, cho
 		if n := d.messages[told{decision.Person, decision.Channel, rule.Name}]; n != nil {
 			n.EventType, n.Action, n.At, n.Data, n.Reading = d.e.Type, d.e.Action, d.e.At, data, may
 			n.Count++
+			for _, a := range decision.Audiences {
+				if !slices.Contains(n.Audiences, a) {
+					n.Audiences = append(n.Audiences, a)
+				}
+			}
 			if len(n.More) < maxMore {
 				n.More = append(n.More, d.e.ID)
 			}
@@ -288,8 +298,8 @@ func (d *deciding) tell(ctx context.Context, rule *Rule, decision *Decision, cho
 	}
 	urgent := rule.Urgent || wants.urgent(rule.class())
 	wait := time.Duration(rule.CollapseSeconds) * time.Second
-	due, digest := when(now, wait, urgent, choice, wants, reader)
-	expiry := cmp.Or(time.Duration(rule.ExpireSeconds)*time.Second, DefaultExpiry)
+	due, digest, quiet := when(now, wait, urgent, decision.Channel, choice, wants, reader)
+	expiry := cmp.Or(time.Duration(rule.ExpireSeconds)*time.Second, DefaultExpiry+quiet)
 	n := Notification{
 		Head{
 			Meta: storage.Meta{ID: d.u.NewID(), Created: now, Updated: now}, Person: decision.Person, Channel: decision.Channel,
@@ -406,12 +416,17 @@ func suppress(ctx context.Context, u *engine.Unit, why Why, where storage.Filter
 }
 
 // mayRead asks the host what people may read of a record; of one that is gone, nothing.
-func (p *Practice) mayRead(ctx context.Context, r storage.Reader, record itsm.Ref, people []itsm.ID) (map[itsm.ID]Reading, error) {
-	may, err := p.host.MayRead(ctx, r, record, people)
+func (p *Practice) mayRead(ctx context.Context, r storage.Reader, record itsm.Ref, readers []Reader) (map[itsm.ID]Reading, error) {
+	may, err := p.host.MayRead(ctx, r, record, readers)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
 	return may, err
+}
+
+// addressed says whether an event is addressed to whom it is told as these.
+func addressed(as []Audience) bool {
+	return slices.ContainsFunc(as, func(a Audience) bool { return a.Kind == AudienceNamed })
 }
 
 // preferences gives those of each of the people.

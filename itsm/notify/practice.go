@@ -34,12 +34,28 @@ type Host interface {
 	// Audience gives the people and the groups that an audience of an event's record comes to: the
 	// people of the groups are those of the directory. Nobody, and nobody any more, is no error.
 	Audience(ctx context.Context, r storage.Reader, e itsm.Event, a Audience) (Readers, error)
-	// MayRead says of each of the people what of the record they may read; who is not in the answer
-	// may not know of it. A record that is not there is read by nobody.
-	MayRead(ctx context.Context, r storage.Reader, record itsm.Ref, people []itsm.ID) (map[itsm.ID]Reading, error)
+	// CheckAudience refuses, as ErrInvalid or ErrNotFound, an audience in which nobody can ever be, of a rule
+	// about records of a kind: a role that the host does not know, a schedule that is not there. It is asked
+	// when rules are drafted, revised, activated or inherited, of each audience whose form is right, so that
+	// such a rule is refused there rather than silently telling nobody.
+	CheckAudience(ctx context.Context, r storage.Reader, recordKind string, a Audience) error
+	// MayRead says of each of the people to whom messages about a record are to be sent what of it they
+	// may read; who is not in the answer may not know of it. A record that is not there is read by nobody.
+	MayRead(ctx context.Context, r storage.Reader, record itsm.Ref, readers []Reader) (map[itsm.ID]Reading, error)
+	// MayShow says what of each of the records the actor may read, who asks for messages about them, by
+	// the roles and groups with which the actor comes; what is not in the answer the actor may not know of.
+	// Any number may be named, and what it costs to ask is not to hang on it.
+	MayShow(ctx context.Context, r storage.Reader, actor itsm.Actor, records []itsm.Ref) (map[itsm.Ref]Reading, error)
 	// Data gives what a message about the event is to say of the record, for a reader of that kind:
 	// values of JSON. What is internal to the record stands in that for [ReadInternal] alone.
 	Data(ctx context.Context, r storage.Reader, e itsm.Event, reading Reading) (map[string]any, error)
+}
+
+// Reader is a person to whom something is to be sent about a record.
+type Reader struct {
+	Person itsm.ID
+	// Named says that an event of the record is addressed to the person: see [AudienceNamed].
+	Named bool
 }
 
 // Readers are people, and groups of them.
@@ -57,7 +73,8 @@ type Sender interface {
 	Send(ctx context.Context, n Notification) error
 }
 
-// DefaultExpiry is how long after its event a message may be sent, where its rule does not say.
+// DefaultExpiry is how long after its event a message may be sent, where its rule does not say; the time
+// that it waits for the end of the reader's own quiet hours, or for their working hours, is not counted.
 const DefaultExpiry = 3 * 24 * time.Hour
 
 // Options are the practice's settings; the zero value works.
@@ -86,6 +103,7 @@ type Practice struct {
 // settings are what every rebinding of a practice shares. They do not change.
 type settings struct {
 	host      Host
+	rules     *versioned.Ready[RuleSet, Merged]
 	people    directory.Directory
 	sender    Sender
 	shipped   RuleSet
@@ -117,6 +135,7 @@ func New(e *engine.Engine, host Host, people directory.Directory, sender Sender,
 	} else {
 		s.shipped = StandardRules()
 	}
+	s.rules = versioned.NewReady(VersionTable, func(_ string, a versioned.Active[RuleSet]) (Merged, error) { return s.holding(a), nil })
 	o.Preferences.check("preferences.", &f)
 	switch {
 	case o.Retention < 0:
@@ -129,8 +148,8 @@ func New(e *engine.Engine, host Host, people directory.Directory, sender Sender,
 	}
 	p := &Practice{e: e, settings: s}
 	p.Keeper = versioned.New(e, VersionTable, PermissionReadRules, PermissionManageRules, versioned.Options[RuleSet]{
-		Check: func(_ context.Context, _ *engine.Unit, _ string, _ versioned.Stack, set RuleSet, f *itsm.Faults) {
-			set.check(p.known(), f)
+		Check: func(ctx context.Context, u *engine.Unit, _ string, _ versioned.Stack, set RuleSet, f *itsm.Faults) {
+			set.check(p.known(ctx, u), f)
 		},
 	})
 	return p, e.Use(engine.Module{
@@ -153,9 +172,21 @@ func (p *Practice) In(s storage.Store) *Practice {
 	return &Practice{Keeper: p.Keeper.In(s), e: p.e.In(s), settings: p.settings}
 }
 
-// known is what the engine has for rules to speak of.
-func (p *Practice) known() known {
-	k := known{schemas: map[string]*storage.Schema{}, types: p.e.EventTypes()}
+// known is what the engine and the host have for rules to speak of.
+func (p *Practice) known(ctx context.Context, r storage.Reader) known {
+	type asked struct {
+		recordKind string
+		audience   Audience
+	}
+	answers := map[asked]error{} // many rules name the same
+	k := known{schemas: map[string]*storage.Schema{}, types: p.e.EventTypes(), audience: func(recordKind string, a Audience) error {
+		err, ok := answers[asked{recordKind, a}]
+		if !ok {
+			err = p.host.CheckAudience(ctx, r, recordKind, a)
+			answers[asked{recordKind, a}] = err
+		}
+		return err
+	}}
 	for _, s := range p.e.Schemas() {
 		k.schemas[s.Name()] = s
 	}

@@ -62,34 +62,36 @@ func (p *Practice) Inbox(ctx context.Context, actor itsm.Actor, channel Channel,
 		if err != nil {
 			return err
 		}
-		shown := page.Items[:0]
+		all := make([]*Notification, len(page.Items))
 		for i := range page.Items {
-			n := &page.Items[i]
-			may, err := p.shown(ctx, r, actor, n)
-			if err != nil {
-				return err
-			}
-			if may {
-				shown = append(shown, *n)
-			}
+			all[i] = &page.Items[i]
 		}
-		page.Items = shown
+		may, err := p.shown(ctx, r, actor, all...)
+		if err != nil {
+			return err
+		}
+		page.Items = slices.DeleteFunc(page.Items, func(n Notification) bool { return !n.keep(may) })
 		return nil
 	})
 	return page, err
 }
 
-// shown takes out of a message what the actor may not read, and says whether anything is left.
-func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor, n *Notification) (bool, error) {
-	may, err := p.readings(ctx, r, actor.ID, n)
+// shown gives what an actor may read of the records that messages are about, by the actor's own rights.
+func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor, ns ...*Notification) (map[about]Reading, error) {
+	all := abouts(ns...)
+	records := make([]itsm.Ref, len(all))
+	for i, a := range all {
+		records[i] = a.record
+	}
+	may, err := p.host.MayShow(ctx, r, actor, records)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if n.RecordKind != "" {
-		return may[n.Record()].covers(n.Reading), nil
+	readings := make(map[about]Reading, len(all))
+	for _, a := range all {
+		readings[a] = may[a.record]
 	}
-	n.Items = slices.DeleteFunc(n.Items, func(i Item) bool { return !may[i.Record()].covers(i.Reading) })
-	return len(n.Items) > 0, nil
+	return readings, nil
 }
 
 // Get gives a message. One that is not the actor's is ErrNotFound, unless the actor may read all; so is
@@ -114,9 +116,11 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 		return Notification{}, err
 	}
 	if may {
-		if may, err = p.shown(ctx, r, actor, &n); err != nil {
+		readings, err := p.shown(ctx, r, actor, &n)
+		if err != nil {
 			return Notification{}, err
 		}
+		may = n.keep(readings)
 	}
 	if !may {
 		return Notification{}, &storage.Error{Op: "get", Table: Kind, ID: id, Err: storage.ErrNotFound}
@@ -238,17 +242,21 @@ func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, event itsm.ID)
 		if err := p.authorize(ctx, actor, PermissionRead, ""); err != nil {
 			return err
 		}
+		missing := &storage.Error{Op: "explain", Table: "event", ID: event, Err: storage.ErrNotFound}
 		told, err := planTable.Get(ctx, r, event)
+		if errors.Is(err, storage.ErrNotFound) {
+			return missing
+		}
 		if err != nil {
 			return err
 		}
 		record := itsm.Ref{Kind: told.RecordKind, ID: told.RecordID}
-		may, err := p.mayRead(ctx, r, record, []itsm.ID{actor.ID})
+		may, err := p.host.MayShow(ctx, r, actor, []itsm.Ref{record})
 		if err != nil {
 			return err
 		}
-		if may[actor.ID] != ReadInternal {
-			return &storage.Error{Op: "get", Table: planTable.Name(), ID: event, Err: storage.ErrNotFound}
+		if may[record] != ReadInternal {
+			return missing
 		}
 		x = Explanation{Event: event, EventType: told.EventType, Record: record, Decisions: told.Decisions, Unmatched: told.Unmatched, Mooted: told.Mooted}
 		return nil

@@ -75,11 +75,12 @@ func nextDaily(at time.Time, clock string) time.Time {
 }
 
 // when gives when a message that is made at an instant may be sent to its reader at the earliest, and
-// whether it waits for a digest.
-func when(at time.Time, wait time.Duration, urgent bool, c Choice, p *Preferences, reader *directory.Person) (due time.Time, digest bool) {
+// whether it waits for a digest. quiet is how long of that it waits for the reader's own hours: what a
+// person looks up in the program disturbs nobody, and waits for none.
+func when(at time.Time, wait time.Duration, urgent bool, channel Channel, c Choice, p *Preferences, reader *directory.Person) (due time.Time, digest bool, quiet time.Duration) {
 	due = at.Add(wait)
 	if urgent {
-		return due.UTC(), false
+		return due.UTC(), false, 0
 	}
 	zone, err := time.LoadLocation(reader.Zone)
 	if err != nil {
@@ -92,14 +93,18 @@ func when(at time.Time, wait time.Duration, urgent bool, c Choice, p *Preference
 	case DigestDaily:
 		due, digest = nextDaily(due, c.At), true
 	}
+	if channel == ChannelInApp {
+		return due.UTC(), digest, 0
+	}
+	wanted := due
 	// Quiet hours and working hours take turns until an instant is neither in the one nor out of the
 	// other; where there is none, the quiet hours hold.
 	for range 100 {
-		quiet, ok := quietUntil(p.Quiet, due)
+		end, ok := quietUntil(p.Quiet, due)
 		if !ok {
 			break
 		}
-		if due = quiet; !p.WorkingHoursOnly {
+		if due = end; !p.WorkingHoursOnly {
 			break
 		}
 		works, ok := reader.Hours.Next(due)
@@ -108,5 +113,5 @@ func when(at time.Time, wait time.Duration, urgent bool, c Choice, p *Preference
 		}
 		due = works
 	}
-	return due.UTC(), digest
+	return due.UTC(), digest, due.Sub(wanted)
 }

@@ -92,13 +92,18 @@ func TestD9WhatIsNotUrgentWaitsForWorkingHours(t *testing.T) {
 	lunch := directory.Hours{{Day: time.Monday, From: 9 * 60, To: 10 * 60}}
 	wants := &Preferences{WorkingHoursOnly: true, Quiet: lunch}
 	friday := time.Date(2026, 3, 6, 20, 0, 0, 0, time.UTC)
-	due, digest := when(friday, 0, false, Choice{}, wants, ana)
+	due, digest, quiet := when(friday, 0, false, ChannelEmail, Choice{}, wants, ana)
 	require.False(t, digest)
+	require.Equal(t, due.Sub(friday), quiet, "all of it is hers")
 	require.Equal(t, time.Date(2026, 3, 9, 9, 0, 0, 0, time.UTC), due, "Monday at nine she works, and is quiet until ten")
-	due, _ = when(friday, 0, true, Choice{}, wants, ana)
+	due, _, _ = when(friday, 0, true, ChannelEmail, Choice{}, wants, ana)
 	require.Equal(t, friday, due)
-	due, digest = when(friday, 0, false, Choice{Digest: DigestDaily}, &Preferences{}, &directory.Person{PersonBody: directory.PersonBody{Zone: "Nowhere/Else"}})
+	due, _, quiet = when(friday, 0, false, ChannelInApp, Choice{}, wants, ana)
+	require.Equal(t, friday, due, "what she looks up herself disturbs nobody")
+	require.Zero(t, quiet)
+	due, digest, quiet = when(friday, 0, false, ChannelEmail, Choice{Digest: DigestDaily}, &Preferences{}, &directory.Person{PersonBody: directory.PersonBody{Zone: "Nowhere/Else"}})
 	require.True(t, digest)
+	require.Zero(t, quiet)
 	require.Equal(t, time.Date(2026, 3, 7, 8, 0, 0, 0, time.UTC), due, "a zone that is not known is UTC")
 }
 

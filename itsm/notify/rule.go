@@ -56,8 +56,9 @@ type Rule struct {
 	// CollapseSeconds has a message wait so long, and takes up into it what else the rule has to say
 	// about the record meanwhile. 0 does not wait.
 	CollapseSeconds int64 `json:"collapse_seconds,omitempty"`
-	// ExpireSeconds is how long after the event the message may still be given to the sender; 0 is
-	// [DefaultExpiry].
+	// ExpireSeconds is how long after the event the message is of use: it is not given to the sender later,
+	// whatever kept it. 0 is [DefaultExpiry], and as much more as the reader's own quiet hours and working
+	// hours keep it waiting.
 	ExpireSeconds int64 `json:"expire_seconds,omitempty"`
 	// Until are types of events of the same record after which the message is moot: those that are not
 	// sent yet are suppressed.
@@ -77,8 +78,13 @@ const (
 	AudienceWatchers AudienceKind = "watchers"
 	// AudienceMembers are the people named for a restricted record.
 	AudienceMembers AudienceKind = "members"
-	// AudienceOnCall is who is on call for the record; Name may name a schedule.
+	// AudienceOnCall is who was last paged about the record; with a Name who is on call, at the time of the
+	// event, by the schedule whose id it is.
 	AudienceOnCall AudienceKind = "on_call"
+	// AudienceNamed is whom the event itself is addressed to: the person to whom a record was escalated, who
+	// is asked for a review. They are told of that event though it is internal, and of the record
+	// what they may read.
+	AudienceNamed AudienceKind = "named"
 	// AudienceRole is who has the role of the Name.
 	AudienceRole AudienceKind = "role"
 	// AudiencePerson is the one person whose id is the Name. The host is not asked.
@@ -89,7 +95,7 @@ const (
 
 var audienceKinds = []AudienceKind{
 	AudienceRequester, AudienceAffected, AudienceAssignee, AudienceGroup, AudienceWatchers, AudienceMembers,
-	AudienceOnCall, AudienceRole, AudiencePerson, AudienceHost,
+	AudienceOnCall, AudienceNamed, AudienceRole, AudiencePerson, AudienceHost,
 }
 
 // Audience is a part of those who are told.

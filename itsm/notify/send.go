@@ -139,46 +139,64 @@ func (p *Practice) stillTold(ctx context.Context, r *engine.Unit, n *Notificatio
 	case !people[0].Active:
 		return WhyInactive, nil
 	}
-	may, err := p.readings(ctx, r, n.Person, n)
+	may, err := p.sendable(ctx, r, n.Person, n)
 	if err != nil {
 		return "", err
 	}
-	if n.RecordKind != "" {
-		if !may[n.Record()].covers(n.Reading) {
-			return WhyMayNotRead, nil
-		}
-		return "", nil
-	}
-	n.Items = slices.DeleteFunc(n.Items, func(i Item) bool { return !may[i.Record()].covers(i.Reading) })
-	if len(n.Items) == 0 {
+	if !n.keep(may) {
 		return WhyMayNotRead, nil
 	}
 	return "", nil
 }
 
+// about is a record that a message is about, and whether an event of it is addressed to the reader.
+type about struct {
+	record itsm.Ref
+	named  bool
+}
+
+func (n *Notification) about() about { return about{n.Record(), addressed(n.Audiences)} }
+func (i *Item) about() about         { return about{i.Record(), i.Named} }
+
+// abouts gives each record that messages are about once, in the order in which they are first named.
+func abouts(ns ...*Notification) (all []about) {
+	seen := map[about]bool{}
+	add := func(a about) {
+		if a.record.Kind != "" && !seen[a] {
+			seen[a] = true
+			all = append(all, a)
+		}
+	}
+	for _, n := range ns {
+		add(n.about())
+		for i := range n.Items {
+			add(n.Items[i].about())
+		}
+	}
+	return all
+}
+
+// keep takes out of a digest what its reader may not read, and says whether anything is left of a message.
+func (n *Notification) keep(may map[about]Reading) bool {
+	if n.RecordKind != "" {
+		return may[n.about()].covers(n.Reading)
+	}
+	n.Items = slices.DeleteFunc(n.Items, func(i Item) bool { return !may[i.about()].covers(i.Reading) })
+	return len(n.Items) > 0
+}
+
 // Record names the record that the item is about.
 func (i *Item) Record() itsm.Ref { return itsm.Ref{Kind: i.RecordKind, ID: i.RecordID} }
 
-// readings gives what somebody may read of the records that messages are about.
-func (p *Practice) readings(ctx context.Context, r storage.Reader, person itsm.ID, ns ...*Notification) (map[itsm.Ref]Reading, error) {
-	all := map[itsm.Ref]Reading{}
-	ask := func(ref itsm.Ref) error {
-		if _, asked := all[ref]; asked || ref.Kind == "" {
-			return nil
-		}
-		may, err := p.mayRead(ctx, r, ref, []itsm.ID{person})
-		all[ref] = may[person]
-		return err
-	}
-	for _, n := range ns {
-		if err := ask(n.Record()); err != nil {
+// sendable gives what may be sent to somebody of the records that messages are about.
+func (p *Practice) sendable(ctx context.Context, r storage.Reader, person itsm.ID, ns ...*Notification) (map[about]Reading, error) {
+	all := map[about]Reading{}
+	for _, a := range abouts(ns...) {
+		may, err := p.mayRead(ctx, r, a.record, []Reader{{Person: person, Named: a.named}})
+		if err != nil {
 			return nil, err
 		}
-		for i := range n.Items {
-			if err := ask(n.Items[i].Record()); err != nil {
-				return nil, err
-			}
-		}
+		all[a] = may[person]
 	}
 	return all, nil
 }
@@ -205,7 +223,7 @@ func (p *Practice) digest(ctx context.Context, u *engine.Unit, _ engine.Due, of 
 	for i := range page.Items {
 		refs[i] = &page.Items[i]
 	}
-	may, err := p.readings(ctx, u, of.Person, refs...)
+	may, err := p.sendable(ctx, u, of.Person, refs...)
 	if err != nil {
 		return err
 	}
@@ -214,13 +232,13 @@ func (p *Practice) digest(ctx context.Context, u *engine.Unit, _ engine.Due, of 
 		switch {
 		case !now.Before(n.Expires):
 			n.State, n.Why = StateSuppressed, WhyExpired
-		case !may[n.Record()].covers(n.Reading):
+		case !may[n.about()].covers(n.Reading):
 			n.State, n.Why = StateSuppressed, WhyMayNotRead
 		default:
 			n.State, n.DigestedIn = StateDigested, d.ID
 			d.Items = append(d.Items, Item{
 				ID: n.ID, RecordKind: n.RecordKind, RecordID: n.RecordID, EventType: n.EventType, Action: n.Action, At: n.At,
-				Class: n.Class, Template: n.Template, Data: n.Data, Count: n.Count, Reading: n.Reading,
+				Class: n.Class, Template: n.Template, Data: n.Data, Count: n.Count, Reading: n.Reading, Named: addressed(n.Audiences),
 			})
 			d.Count += n.Count
 		}

@@ -9,7 +9,8 @@ import "github.com/itsmkit/itsmkit/storage"
 //
 // Requesters, those affected and watchers are told what concerns them, by email and in the host's
 // program; those who work on an incident in the program, and by email and push where it is theirs or
-// urgent. What the requester may not read is not told to the requester, whatever the rule.
+// urgent; whoever something is given to, as the person to whom an incident is escalated or who is asked for
+// a review, is told of that. What the requester may not read is not told to the requester, whatever the rule.
 func StandardRules() RuleSet {
 	concerned := func() []Audience {
 		return []Audience{{Kind: AudienceRequester}, {Kind: AudienceAffected}, {Kind: AudienceWatchers}}
@@ -38,7 +39,7 @@ func StandardRules() RuleSet {
 		[]Channel{ChannelPush, ChannelEmail, ChannelInApp}, "incident.major_changed.v1"), "major", "critical")
 	major.When = storage.Condition{Op: storage.Equal, Column: "major", Values: []any{"declared"}}
 	major.Urgent = true
-	escalated := with(told("escalated", append(working(), Audience{Kind: AudienceGroup}),
+	escalated := with(told("escalated", append(working(), Audience{Kind: AudienceGroup}, Audience{Kind: AudienceNamed}),
 		[]Channel{ChannelPush, ChannelEmail, ChannelInApp}, "incident.escalated.v1"), "escalated", "work")
 	escalated.CollapseSeconds = 60
 
@@ -55,9 +56,34 @@ func StandardRules() RuleSet {
 	waits.When = storage.Condition{Op: storage.Equal, Column: "hold_reason", Values: []any{"caller"}}
 	waits.Until = []string{"incident.resumed.v1", "incident.resolved.v1", "incident.cancelled.v1"}
 
+	reminded := with(told("waits on for the requester", waits.Audiences, words, "incident.follow_up_due.v1"), "reminded", "questions")
+	reminded.When, reminded.Until = waits.When, waits.Until
+	waitsOn := with(told("waits on for others", working(), words, "incident.follow_up_due.v1"), "waits_on", "work")
+	waitsOn.When = storage.Condition{Op: storage.Not, Of: []storage.Condition{waits.When}}
+	waitsOn.Until = waits.Until
+
 	resolved := with(told("resolved", concerned(), words, "incident.resolved.v1"), "resolved", "progress")
 	resolved.Until = []string{"incident.reopened.v1"}
 	reopened := with(told("reopened", append(working(), Audience{Kind: AudienceWatchers}), words, "incident.reopened.v1"), "reopened", "work")
 	ended := with(told("ended", concerned(), words, "incident.closed.v1", "incident.cancelled.v1"), "ended", "progress")
-	return RuleSet{Rules: []Rule{critical, major, logged, given, queued, escalated, replied, noted, waits, resolved, reopened, ended}}
+	asked := with(told("survey", []Audience{{Kind: AudienceRequester}}, words, "incident.survey_offered.v1"), "survey", "surveys")
+	asked.Until = []string{"incident.survey_answered.v1", "incident.survey_lapsed.v1"}
+
+	addressed := func(name string, urgent bool, channels []Channel, events ...string) Rule {
+		return Rule{
+			Name: "major incident " + name, RecordKind: "major_incident", Events: events, Audiences: []Audience{{Kind: AudienceNamed}},
+			Channels: channels, Template: "major_incident." + name, Class: "major_incident.work", Urgent: urgent,
+		}
+	}
+	all := []Channel{ChannelPush, ChannelEmail, ChannelInApp}
+	led := addressed("given", true, all, "major_incident.declared.v1")
+	update := addressed("update_due", true, all, "major_incident.update_due.v1")
+	update.CollapseSeconds, update.Until = 60, []string{"major_incident.update_posted.v1", "major_incident.restored.v1", "major_incident.demoted.v1"}
+	review := addressed("review", false, words, "major_incident.review_requested.v1", "major_incident.review_due.v1")
+	review.Until = []string{"major_incident.reviewed.v1"}
+	actions := addressed("actions", false, words, "major_incident.reviewed.v1")
+	return RuleSet{Rules: []Rule{
+		critical, major, logged, given, queued, escalated, replied, noted, waits, reminded, waitsOn, resolved, reopened, ended, asked,
+		led, update, review, actions,
+	}}
 }

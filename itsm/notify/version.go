@@ -60,10 +60,9 @@ func (s *settings) holding(a versioned.Active[RuleSet]) Merged {
 	return Effective(own, base, Layer{Set: s.shipped})
 }
 
-// effective gives the rules that hold in the reader's tenant.
+// effective gives the rules that hold in the reader's tenant. They are shared, and do not change.
 func (p *Practice) effective(ctx context.Context, r storage.Reader) (Merged, error) {
-	active, err := versioned.ReadActive(ctx, r, VersionTable, "")
-	return p.holding(active), err
+	return p.rules.Of(ctx, r, "")
 }
 
 // Rules gives the rules that are followed in the actor's tenant, in their order, and where each comes
