@@ -1,53 +1,34 @@
-package versioned_test
+package versioned
 
 import (
-	"context"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/itsmkit/itsmkit/itsm"
-	"github.com/itsmkit/itsmkit/itsm/engine"
-	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/storage"
-	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
-// More than fits is not all kept, and each family still gets its own.
+type motto string
+
+func (motto) VersionKind() string { return "motto" }
+func (m motto) Clone() motto      { return m }
+
+// More than fits is not all kept, and what is kept is counted, replaced or not.
 func TestWhatIsReadyIsBounded(t *testing.T) {
-	ctx := t.Context()
-	book, err := itsm.NewRoleBook(itsm.Role{Name: "manager", Grants: []itsm.Grant{{Permission: "greeting.read"}, {Permission: "greeting.manage"}}})
-	require.NoError(t, err)
-	e, err := engine.New(memory.New(), engine.Options{Authorizer: book})
-	require.NoError(t, err)
-	greetings, err := NewGreetings(e)
-	require.NoError(t, err)
-	made := map[string]int{}
-	ready := versioned.NewReady(Table, func(family string, a versioned.Active[Greeting]) (string, error) {
-		made[family]++
-		return family + ": " + a.Own.Set.Lines[0][:1], nil
-	})
-	mona := itsm.Actor{Tenant: "acme", ID: "mona", Roles: []itsm.RoleName{"manager"}}
-	families := []string{"a", "b", "c", "d"}
-	for _, family := range families {
-		draft, err := greetings.Draft(ctx, mona, versioned.Draft[Greeting]{Family: family, Set: Greeting{[]string{family + strings.Repeat("x", versioned.MaxReady/3)}}})
-		require.NoError(t, err)
-		_, err = greetings.Activate(ctx, mona, draft.ID, itsm.Command{})
-		require.NoError(t, err)
-	}
-	total := 0
-	for range 3 {
-		for _, family := range families {
-			require.NoError(t, e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
-				got, err := ready.Of(ctx, r, family)
-				require.Equal(t, family+": "+family, got)
-				return err
-			}))
+	c := NewReady(Define[motto](), func(family string, _ Active[motto]) (string, error) { return family, nil })
+	for n := range 100 {
+		for range 2 {
+			k := readyKey{"acme", string(rune('a' + n%26))}
+			rows := []storage.Row{{Body: make([]byte, 1)}}
+			c.put(k, &prepared[string]{rows: rows, size: MaxReady/3 - n, made: k.family})
+			total := 0
+			for other, p := range c.kept {
+				require.Equal(t, other.family, p.made)
+				total += p.size
+			}
+			require.Equal(t, total, c.size)
+			require.LessOrEqual(t, total, MaxReady)
+			require.LessOrEqual(t, min(n+1, 3), len(c.kept), "and no more is given up than must be")
 		}
 	}
-	for _, n := range made {
-		total += n
-	}
-	require.Greater(t, total, len(families), "they do not all fit")
 }
