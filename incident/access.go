@@ -134,7 +134,7 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 		hidden.Comment = ""
 		i.Survey = &hidden
 	}
-	i.Customers, i.SilentUntil = 0, 0
+	i.Customers, i.SilentUntil, i.ResolutionVersion = 0, 0, 0
 	i.Fields = p.o.Fields.Public(i.Fields)
 	p.hideColumns(&i.Head)
 	return i, nil

@@ -53,8 +53,8 @@ func (w *work) takeChildren(ctx context.Context) error {
 }
 
 // resolveChildren is the job that resolves the open children of a resolved incident, some at a
-// time. A child that its own guards keep open is left to people. The notes of a restricted parent
-// are not told to a child that is not restricted.
+// time. A child that its own guards keep open is left to people. The notes of a parent that is
+// restricted, or was when they were written, are not told to a child that is not.
 func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	parent, err := p.table.Get(ctx, u, itsm.ID(due.Key))
 	if errors.Is(err, itsm.ErrNotFound) {
@@ -77,7 +77,7 @@ func (p *Practice) resolveChildren(ctx context.Context, u *engine.Unit, due engi
 		}
 		_, err := in.command(ctx, u.Actor(), child.ID, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
 			notes := parent.Resolution.Notes
-			if parent.Restricted && !w.Restricted {
+			if parent.silenced(parent.ResolutionVersion) && !w.Restricted {
 				notes = notesOfParent
 			}
 			return w.resolve(ctx, Resolved{Code: parent.Resolution.Code, Parent: parent.ID}, notes)

@@ -151,7 +151,7 @@ type FanOut struct {
 // It takes "incident.fan_out" on the incident, and Options.Customer must permit each tenant; a fault names
 // those it does not. What is done there is done by the system, under the name of the job: the actor needs no
 // role in the tenant, and is not named in it. A restricted incident does not fan out; of one that is
-// restricted later nothing more is told.
+// restricted later nothing is told as long as it is, and what was written until then is not told later.
 func (p *Practice) FanOut(ctx context.Context, actor itsm.Actor, id itsm.ID, r FanOut) (Incident, error) {
 	return p.command(ctx, actor, id, ActionFanOut, r.Command, r, func(ctx context.Context, w *work) error {
 		if err := w.authorize(ctx, PermissionFanOut); err != nil {
@@ -485,6 +485,9 @@ func (p *Practice) news(ctx context.Context, here itsm.Actor, id itsm.ID) (*news
 		}
 		if p.o.Children == ChildrenResolve && (category == itsm.CategoryResolved || category == itsm.CategoryClosed) {
 			n.resolved, n.outcome = i.ResolvedAt, i.Resolution
+			if i.silenced(i.ResolutionVersion) {
+				n.outcome.Notes = notesOfProvider
+			}
 		}
 		if p.o.Updates != UpdatesTell {
 			n.to = i.Version
@@ -525,6 +528,9 @@ const maxEvent = 1 << 30
 func originID(provider storage.Tenant, incident itsm.ID) itsm.ID {
 	return pairID(string(provider), string(incident))
 }
+
+// notesOfProvider are the notes of a customer's incident where those of the provider's are not for it.
+const notesOfProvider = "Resolved by the service provider."
 
 // withdrawn is what a customer reads of an incident that does not concern it after all.
 const withdrawn = "Withdrawn by the service provider."

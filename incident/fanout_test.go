@@ -414,3 +414,50 @@ func TestI9EachCustomerHasOneIncidentWhateverDies(t *testing.T) {
 	}
 	require.Less(t, total, int64(100), "every unit was tried")
 }
+
+func TestI9ACustomerNeverReadsWhatWasWrittenWhileItWasRestricted(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		resolvedFirst bool
+	}{{"resolved while it was restricted", false}, {"resolved before the customer learned of it", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			d, ctx := openDesk(t, incident.Options{Customer: customers}), t.Context()
+			i := d.outage("acme")
+			d.wait(time.Second)
+			resolve := func() {
+				_, err := d.Resolve(ctx, lead, i.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "An attacker had the password"})
+				require.NoError(t, err)
+			}
+			restrict := func() {
+				_, err := d.Restrict(ctx, lead, i.ID, incident.Restriction{})
+				require.NoError(t, err)
+			}
+			if c.resolvedFirst {
+				resolve()
+				restrict()
+			} else {
+				restrict()
+				resolve()
+			}
+			d.wait(time.Second)
+			require.Equal(t, incident.StateAssigned, d.childIn("acme").State, "nothing is told while it is restricted")
+			_, err := d.Unrestrict(ctx, lead, i.ID, itsm.Command{})
+			require.NoError(t, err)
+			d.wait(time.Second)
+			told := d.childIn("acme")
+			require.Equal(t, incident.StateResolved, told.State, "that it ended is no secret")
+			require.Equal(t, "Resolved by the service provider.", told.Resolution.Notes)
+
+			// What is written from then on is told.
+			_, err = d.Reopen(ctx, lead, i.ID, incident.Reopening{})
+			require.NoError(t, err)
+			_, err = d.Resolve(ctx, lead, i.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "Passwords were renewed"})
+			require.NoError(t, err)
+			manager := mgr("acme")
+			_, err = d.Reopen(ctx, manager, told.ID, incident.Reopening{})
+			require.NoError(t, err)
+			d.wait(time.Second)
+			require.Equal(t, "Passwords were renewed", d.childIn("acme").Resolution.Notes)
+		})
+	}
+}

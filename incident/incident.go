@@ -89,8 +89,9 @@ type Body struct {
 	// for its reason, when its requester last wrote, or the last reminder.
 	Reminders  int       `json:"reminders,omitempty"`
 	RemindFrom time.Time `json:"remind_from,omitzero"`
-	// Resolution is how it was resolved.
-	Resolution Outcome `json:"resolution,omitzero"`
+	// Resolution is how it was resolved, ResolutionVersion the version with which that was written.
+	Resolution        Outcome `json:"resolution,omitzero"`
+	ResolutionVersion int64   `json:"resolution_version,omitempty"`
 	// CancelReason is why it was cancelled.
 	CancelReason string `json:"cancel_reason,omitempty"`
 	// DuplicateOf is the incident into which this one was merged. It is shown to those who may read
@@ -132,8 +133,8 @@ type Body struct {
 	Watchers []itsm.ID `json:"watchers,omitempty"`
 	// Customers is the number of customers' tenants to which a service provider's incident fans out.
 	Customers int `json:"customers,omitempty"`
-	// SilentUntil is the version up to which nothing that was written is told to the customers any more, as
-	// it was restricted.
+	// SilentUntil is the version up to which nothing that was written is told to its children and to the
+	// customers any more, as it was restricted.
 	SilentUntil int64 `json:"silent_until,omitempty"`
 	// Provided says that it came from the service provider.
 	Provided bool `json:"provided,omitempty"`

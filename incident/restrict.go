@@ -25,12 +25,20 @@ func (p *Practice) Restrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 	})
 }
 
-// Unrestrict opens an incident to all who may read incidents. It has no members any more.
+// silenced says whether what was written with a version of the incident stays with those who may read it
+// while it is restricted: it is, or was since.
+func (i *Incident) silenced(version int64) bool {
+	return i.Restricted || i.SilentUntil > 0 && version <= i.SilentUntil
+}
+
+// Unrestrict opens an incident to all who may read incidents. It has no members any more. What was
+// written before stays with it: its children and customers are not told of it later.
 func (p *Practice) Unrestrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Incident, error) {
 	return p.command(ctx, actor, id, ActionUnrestrict, r, r, func(ctx context.Context, w *work) error {
 		w.Restricted, w.Members = false, nil
-		if w.Customers > 0 {
-			w.SilentUntil = w.Version + 1
+		w.SilentUntil = w.Version + 1
+		if !w.Open {
+			w.spread() // that it ended may be told from now on, but not in which words
 		}
 		return w.fire(ctx, ActionUnrestrict, Unrestricted{})
 	})

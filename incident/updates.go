@@ -14,9 +14,11 @@ import (
 
 // childUpdate is an update to be told: to all below its incident, or to some of them.
 type childUpdate struct {
-	Incident itsm.ID   `json:"incident"`
-	Note     itsm.ID   `json:"note"`
-	To       []itsm.ID `json:"to,omitempty"`
+	Incident itsm.ID `json:"incident"`
+	Note     itsm.ID `json:"note"`
+	// Version is that of the incident with which it was written.
+	Version int64     `json:"version"`
+	To      []itsm.ID `json:"to,omitempty"`
 }
 
 func jobOfUpdate(u *engine.Unit, key string, up childUpdate) engine.Task {
@@ -32,12 +34,13 @@ func (w *work) updated(note, parent itsm.ID) {
 	if w.p.o.Updates != UpdatesTell || parent != "" {
 		return
 	}
+	version := w.Version + 1
 	w.after = append(w.after, func(ctx context.Context) error {
 		children, err := relatives(ctx, w.u, []itsm.ID{w.ID}, itsm.LinkParentOf)
 		if err != nil || len(children) == 0 {
 			return err
 		}
-		return w.u.Schedule(ctx, jobOfUpdate(w.u, string(note), childUpdate{Incident: w.ID, Note: note}))
+		return w.u.Schedule(ctx, jobOfUpdate(w.u, string(note), childUpdate{Incident: w.ID, Note: note, Version: version}))
 	})
 }
 
@@ -59,7 +62,7 @@ func (p *Practice) tellUpdate(ctx context.Context, u *engine.Unit, due engine.Du
 	in := p.In(u.Store())
 	for _, id := range up.To {
 		_, err := in.command(ctx, u.Actor(), id, ActionNote, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-			if !w.Open || from.Restricted && !w.Restricted {
+			if !w.Open || from.silenced(up.Version) && !w.Restricted {
 				return nil
 			}
 			w.Note, w.Public = note.Text, true

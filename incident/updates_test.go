@@ -135,3 +135,26 @@ func TestI7UpdatesStayWithTheParentByPolicy(t *testing.T) {
 	_, err := incident.New(d.e, incident.Options{Updates: "shout"})
 	require.Equal(t, []string{"updates"}, faults(t, err))
 }
+
+func TestI7AChildNeverReadsWhatWasWrittenWhileItsParentWasRestricted(t *testing.T) {
+	d, ctx := openDesk(t, incident.Options{}), t.Context()
+	parent, child := d.report(), d.report()
+	d.childOf(child, parent)
+	_, err := d.Restrict(ctx, mona, parent.ID, incident.Restriction{})
+	require.NoError(t, err)
+	d.say(parent.ID, "An attacker had the password", itsm.VisibilityPublic)
+	_, err = d.Resolve(ctx, mona, parent.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "We locked the attacker out"})
+	require.NoError(t, err)
+	_, err = d.Unrestrict(ctx, mona, parent.ID, itsm.Command{})
+	require.NoError(t, err)
+	d.wait(time.Second)
+	d.wait(time.Second)
+	require.Empty(t, d.texts(rita, child.ID))
+	require.Equal(t, "Resolved with its parent incident.", d.get(child.ID).Resolution.Notes)
+
+	_, err = d.Reopen(ctx, mona, child.ID, incident.Reopening{})
+	require.NoError(t, err)
+	d.say(parent.ID, "All passwords are new", itsm.VisibilityPublic)
+	d.wait(time.Second)
+	require.Equal(t, []string{"All passwords are new"}, d.texts(rita, child.ID), "what is written from then on is told")
+}

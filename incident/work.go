@@ -287,6 +287,12 @@ func (w *work) finish(ctx context.Context) (Incident, error) {
 			return Incident{}, err
 		}
 		w.measure()
+		if w.Resolution != w.Was.Resolution {
+			w.ResolutionVersion = 0
+			if w.Resolution != (Outcome{}) {
+				w.ResolutionVersion = w.Version + 1
+			}
+		}
 		put := func(ctx context.Context) error { return w.p.table.Put(ctx, w.u, &w.Incident) }
 		if w.logged != nil {
 			put = func(ctx context.Context) error { return w.p.putNumbered(ctx, w.u, &w.Incident) }
