@@ -174,6 +174,9 @@ type Options struct {
 	// without group and assignee leaves the incident to the desk. Its error fails the command. What
 	// it writes is part of the unit. Imported incidents, and what [Practice.Preview] shows, are not
 	// routed. Nil routes nothing.
+	//
+	// Whoever it names can read the incident from then on, a restricted one too, and Route is asked of
+	// those as well. Package servicedesk leaves them to people where no rule is meant for them.
 	Route func(ctx context.Context, u *engine.Unit, i Incident) (Assignment, error)
 	// MayRead says whether the actor may know of a record of another kind to which an incident
 	// is linked: nil that it may, ErrNotFound or ErrForbidden that it may not. Where it is

@@ -93,10 +93,7 @@ func TestD2WhateverLogsAnIncidentItIsRoutedWhereNobodyHasIt(t *testing.T) {
 	routed(log(incident.Report{Template: template("plain", "")}), "by a template without a group")
 	require.Equal(t, itsm.ID("vip"), log(incident.Report{Template: template("vips", "vip")}).Group, "the template says who has it")
 	require.Empty(t, log(incident.Report{Assignee: "ned"}).Group, "a person has it")
-	secret := log(incident.Report{Restricted: true})
-	secret, err := f.Incidents.Get(ctx, boss, secret.ID)
-	require.NoError(t, err)
-	routed(secret, "a restricted one")
+	require.Empty(t, log(incident.Report{Restricted: true}).Group, "a restricted one is for people to hand on")
 
 	alert, err := f.Incidents.Alert(ctx, mona, incident.AlertReport{DeduplicationKey: "db-1/disk", Title: "Disk is full"})
 	require.NoError(t, err)
@@ -231,4 +228,33 @@ func TestAHostRoutesByItself(t *testing.T) {
 	n, err := f.Incidents.Count(t.Context(), boss, incident.Query{})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n, "what was not routed is not logged")
+}
+
+// D2: who may read a restricted incident is decided by people, or by a rule that is meant for it.
+func TestD2ARestrictedIncidentGoesToNoGroupThatWasNotMeant(t *testing.T) {
+	const general = `{"name": "all", "group": "network", "when": {}}`
+	const meant = `{"name": "investigations", "group": "vip", "when": {"op": "and", "of": [
+		{"op": "equal", "column": "restricted", "values": [true]}, {"op": "equal", "column": "category", "values": ["fraud"]}]}}`
+	for _, c := range []struct {
+		name, rules, category string
+		group                 itsm.ID
+	}{
+		{"a default group", `{"rules": [], "default": "network"}`, "", ""},
+		{"a rule for everything", `{"rules": [` + general + `]}`, "", ""},
+		{"a rule that denies", `{"rules": [{"name": "a", "group": "network", "when": {"op": "not", "of": [
+			{"op": "equal", "column": "restricted", "values": [false]}]}}]}`, "", ""},
+		{"a rule for others that are restricted", `{"rules": [` + general + `,` + meant + `], "default": "network"}`, "", ""},
+		{"a rule that is meant for it", `{"rules": [` + general + `,` + meant + `], "default": "network"}`, "fraud", "vip"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newDesk(t, servicedesk.Config{})
+			f.staff(t)
+			f.rules(t, c.rules)
+			i, err := f.Incidents.Log(t.Context(), boss, incident.Report{Title: "The books are wrong", Requester: "boss", Category: c.category, Restricted: true, Members: []itsm.ID{"boss"}})
+			require.NoError(t, err)
+			require.Equal(t, c.group, i.Group)
+			_, err = f.Incidents.Get(t.Context(), ned, i.ID)
+			require.ErrorIs(t, err, itsm.ErrNotFound, "who works in the network group is told of nothing")
+		})
+	}
 }

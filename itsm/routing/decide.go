@@ -4,6 +4,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,8 @@ type Decision struct {
 	// Last is to be kept as the Team.Last of Group for the next decision; empty where there was
 	// no turn.
 	Last itsm.ID `json:"last,omitempty"`
+	// Restricted says that the record is restricted, so that only rules which name that are for it.
+	Restricted bool `json:"restricted,omitempty"`
 	// Tried are the rules in their order, up to the one that matched.
 	Tried []Trial `json:"tried,omitempty"`
 	// Groups are the groups in which a person was looked for: the rule's, then overflow groups.
@@ -52,6 +55,9 @@ type Trial struct {
 	Rule    string `json:"rule"`
 	Source  Source `json:"source,omitzero"`
 	Matched bool   `json:"matched,omitempty"`
+	// Restricted says that its condition holds, and that it does not decide all the same: the record is
+	// restricted, and the condition does not name that. See [RuleSet].
+	Restricted bool `json:"restricted,omitempty"`
 	// Failed are the parts of its condition that decided against it: the first part of an and
 	// that did not hold; all parts of an or.
 	Failed []Part `json:"failed,omitempty"`
@@ -90,7 +96,7 @@ func (s RuleSet) Decide(facts Facts, people People) (Decision, error) {
 
 func (s RuleSet) decide(facts Facts, people People, source func(i int) Source) (Decision, error) {
 	get := facts.get
-	d := Decision{Tried: make([]Trial, 0, min(len(s.Rules), 16))}
+	d := Decision{Restricted: get(columnRestricted) == true, Tried: make([]Trial, 0, min(len(s.Rules), 16))}
 	for i := range s.Rules {
 		r := &s.Rules[i]
 		t := Trial{Rule: r.Name, Matched: r.When.Match(get)}
@@ -102,6 +108,11 @@ func (s RuleSet) decide(facts Facts, people People, source func(i int) Source) (
 			d.Tried = append(d.Tried, t)
 			continue
 		}
+		if d.Restricted && !namesRestricted(r.When) {
+			t.Matched, t.Restricted = false, true
+			d.Tried = append(d.Tried, t)
+			continue
+		}
 		d.Tried = append(d.Tried, t)
 		d.Outcome, d.Rule, d.Source, d.Group = OutcomeRule, r.Name, t.Source, r.Group
 		if err := s.person(&d, r, people); err != nil {
@@ -109,12 +120,26 @@ func (s RuleSet) decide(facts Facts, people People, source func(i int) Source) (
 		}
 		return d, nil
 	}
-	if s.Default == "" {
+	if s.Default == "" || d.Restricted {
 		d.Outcome = OutcomeNone
 		return d, nil
 	}
 	d.Outcome, d.Group = OutcomeDefault, s.Default
 	return d, nil
+}
+
+// columnRestricted is the column by which every practice keeps a record to those who are named in it.
+const columnRestricted = "restricted"
+
+// namesRestricted says whether a condition itself asks for restricted records, by a part that is not denied.
+func namesRestricted(c storage.Condition) bool {
+	switch c.Op {
+	case storage.And, storage.Or:
+		return slices.ContainsFunc(c.Of, namesRestricted)
+	case storage.Equal, storage.In:
+		return c.Column == columnRestricted && slices.Contains(c.Values, any(true))
+	}
+	return false
 }
 
 // person looks for a person in the rule's group, then in its overflow groups. Where there is none
@@ -312,6 +337,10 @@ func (d Decision) String() string {
 		return " (" + s.String() + ")"
 	}
 	for _, t := range d.Tried {
+		if t.Restricted {
+			fmt.Fprintf(&b, "rule %s%s is not for restricted records: its condition does not name them\n", quoted(t.Rule), from(t.Source))
+			continue
+		}
 		if t.Matched {
 			fmt.Fprintf(&b, "rule %s%s matches\n", quoted(t.Rule), from(t.Source))
 			continue
@@ -332,6 +361,10 @@ func (d Decision) String() string {
 	}
 	switch {
 	case d.Outcome == OutcomeNone:
+		if d.Restricted {
+			b.WriteString("it is restricted, and no rule that names that matches\n")
+			break
+		}
 		b.WriteString("no rule matches, and there is no default group\n")
 	case d.Outcome == OutcomeDefault:
 		fmt.Fprintf(&b, "no rule matches, so the default group%s has it: %s\n", from(d.Source), d.Group)

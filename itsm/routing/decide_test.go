@@ -331,3 +331,23 @@ func TestD2X12ADryRunTellsWhatWouldHaveGoneElsewhere(t *testing.T) {
 	_, err = routing.DryRun(before, after, history, routing.DryRunOptions{People: func(routing.Past, itsm.ID) ([]routing.Candidate, error) { return nil, boom }})
 	require.ErrorIs(t, err, boom)
 }
+
+func TestD1ARestrictedRecordPassesByWhatIsNotMeantForIt(t *testing.T) {
+	s, err := routing.Parse([]byte(`{"rules": [{"name": "all", "group": "desk", "when": {}},
+		{"name": "meant", "group": "security", "when": {"op": "equal", "column": "restricted", "values": [true]}}], "default": "desk"}`))
+	require.NoError(t, err)
+	require.Empty(t, s.Unreachable(), "what is restricted comes to the second rule")
+	d, err := s.Decide(routing.Facts{"restricted": true}, nil)
+	require.NoError(t, err)
+	require.Equal(t, itsm.ID("security"), d.Group)
+	require.Equal(t, "rule \"all\" is not for restricted records: its condition does not name them\nrule \"meant\" matches\nassigned to security\n", d.String())
+	d, err = s.Decide(routing.Facts{"restricted": false}, nil)
+	require.NoError(t, err)
+	require.Equal(t, itsm.ID("desk"), d.Group)
+
+	s.Rules = s.Rules[:1]
+	d, err = s.Decide(routing.Facts{"restricted": true}, nil)
+	require.NoError(t, err)
+	require.Equal(t, routing.OutcomeNone, d.Outcome)
+	require.Contains(t, d.String(), "it is restricted, and no rule that names that matches\n")
+}

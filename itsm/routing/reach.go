@@ -55,8 +55,8 @@ func (s RuleSet) unreachable(skip func(i int) bool) []Unreached {
 			continue
 		}
 		for j := range i {
-			if skip(j) {
-				continue
+			if skip(j) || namesRestricted(s.Rules[i].When) && !namesRestricted(s.Rules[j].When) {
+				continue // what is restricted passes by the earlier one
 			}
 			if search.Follows(what[i], s.Rules[j].When) {
 				found = append(found, Unreached{Rule: i, By: j, Everything: search.Follows(implication.Conjunction{}, s.Rules[j].When)})

@@ -47,8 +47,8 @@ func (p *Practice) RouteFacts(ctx context.Context, u *engine.Unit, recordKind st
 }
 
 // RouteAsking is [Practice.RouteFacts] for facts that cost something to find out. ask is called once,
-// and only where there are rules to follow; named says whether one of their conditions names a term
-// of the vocabulary, so that what none names need not be found out.
+// and only where there are rules, or a default group, to follow; named says whether one of the
+// conditions names a term of the vocabulary, so that what none names need not be found out.
 func (p *Practice) RouteAsking(ctx context.Context, u *engine.Unit, recordKind string, ask func(ctx context.Context, named func(term string) bool) (Facts, error)) (Decision, error) {
 	v, err := p.Vocabulary(recordKind)
 	if err != nil {
@@ -59,7 +59,7 @@ func (p *Practice) RouteAsking(ctx context.Context, u *engine.Unit, recordKind s
 		return Decision{}, err
 	}
 	var facts Facts
-	if len(f.merged.Set.Rules) > 0 {
+	if len(f.merged.Set.Rules) > 0 || f.merged.Set.Default != "" { // which is not for what is restricted
 		if facts, err = ask(ctx, func(term string) bool { return f.terms[term] }); err != nil {
 			return Decision{}, err
 		}

@@ -15,6 +15,10 @@ import (
 
 // RuleSet is an ordered list of rules: the first whose condition holds decides. A set is a value;
 // [RuleSet.Check] says what is wrong with it, and only a set without faults should decide.
+//
+// Whoever gets a record may read it. So a restricted record, one whose column "restricted" is true, is
+// left to people unless a rule says otherwise: it passes by the default group and every rule whose
+// condition does not itself name restricted as true, outside of any not.
 type RuleSet struct {
 	Rules []Rule `json:"rules"`
 	// Default is the group of a record that no rule matches; empty leaves it without one.
