@@ -397,7 +397,7 @@ func (p *Practice) resolveQuiet(ctx context.Context, u *engine.Unit, due engine.
 		}
 		return w.resolve(ctx, Resolved{Code: p.o.Alerts.ResolutionCode}, notesOfClear)
 	})
-	if refusedByState(err) || errors.Is(err, itsm.ErrInvalid) {
+	if errors.Is(err, itsm.ErrInvalid) {
 		return nil
 	}
 	return ifThere(err)

@@ -74,37 +74,105 @@ func generations(ctx context.Context, r storage.Reader, from itsm.ID, relation i
 	return n, false, nil
 }
 
+// relativesWhere are the filters of the links that tell of a relation of some incidents. A link is kept
+// once, in the direction in which it was made, so there are two; no link is in both.
+func relativesWhere(of []itsm.ID, relation itsm.LinkType) [2]storage.Filter[engine.LinkHead] {
+	return [2]storage.Filter[engine.LinkHead]{
+		storage.AllOf(engine.LinkByFromKind.Is(Kind), engine.LinkByFromID.In(of...), engine.LinkByType.Is(relation), engine.LinkByToKind.Is(Kind)),
+		storage.AllOf(engine.LinkByToKind.Is(Kind), engine.LinkByToID.In(of...), engine.LinkByType.Is(relation.Inverse()), engine.LinkByFromKind.Is(Kind)),
+	}
+}
+
+// farEnd is the relative that a link of the direction names.
+func farEnd(h *engine.LinkHead, direction int) itsm.ID {
+	if direction == 0 {
+		return h.ToID
+	}
+	return h.FromID
+}
+
 // relatives gives the incidents of which any of some are the relation, each once.
 func relatives(ctx context.Context, r storage.Reader, of []itsm.ID, relation itsm.LinkType) ([]itsm.ID, error) {
 	var found []itsm.ID
 	seen := map[itsm.ID]bool{}
-	read := func(where storage.Filter[engine.LinkHead], end func(*engine.LinkHead) itsm.ID) error {
-		q := storage.Query[engine.LinkHead]{Where: where, Limit: storage.MaxPage}
-		for h, err := range storage.Pages(q, func(q storage.Query[engine.LinkHead]) (storage.Page[engine.LinkHead], error) {
-			return engine.LinkTable.List(ctx, r, q)
-		}) {
-			if err != nil {
-				return err
-			}
-			if id := end(&h); !seen[id] {
-				seen[id] = true
-				found = append(found, id)
-			}
-		}
-		return nil
-	}
-	// A link is kept once, in the direction in which it was made.
 	for some := range slices.Chunk(of, 100) {
-		err := read(storage.AllOf(engine.LinkByFromKind.Is(Kind), engine.LinkByFromID.In(some...), engine.LinkByType.Is(relation),
-			engine.LinkByToKind.Is(Kind)), func(h *engine.LinkHead) itsm.ID { return h.ToID })
-		if err != nil {
-			return nil, err
-		}
-		err = read(storage.AllOf(engine.LinkByToKind.Is(Kind), engine.LinkByToID.In(some...), engine.LinkByType.Is(relation.Inverse()),
-			engine.LinkByFromKind.Is(Kind)), func(h *engine.LinkHead) itsm.ID { return h.FromID })
-		if err != nil {
-			return nil, err
+		for direction, where := range relativesWhere(some, relation) {
+			q := storage.Query[engine.LinkHead]{Where: where, Limit: storage.MaxPage}
+			for h, err := range storage.Pages(q, func(q storage.Query[engine.LinkHead]) (storage.Page[engine.LinkHead], error) {
+				return engine.LinkTable.List(ctx, r, q)
+			}) {
+				if err != nil {
+					return nil, err
+				}
+				if id := farEnd(&h, direction); !seen[id] {
+					seen[id] = true
+					found = append(found, id)
+				}
+			}
 		}
 	}
 	return found, nil
+}
+
+// hasRelatives says whether an incident is the relation of any.
+func hasRelatives(ctx context.Context, r storage.Reader, of itsm.ID, relation itsm.LinkType) (bool, error) {
+	for _, where := range relativesWhere([]itsm.ID{of}, relation) {
+		page, err := engine.LinkTable.List(ctx, r, storage.Query[engine.LinkHead]{Where: where, Limit: 1})
+		if err != nil || len(page.Items) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// countRelatives counts the incidents of which one is the relation.
+func countRelatives(ctx context.Context, r storage.Reader, of itsm.ID, relation itsm.LinkType) (int64, error) {
+	var all int64
+	for _, where := range relativesWhere([]itsm.ID{of}, relation) {
+		n, err := engine.LinkTable.Count(ctx, r, where)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
+}
+
+// relativesLeft is where a walk through the relatives of an incident goes on.
+type relativesLeft struct {
+	Direction int            `json:"direction,omitempty"`
+	After     storage.Cursor `json:"after,omitempty"`
+}
+
+// someRelatives gives at most some of the incidents of which one is the relation, from where the walk
+// before ended; nil begins it, and is left at its end.
+func someRelatives(ctx context.Context, r storage.Reader, of itsm.ID, relation itsm.LinkType, from *relativesLeft, limit int) ([]itsm.ID, *relativesLeft, error) {
+	left := relativesLeft{}
+	if from != nil {
+		left = *from
+	}
+	var found []itsm.ID
+	for direction, where := range relativesWhere([]itsm.ID{of}, relation) {
+		if direction < left.Direction {
+			continue
+		}
+		if direction > left.Direction {
+			left = relativesLeft{Direction: direction}
+		}
+		if len(found) == limit {
+			return found, &left, nil
+		}
+		page, err := engine.LinkTable.List(ctx, r, storage.Query[engine.LinkHead]{Where: where, After: left.After, Limit: limit - len(found)})
+		if err != nil {
+			return nil, nil, err
+		}
+		for n := range page.Items {
+			found = append(found, farEnd(&page.Items[n], direction))
+		}
+		if page.Next != "" {
+			left.After = page.Next
+			return found, &left, nil
+		}
+	}
+	return found, nil, nil
 }

@@ -403,14 +403,45 @@ func (p *Practice) spreadOut(ctx context.Context, u *engine.Unit, due engine.Due
 // news is what a customer's incident has to be told.
 type news struct {
 	reach    CustomerIncident
-	texts    []string // of the updates
-	from, to int64    // the versions after and up to which these are the updates
+	updates  []customerUpdate
+	from, to int64 // the versions after and up to which these are the updates
 	more     bool
+	unsaid   bool // the customer's side refuses what is new: it is taken as told
 	silent   bool // it is restricted: nothing is told of it
 	customer Customer
 	resolved time.Time // when the provider's incident was resolved, zero where that is not to be told
 	outcome  Outcome
 	ends     bool // it is to be cancelled where it is open
+}
+
+// customerUpdate is an update with the version of the incident with which it was written.
+type customerUpdate struct {
+	version int64
+	text    string
+}
+
+// steps are what is new, one after the other: that the incident is there, the updates of each version, and
+// what became of it.
+func (n *news) steps() []*news {
+	next := func(to int64, updates []customerUpdate) *news {
+		return &news{reach: n.reach, customer: n.customer, silent: n.silent, from: n.from, to: to, updates: updates}
+	}
+	steps := []*news{next(n.from, nil)}
+	last := steps[0]
+	for _, up := range n.updates {
+		if up.version != last.to || len(last.updates) == 0 {
+			step := next(up.version, nil)
+			step.from = last.to
+			steps, last = append(steps, step), step
+		}
+		last.updates = append(last.updates, up)
+	}
+	end := *n
+	end.from, end.updates = last.to, nil
+	if n.ends {
+		return []*news{&end}
+	}
+	return append(steps, &end)
 }
 
 // fanOut is the job that brings one customer's incident to where it must be. It reads the provider's tenant,
@@ -425,12 +456,21 @@ func (p *Practice) fanOut(ctx context.Context, e *engine.Engine, due engine.Due,
 			return err
 		}
 		there := itsm.SystemActor(n.reach.Customer, jobFanOut)
-		var child Incident
-		err = e.Update(ctx, there, func(ctx context.Context, u *engine.Unit) error {
-			var err error
-			child, err = on.In(u.Store()).tellCustomer(ctx, u, due.Tenant, n)
-			return err
-		})
+		child, err := on.tell(ctx, there, due.Tenant, n)
+		if refusedByState(err) {
+			// Something on the customer's side, such as a trigger, refuses what would come of it all. Each step
+			// is then taken by itself, and those that are refused are passed over.
+			for _, step := range n.steps() {
+				if child, err = on.tell(ctx, there, due.Tenant, step); refusedByState(err) {
+					step.unsaid = true
+					child, err = on.tell(ctx, there, due.Tenant, step)
+				}
+				if err != nil {
+					return err
+				}
+				n.more = n.more || step.more
+			}
+		}
 		if err != nil || child.ID == "" {
 			return err
 		}
@@ -441,6 +481,17 @@ func (p *Practice) fanOut(ctx context.Context, e *engine.Engine, due engine.Due,
 			return nil
 		}
 	}
+}
+
+// tell is tellCustomer in a unit of the customer's tenant.
+func (p *Practice) tell(ctx context.Context, there itsm.Actor, provider storage.Tenant, n *news) (Incident, error) {
+	var child Incident
+	err := p.e.Update(ctx, there, func(ctx context.Context, u *engine.Unit) error {
+		var err error
+		child, err = p.In(u.Store()).tellCustomer(ctx, u, provider, n)
+		return err
+	})
+	return child, err
 }
 
 // news reads what a customer is to learn; nil is nothing.
@@ -479,7 +530,7 @@ func (p *Practice) news(ctx context.Context, here itsm.Actor, id itsm.ID) (*news
 		}
 		category, _ := p.o.Lifecycle.Category(i.State)
 		n.ends = n.reach.Withdrawn || category == itsm.CategoryCancelled
-		n.to, n.texts, n.silent = n.from, nil, i.Restricted
+		n.to, n.updates, n.silent = n.from, nil, i.Restricted
 		if n.silent || n.ends {
 			return nil
 		}
@@ -515,7 +566,7 @@ func (p *Practice) news(ctx context.Context, here itsm.Actor, id itsm.ID) (*news
 			if err != nil {
 				return err
 			}
-			n.texts = append(n.texts, note.Text)
+			n.updates = append(n.updates, customerUpdate{e.Version, note.Text})
 		}
 		return nil
 	})
@@ -557,7 +608,7 @@ func (p *Practice) tellCustomer(ctx context.Context, u *engine.Unit, provider st
 	switch {
 	case n.ends:
 		// What the customer made its own by merging the child into it is the customer's to end.
-		if !o.Ended && !o.Adopted {
+		if !o.Ended && !o.Adopted && !n.unsaid {
 			_, err := p.command(ctx, u.Actor(), o.Child, ActionCancel, itsm.Command{Reason: withdrawn}, nil, func(ctx context.Context, w *work) error {
 				w.CancelReason = withdrawn
 				return w.fire(ctx, ActionCancel, Cancelled{})
@@ -572,12 +623,15 @@ func (p *Practice) tellCustomer(ctx context.Context, u *engine.Unit, provider st
 		n.more = true // another has told it meanwhile; look again
 	default:
 		if n.to > o.Told {
-			for _, text := range n.texts {
+			for _, up := range n.updates {
+				if n.unsaid {
+					break
+				}
 				_, err := p.command(ctx, u.Actor(), o.Child, ActionNote, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
 					if !w.Open {
 						return nil
 					}
-					w.Note, w.Public = text, true
+					w.Note, w.Public = up.text, true
 					return w.note(ctx, "")
 				})
 				if err != nil && !leftToPeople(err) {
@@ -587,11 +641,13 @@ func (p *Practice) tellCustomer(ctx context.Context, u *engine.Unit, provider st
 			o.Told = n.to
 		}
 		if !n.resolved.IsZero() && !n.resolved.Equal(o.Resolved) && !n.more {
-			_, err := p.command(ctx, u.Actor(), o.Child, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-				return w.resolve(ctx, Resolved{Code: n.outcome.Code}, n.outcome.Notes)
-			})
-			if err != nil && !leftToPeople(err) {
-				return Incident{}, err
+			if !n.unsaid {
+				_, err := p.command(ctx, u.Actor(), o.Child, ActionResolve, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
+					return w.resolve(ctx, Resolved{Code: n.outcome.Code}, n.outcome.Notes)
+				})
+				if err != nil && !leftToPeople(err) {
+					return Incident{}, err
+				}
 			}
 			o.Resolved = n.resolved
 		}
@@ -704,11 +760,11 @@ func (p *Practice) learn(ctx context.Context, here, there itsm.Actor, reach, chi
 		category, _ := p.o.Lifecycle.Category(i.State)
 		now = CustomerIncidentHead{Child: child, State: i.State, Category: category, Reopens: int64(i.Reopens), Affected: 1}
 		for _, relation := range []itsm.LinkType{itsm.LinkParentOf, itsm.LinkDuplicatedBy} {
-			others, err := relatives(ctx, r, []itsm.ID{child}, relation)
+			others, err := countRelatives(ctx, r, child, relation)
 			if err != nil {
 				return err
 			}
-			now.Affected += int64(len(others))
+			now.Affected += others
 		}
 		return nil
 	})

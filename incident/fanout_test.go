@@ -461,3 +461,45 @@ func TestI9ACustomerNeverReadsWhatWasWrittenWhileItWasRestricted(t *testing.T) {
 		})
 	}
 }
+
+func TestI9WhatACustomersSideRefusesKeepsItFromNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		refused string
+		notes   int
+		open    bool
+	}{{"incident.noted.v1", 0, false}, {"incident.resolved.v1", 2, true}, {"incident.cancelled.v1", 2, true}} {
+		t.Run(c.refused, func(t *testing.T) {
+			refuse := engine.Module{Name: "refuse", Reactions: []engine.Reaction{engine.OnAny(func(_ context.Context, u *engine.Unit, e itsm.Event) error {
+				if u.Tenant() == "acme" && e.Type == c.refused {
+					return &itsm.TransitionError{Kind: e.Kind, ID: e.Record, Action: e.Action, Reason: "not here"}
+				}
+				return nil
+			})}}
+			d, ctx := openDesk(t, incident.Options{Customer: customers}, refuse), t.Context()
+			i := d.outage("acme", "globex")
+			for _, text := range []string{"We look into it", "We found it"} {
+				_, err := d.Note(ctx, lead, i.ID, incident.Note{Text: text, Visibility: itsm.VisibilityPublic})
+				require.NoError(t, err)
+			}
+			if c.refused == "incident.cancelled.v1" {
+				d.wait(time.Second)
+				_, err := d.Withdraw(ctx, lead, i.ID, incident.Withdrawal{Tenants: []storage.Tenant{"acme", "globex"}})
+				require.NoError(t, err)
+			} else {
+				_, err := d.Resolve(ctx, lead, i.ID, fixed)
+				require.NoError(t, err)
+			}
+			for range 3 {
+				ran := d.wait(time.Minute)
+				require.Zero(t, ran.Failed+ran.Dead)
+			}
+			require.Len(t, d.notesIn("acme"), c.notes)
+			require.Equal(t, c.open, d.childIn("acme").Open)
+			require.Len(t, d.notesIn("globex"), 2)
+			require.False(t, d.childIn("globex").Open)
+			page, err := d.CustomerIncidents(ctx, lead, i.ID, "", 10)
+			require.NoError(t, err)
+			require.Equal(t, d.childIn("acme").State, page.Items[0].State, "and the provider knows")
+		})
+	}
+}

@@ -43,7 +43,8 @@ func (p *Practice) followUpAt(i *Incident) time.Time {
 
 // followUpDue is the job that reminds of what waits and in the end resolves it. Each step counts from
 // when the one before was done, so that nobody is given less time between two of them than the rule
-// says, however late the jobs run.
+// says, however late the jobs run. Where something must be finished before it is resolved, that is tried
+// again.
 func (p *Practice) followUpDue(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionRemind, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
@@ -71,9 +72,5 @@ func (p *Practice) followUpDue(ctx context.Context, u *engine.Unit, due engine.D
 		w.tell(w.State, w.State, told)
 		return nil
 	})
-	if refusedByState(err) {
-		// Something must be finished before it is resolved.
-		return u.Schedule(ctx, jobOf(jobFollowUp, id, u.Now().Add(closeAgain)))
-	}
 	return ifThere(err)
 }

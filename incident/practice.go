@@ -97,17 +97,17 @@ func (p *Practice) module() engine.Module {
 			alertTable.Schema(), alertEntryTable.Schema()},
 		Events: slices.Concat(eventTypes(), importedEvents(), majorEvents(), templateEvents()),
 		Jobs: []engine.JobHandler{
-			engine.OnDue(jobAutoClose, p.autoClose),
-			engine.OnDue(jobResume, p.resumeDue),
-			engine.OnDue(jobChildren, p.resolveChildren),
-			engine.OnDue(jobSurvey, p.lapseSurvey),
-			engine.OnDue(jobUpdates, p.tellUpdate),
-			engine.OnDue(jobMajor, p.remindMajor),
+			engine.IfRefused(engine.OnDue(jobAutoClose, p.autoClose), later(jobAutoClose)),
+			engine.IfRefused(engine.OnDue(jobResume, p.resumeDue), later(jobResume)),
+			engine.IfRefused(engine.OnDue(jobChildren, p.resolveChildren), leave[childrenLeft]),
+			engine.IfRefused(engine.OnDue(jobSurvey, p.lapseSurvey), later(jobSurvey)),
+			engine.IfRefused(engine.OnDue(jobUpdates, p.tellUpdate), leave[childUpdate]),
+			engine.IfRefused(engine.OnDue(jobMajor, p.remindMajor), later(jobMajor)),
 			engine.OnDue(jobSpread, p.spreadOut),
 			engine.OnDueOutside(jobFanOut, p.fanOut),
 			engine.OnDueOutside(jobFacts, p.tellFacts),
-			engine.OnDue(jobFollowUp, p.followUpDue),
-			engine.OnDue(jobQuiet, p.resolveQuiet),
+			engine.IfRefused(engine.OnDue(jobFollowUp, p.followUpDue), later(jobFollowUp)),
+			engine.IfRefused(engine.OnDue(jobQuiet, p.resolveQuiet), leave[struct{}]),
 		},
 	}
 }
@@ -189,6 +189,19 @@ const (
 func jobOf(kind string, id itsm.ID, due time.Time) engine.Task {
 	return engine.Task{Kind: kind, Key: string(id), Subject: Kind + "/" + string(id), Due: due}
 }
+
+// tryAgain is when what a guard or a trigger refused is tried again: the reason may have passed by then.
+const tryAgain = 24 * time.Hour
+
+// later schedules a job of an incident again that was refused.
+func later(kind string) func(context.Context, *engine.Unit, engine.Due, struct{}) error {
+	return func(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
+		return u.Schedule(ctx, jobOf(kind, itsm.ID(due.Key), u.Now().Add(tryAgain)))
+	}
+}
+
+// leave leaves to people what was refused.
+func leave[P any](context.Context, *engine.Unit, engine.Due, P) error { return nil }
 
 // dueOf gives when an incident is due to be closed, and to be resumed; zero is never.
 func (p *Practice) dueOf(i *Incident) (closes, resumes time.Time) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -67,10 +66,8 @@ func (p *Practice) Confirm(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 	})
 }
 
-// closeAgain is when a closing that a guard refused is tried again.
-const closeAgain = 24 * time.Hour
-
-// autoClose is the job that closes a resolved incident when its time has passed.
+// autoClose is the job that closes a resolved incident when its time has passed. What keeps it open for
+// now, such as a review that is due, has it tried again.
 func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
 	id := itsm.ID(due.Key)
 	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionAutoClose, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
@@ -83,10 +80,6 @@ func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due
 		}
 		return w.fire(ctx, ActionAutoClose, Closed{Auto: true})
 	})
-	if refusedByState(err) {
-		// A host's guard, such as a review that is due, keeps it open for now.
-		return u.Schedule(ctx, jobOf(jobAutoClose, id, u.Now().Add(closeAgain)))
-	}
 	return ifThere(err)
 }
 

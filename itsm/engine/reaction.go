@@ -35,6 +35,7 @@ type JobHandler struct {
 	kind    string
 	run     func(context.Context, *Unit, storage.Job) error
 	outside func(context.Context, *Engine, storage.Job) error
+	refused func(context.Context, *Unit, storage.Job) error
 }
 
 // Due is a job that runs now.
@@ -62,6 +63,15 @@ func OnDue[P any](kind string, fn func(ctx context.Context, u *Unit, due Due, pa
 		}
 		return fn(ctx, u, due, p)
 	}}
+}
+
+// IfRefused gives a handler of OnDue what happens where the unit of a job was refused, which is where it
+// ended with ErrTransition: by what fn commanded, or only at its end, by a reaction such as a trigger's.
+// What fn did is undone by then. instead runs in a unit of its own, which commits together with the job's
+// completion: it may schedule the job again, or leave it at that. Its own error fails the attempt.
+func IfRefused[P any](h JobHandler, instead func(ctx context.Context, u *Unit, due Due, payload P) error) JobHandler {
+	h.refused = OnDue(h.kind, instead).run
+	return h
 }
 
 // OnDueOutside makes a handler that runs outside any unit, at least once: for what calls another

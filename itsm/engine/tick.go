@@ -158,7 +158,10 @@ func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time, left 
 		if h.outside != nil {
 			err = e.runOutside(ctx, h, j, left)
 		} else {
-			err = e.runInside(ctx, h, j, now)
+			err = e.runInside(ctx, h.run, j, now)
+			if h.refused != nil && errors.Is(err, itsm.ErrTransition) {
+				err = e.runInside(ctx, h.refused, j, now)
+			}
 		}
 	}
 	var lost *lostClaim
@@ -182,7 +185,7 @@ func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time, left 
 
 // runInside runs a handler in a unit that finishes the job too. A panic, of the handler or of a
 // reaction, is a failure of the job, not of the process.
-func (e *Engine) runInside(ctx context.Context, h JobHandler, j storage.Job, now time.Time) (err error) {
+func (e *Engine) runInside(ctx context.Context, run func(context.Context, *Unit, storage.Job) error, j storage.Job, now time.Time) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("job %s panicked: %v", j.Kind, r)
@@ -190,7 +193,7 @@ func (e *Engine) runInside(ctx context.Context, h JobHandler, j storage.Job, now
 	}()
 	return e.unit(ctx, Call{Actor: itsm.SystemActor(j.Tenant, j.Kind)}, now, func(ctx context.Context, u *Unit) error {
 		u.s.running = &running{kind: j.Kind, key: j.Key}
-		if err := h.run(ctx, u, j); err != nil {
+		if err := run(ctx, u, j); err != nil {
 			return err
 		}
 		if err := u.finish(ctx); err != nil {
