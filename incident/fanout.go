@@ -631,7 +631,7 @@ func (p *Practice) tellCustomer(ctx context.Context, u *engine.Unit, provider st
 					if !w.Open {
 						return nil
 					}
-					w.Note, w.Public = up.text, true
+					w.Note, w.Public, w.relays = up.text, true, true
 					return w.note(ctx, "")
 				})
 				if err != nil && !leftToPeople(err) {

@@ -103,7 +103,8 @@ type Body struct {
 	Detected time.Time `json:"detected,omitzero"`
 	// Acknowledged is when a person took notice of the report.
 	Acknowledged time.Time `json:"acknowledged,omitzero"`
-	// FirstResponse is when someone other than its requester first wrote to the requester.
+	// FirstResponse is when someone other than its requester first wrote to the requester. What the system
+	// writes is none, but where it brings the words of a person: an update of a parent or of the provider's.
 	FirstResponse time.Time `json:"first_response,omitzero"`
 	// Restored is when the service worked again, which may be before it was resolved.
 	Restored time.Time `json:"restored,omitzero"`

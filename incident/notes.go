@@ -19,8 +19,8 @@ type Note struct {
 	Visibility itsm.Visibility `json:"visibility,omitempty"`
 }
 
-// Note adds a note, in any state. The first public note of someone other than the requester and
-// the affected person is the first response.
+// Note adds a note, in any state. The first public note of a person other than the requester and
+// the affected person is the first response; one of a system actor is not.
 func (p *Practice) Note(ctx context.Context, actor itsm.Actor, id itsm.ID, r Note) (Incident, error) {
 	return p.command(ctx, actor, id, ActionNote, r.Command, r, func(ctx context.Context, w *work) error {
 		w.require("text", r.Text)

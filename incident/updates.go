@@ -58,7 +58,7 @@ func (p *Practice) tellUpdate(ctx context.Context, u *engine.Unit, due engine.Du
 		if !w.Open || from.silenced(up.Version) && !w.Restricted {
 			return nil
 		}
-		w.Note, w.Public = note.Text, true
+		w.Note, w.Public, w.relays = note.Text, true, true
 		return w.note(ctx, from.ID)
 	})
 	if errors.Is(err, itsm.ErrInvalid) {

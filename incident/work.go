@@ -27,7 +27,9 @@ type work struct {
 	now   time.Time
 	// internal says whether the actor may read what is internal to the incident.
 	internal bool
-	faults   itsm.Faults
+	// relays says that the system brings the words of a person, written elsewhere.
+	relays bool
+	faults itsm.Faults
 
 	// action was checked, and leads to the state.
 	action Action
@@ -272,7 +274,7 @@ func (w *work) say(ctx context.Context) (itsm.ID, error) {
 	visibility := itsm.VisibilityInternal
 	if w.Public {
 		visibility = itsm.VisibilityPublic
-		if w.FirstResponse.IsZero() && w.actor.ID != w.Requester && w.actor.ID != w.Affected {
+		if w.FirstResponse.IsZero() && w.actor.ID != w.Requester && w.actor.ID != w.Affected && (!w.actor.System || w.relays) {
 			w.FirstResponse = w.now
 		}
 	}

@@ -122,3 +122,27 @@ func TestD7I7AChildWhoseTriggerRefusesIsTheOnlyOneLeft(t *testing.T) {
 		})
 	}
 }
+
+// D7: what a trigger writes by itself is no response of the desk.
+func TestD7AnAutomaticNoteIsNoFirstResponse(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	set, err := trigger.Parse([]byte(`{"triggers": [{"name": "greet", "on": {"kind": "incident", "types": ["incident.logged.v1"]},
+		"actions": [{"action": "note", "with": {"text": "We have {{number}}", "public": true}}]}]}`))
+	require.NoError(t, err)
+	draft, err := f.Triggers.Draft(ctx, boss, trigger.Draft{Set: set})
+	require.NoError(t, err)
+	_, err = f.Triggers.Activate(ctx, boss, draft.ID, itsm.Command{Reason: "Agreed"})
+	require.NoError(t, err)
+	i, err := f.Incidents.Log(ctx, rosa, incident.Report{Title: "No sound", Requester: "rosa"})
+	require.NoError(t, err)
+	f.pass(t, 1)
+	i, err = f.Incidents.Get(ctx, boss, i.ID)
+	require.NoError(t, err)
+	require.Zero(t, i.FirstResponse)
+	_, err = f.Incidents.Note(ctx, ada, i.ID, incident.Note{Text: "I look into it", Visibility: itsm.VisibilityPublic})
+	require.NoError(t, err)
+	i, err = f.Incidents.Get(ctx, boss, i.ID)
+	require.NoError(t, err)
+	require.Equal(t, f.now, i.FirstResponse)
+}
