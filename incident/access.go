@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -134,15 +135,34 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 		hidden.Comment = ""
 		i.Survey = &hidden
 	}
+	i.Alerted, i.ProposedAt = false, time.Time{}
 	i.Customers, i.SilentUntil, i.ResolutionVersion = 0, 0, 0
 	i.Fields = p.o.Fields.Public(i.Fields)
 	p.hideColumns(&i.Head)
 	return i, nil
 }
 
-// hideColumns takes the host's internal columns out of a head.
+// ownInternal are the internal columns that every desk has: what it is measured by, and what monitoring
+// proposes.
+var ownInternal = []storage.ColumnOf[Head]{ByFirstContact, ByFirstLevel, ByResolutionProposed}
+
+// hasInternal says whether a head has anything in an internal column.
+func (p *Practice) hasInternal(h *Head) bool {
+	if h.FirstContact != VerdictNone || h.FirstLevel != VerdictNone || h.ResolutionProposed {
+		return true
+	}
+	for name := range h.Custom {
+		if p.internalColumns[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// hideColumns takes what stands in internal columns out of a head.
 func (p *Practice) hideColumns(h *Head) {
-	if len(p.internalColumns) == 0 || len(h.Custom) == 0 {
+	h.FirstContact, h.FirstLevel, h.ResolutionProposed = VerdictNone, VerdictNone, false
+	if len(h.Custom) == 0 {
 		return
 	}
 	h.Custom = maps.Clone(h.Custom)
@@ -198,7 +218,7 @@ func (p *Practice) scope(ctx context.Context, actor itsm.Actor, permission itsm.
 	return of, nil
 }
 
-// hideInternal takes the host's internal columns out of the heads of which the actor may not read what
+// hideInternal takes the internal columns out of the heads of which the actor may not read what
 // is internal. Whether it is a member is asked for after the heads were read, and only of those of which
 // nothing else tells; who is a member by then may read what was internal before, too.
 func (p *Practice) hideInternal(ctx context.Context, r storage.Reader, actor itsm.Actor, heads []Head, internal map[storage.Tenant]reach) error {
@@ -208,6 +228,7 @@ func (p *Practice) hideInternal(ctx context.Context, r storage.Reader, actor its
 		h := &heads[n]
 		of, ok := internal[h.Tenant]
 		switch {
+		case !p.hasInternal(h):
 		case ok && of.plain.Match(h):
 		case ok && of.member:
 			asked, ids = append(asked, h), append(ids, h.ID)

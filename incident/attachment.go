@@ -5,6 +5,7 @@ package incident
 import (
 	"context"
 	"errors"
+	"fmt"
 	"mime"
 	"regexp"
 	"strings"
@@ -68,7 +69,7 @@ func (p *Practice) Attach(ctx context.Context, actor itsm.Actor, id itsm.ID, r A
 			return err
 		}
 		if n >= MaxAttachments {
-			return itsm.Invalid(Kind, "attachments", "are as many as are allowed")
+			return itsm.Invalid(Kind, "attachments", fmt.Sprintf("are %d already; at most %d are allowed", n, MaxAttachments))
 		}
 		a.ID, a.Created, a.Updated = w.u.NewID(), w.now, w.now
 		if err := attachmentTable.Put(ctx, w.u.Quiet(), &a); err != nil {

@@ -4,6 +4,7 @@
 package incident
 
 import (
+	"context"
 	"errors"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -92,25 +93,25 @@ func (w *work) besides(tried Action) []string {
 }
 
 // checkBeside refuses in the order in which a lifecycle does.
-func (w *work) checkBeside(b beside) error {
+func (w *work) checkBeside(ctx context.Context, b beside) error {
 	category, ok := w.p.o.Lifecycle.Category(w.State)
 	if !ok {
 		return &itsm.UnknownStateError{Kind: Kind, State: string(w.State)}
 	}
 	if !b.in(category) {
-		return w.refusal(b.action, "")
+		return w.refusal(ctx, b.action, "")
 	}
 	if err := w.faults.Err(Kind); err != nil {
 		return err
 	}
 	if reason := b.guard(w.Case); reason != "" {
-		return w.refusal(b.action, reason)
+		return w.refusal(ctx, b.action, reason)
 	}
 	return nil
 }
 
 // refusal names what is permitted instead, as that of the lifecycle does.
-func (w *work) refusal(a Action, reason string) error {
+func (w *work) refusal(ctx context.Context, a Action, reason string) error {
 	e := &itsm.TransitionError{Kind: Kind, ID: w.ID, State: string(w.State), Action: string(a), Reason: reason}
 	for _, p := range w.p.o.Lifecycle.Actions(w.State, w.attempt()) {
 		if !p.System && p.Permitted {
@@ -118,6 +119,22 @@ func (w *work) refusal(a Action, reason string) error {
 		}
 	}
 	e.Permitted = append(e.Permitted, w.besides(a)...)
+	return w.offer(ctx, e)
+}
+
+// offer leaves in a refusal those actions that the actor has the permission for.
+func (w *work) offer(ctx context.Context, e *itsm.TransitionError) error {
+	var permitted []string
+	for _, name := range e.Permitted {
+		may, err := w.p.allows(ctx, w.actor, w.permission(Action(name)), &w.Was)
+		if err != nil {
+			return err
+		}
+		if may {
+			permitted = append(permitted, name)
+		}
+	}
+	e.Permitted = permitted
 	return e
 }
 

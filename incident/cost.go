@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +115,8 @@ type Work struct {
 	Worked time.Duration `json:"worked"`
 	// Rate is what an hour of it costs; the zero Money is what the [CostModel] says of the role.
 	Rate itsm.Money `json:"rate,omitzero"`
-	// Task is the task of the incident for which it was done, where there is one.
+	// Task is the task for which it was done, where there is one: any that the actor may know of.
+	// Whether it is one of this incident is not asked.
 	Task itsm.ID `json:"task,omitempty"`
 	Text string  `json:"text,omitempty"`
 }
@@ -144,7 +146,7 @@ func (p *Practice) LogWork(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 		if c.At = storage.Instant(r.Start); c.At.IsZero() {
 			c.At = w.now.Add(-r.Worked)
 		}
-		w.checkStart(c.At, r.Worked)
+		w.checkStart("start", c.At, r.Worked)
 		w.faults.Merge("rate", r.Rate.Validate())
 		if r.Rate.Sign() < 0 {
 			w.faults.Add("rate", "must not be negative")
@@ -168,8 +170,9 @@ type Expense struct {
 	// Text says what for.
 	Text string `json:"text"`
 	// At is when it was incurred; zero is now.
-	At   time.Time `json:"at,omitzero"`
-	Task itsm.ID   `json:"task,omitempty"`
+	At time.Time `json:"at,omitzero"`
+	// Task is the task for which it was, as that of [Work].
+	Task itsm.ID `json:"task,omitempty"`
 }
 
 // AddCost records a cost of an incident that is not the time of a person, in any state.
@@ -185,7 +188,7 @@ func (p *Practice) AddCost(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 			w.setAmount("amount", &c, r.Amount)
 		}
 		w.faults.Text("text", r.Text, MaxNotes, true)
-		w.checkStart(c.At, 0)
+		w.checkStart("at", c.At, 0)
 		return w.record(ctx, ActionAddCost, c)
 	})
 }
@@ -197,11 +200,7 @@ func (w *work) setAmount(field string, c *CostRecord, m itsm.Money) {
 	c.Amount, c.Currency = minor, m.Currency
 }
 
-func (w *work) checkStart(start time.Time, worked time.Duration) {
-	field := "start"
-	if worked == 0 {
-		field = "at"
-	}
+func (w *work) checkStart(field string, start time.Time, worked time.Duration) {
 	if y := start.Year(); y < minYear || y > maxYear {
 		w.faults.Add(field, "must be in the years 1 to 9999")
 	} else if start.Add(worked).After(w.now) {
@@ -332,6 +331,21 @@ type CostTotal struct {
 	Amounts []itsm.Money `json:"amounts"`
 }
 
+// costSum is a total that grows. Time is summed in microseconds, of which a sum holds more than a total.
+type costSum struct {
+	CostTotal
+	worked int64
+}
+
+// total gives the sum, or ErrInvalid where it is more than a total holds.
+func (t *costSum) total() (CostTotal, error) {
+	if t.worked > math.MaxInt64/1000 || t.worked < math.MinInt64/1000 {
+		return CostTotal{}, itsm.Invalid("total cost", "worked", "is more than a time.Duration holds, which is about 292 years; ask for fewer incidents at once")
+	}
+	t.Worked = time.Duration(t.worked) * time.Microsecond
+	return t.CostTotal, nil
+}
+
 // add adds an amount, where there is one.
 func (t *CostTotal) add(m itsm.Money) {
 	if m.Currency == "" {
@@ -348,7 +362,7 @@ func (t *CostTotal) add(m itsm.Money) {
 }
 
 // addAll adds the entries of a filter.
-func (t *CostTotal) addAll(ctx context.Context, r storage.Reader, where storage.Filter[CostHead]) error {
+func (t *costSum) addAll(ctx context.Context, r storage.Reader, where storage.Filter[CostHead]) error {
 	q := storage.Query[CostHead]{Where: where, Order: []storage.Order{costByIncident.Asc(), costByAt.Asc()}, Limit: storage.MaxPage}
 	for h, err := range storage.Pages(q, func(q storage.Query[CostHead]) (storage.Page[CostHead], error) {
 		return costTable.List(ctx, r, q)
@@ -357,26 +371,34 @@ func (t *CostTotal) addAll(ctx context.Context, r storage.Reader, where storage.
 			return err
 		}
 		t.Entries++
-		t.Worked += h.Worked
+		t.worked += h.Worked.Microseconds() // after three million entries of the greatest time it would be too much
+		if t.worked > math.MaxInt64/2 || t.worked < math.MinInt64/2 {
+			_, err := t.total()
+			return err
+		}
 		t.add(h.Money())
 	}
 	return nil
 }
 
-// TotalCost sums the work and costs of an incident that [Practice.Costs] gives the actor.
+// TotalCost sums the work and costs of an incident that [Practice.Costs] gives the actor. More time than a
+// time.Duration holds is ErrInvalid.
 func (p *Practice) TotalCost(ctx context.Context, actor itsm.Actor, id itsm.ID) (CostTotal, error) {
-	var total CostTotal
+	var sum costSum
 	err := p.costs(ctx, actor, id, func(ctx context.Context, r storage.Reader, where storage.Filter[CostHead]) error {
-		total = CostTotal{}
-		return total.addAll(ctx, r, where)
+		sum = costSum{}
+		return sum.addAll(ctx, r, where)
 	})
-	return total, err
+	if err != nil {
+		return CostTotal{}, err
+	}
+	return sum.total()
 }
 
 // SumCosts sums the work and costs of the incidents of the query that the actor may read and whose costs
 // it may all read ("incident.read_costs"); where there are none such at all it is ErrForbidden. Order,
 // Limit and After of the query have no meaning. It reads every entry, page by page: it is for reports, and
-// what is recorded meanwhile may be in it or not.
+// what is recorded meanwhile may be in it or not. More time than a time.Duration holds is ErrInvalid.
 func (p *Practice) SumCosts(ctx context.Context, actor itsm.Actor, q Query) (CostTotal, error) {
 	if err := actor.Validate(); err != nil {
 		return CostTotal{}, err
@@ -398,7 +420,7 @@ func (p *Practice) SumCosts(ctx context.Context, actor itsm.Actor, q Query) (Cos
 	}
 	q.Where = storage.AllOf(anyOf(may), storage.NamedBy[Head](costTable, costByIncident, storage.Filter[CostHead]{}), q.Where)
 	q.Order, q.Limit, q.After = []storage.Order{{Column: storage.ColumnID}}, storage.MaxPage, ""
-	var total CostTotal
+	var sum costSum
 	for {
 		page, err := p.List(ctx, actor, q)
 		if err != nil {
@@ -410,14 +432,14 @@ func (p *Practice) SumCosts(ctx context.Context, actor itsm.Actor, q Query) (Cos
 		}
 		for tenant, ids := range of {
 			err := p.e.ReadTenants(ctx, actor, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) error {
-				return total.addAll(ctx, r, costByIncident.In(ids...))
+				return sum.addAll(ctx, r, costByIncident.In(ids...))
 			})
 			if err != nil {
 				return CostTotal{}, err
 			}
 		}
 		if page.Next == "" {
-			return total, nil
+			return sum.total()
 		}
 		q.After = page.Next
 	}

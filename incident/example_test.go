@@ -145,7 +145,7 @@ func ExamplePractice_PermittedActions() {
 	// Reply - can be taken; missing: [text]
 	// Attach - can be taken; missing: [name reference]
 	// Detach - can be taken; missing: [attachment]
-	// confirm while new is refused; permitted: [assign accept start] …
+	// confirm while new is refused; permitted: [cancel reply attach] …
 }
 
 // A state, an action and a column of the host's own.

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -8,6 +9,9 @@ import (
 
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
 func TestNoIncidentIsAboveItself(t *testing.T) {
@@ -72,4 +76,59 @@ func TestAFamilyHasAnEnd(t *testing.T) {
 	require.Equal(t, []string{"to"}, faults(t, link(lower[0], full[incident.MaxGenerations-3])))
 	require.NoError(t, link(lower[0], upper[len(upper)-1]))
 	require.Equal(t, []string{"to"}, faults(t, link(d.report(), lower[2])))
+}
+
+// readCounter is a store that counts the reads of its units.
+type readCounter struct {
+	storage.Store
+	reads int
+}
+
+type countedReads struct {
+	storage.Tx
+	store *readCounter
+}
+
+func (s *readCounter) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error { return fn(ctx, countedReads{tx, s}) })
+}
+
+func (t countedReads) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	t.store.reads++
+	return t.Tx.Get(ctx, s, tenant, id)
+}
+
+func (t countedReads) Query(ctx context.Context, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
+	t.store.reads++
+	return t.Tx.Query(ctx, s, q)
+}
+
+func TestI7WhatAParentDoesCostsTheSameHoweverManyChildrenItHas(t *testing.T) {
+	store := &readCounter{Store: memory.New()}
+	e, err := engine.New(store, engine.Options{})
+	require.NoError(t, err)
+	p, err := incident.New(e, incident.Options{})
+	require.NoError(t, err)
+	ctx := t.Context()
+	require.NoError(t, e.Migrate(ctx))
+	cost := func(children int) (note, resolve int) {
+		parent, err := p.Log(ctx, mona, incident.Report{Title: "x", Requester: "rita"})
+		require.NoError(t, err)
+		for range children {
+			child, err := p.Log(ctx, mona, incident.Report{Title: "x", Requester: "rita"})
+			require.NoError(t, err)
+			_, err = p.Link(ctx, mona, child.ID, incident.Relation{Type: itsm.LinkChildOf, To: parent.Ref()})
+			require.NoError(t, err)
+		}
+		store.reads = 0
+		_, err = p.Note(ctx, mona, parent.ID, incident.Note{Text: "x", Visibility: itsm.VisibilityPublic})
+		require.NoError(t, err)
+		note, store.reads = store.reads, 0
+		_, err = p.Resolve(ctx, mona, parent.ID, fixed)
+		require.NoError(t, err)
+		return note, store.reads
+	}
+	note, resolve := cost(1)
+	moreNote, moreResolve := cost(700)
+	require.Equal(t, []int{note, resolve}, []int{moreNote, moreResolve})
 }

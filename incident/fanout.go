@@ -24,8 +24,11 @@ type Customer struct {
 	Requester itsm.ID
 	// Group is who has it there, if anyone.
 	Group itsm.ID
-	// Service is the impaired service, as the customer knows it.
+	// Service is the impaired service, as the customer knows it; empty is that of the provider's incident.
 	Service itsm.ID
+	// Category and Subcategory classify it there; an empty Category is that of the provider's incident,
+	// with its subcategory.
+	Category, Subcategory string
 }
 
 // MaxTenants is the greatest number of tenants that a command may name.
@@ -167,7 +170,7 @@ func (p *Practice) FanOut(ctx context.Context, actor itsm.Actor, id itsm.ID, r F
 		if err := w.checkTenants(ctx, r.Tenants); err != nil {
 			return err
 		}
-		if err := w.checkFanOut(fanOutRule); err != nil {
+		if err := w.checkFanOut(ctx, fanOutRule); err != nil {
 			return err
 		}
 		var added []CustomerIncident
@@ -217,9 +220,9 @@ var (
 	withdrawRule = beside{action: ActionWithdraw, in: anyCategory, guard: unguarded}
 )
 
-func (w *work) checkFanOut(b beside) error {
+func (w *work) checkFanOut(ctx context.Context, b beside) error {
 	w.action, w.to = b.action, w.State
-	return w.checkBeside(b)
+	return w.checkBeside(ctx, b)
 }
 
 // Withdrawal says which customers an incident does not concern after all.
@@ -236,7 +239,7 @@ func (p *Practice) Withdraw(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 			return err
 		}
 		w.checkTenantNames(r.Tenants)
-		if err := w.checkFanOut(withdrawRule); err != nil {
+		if err := w.checkFanOut(ctx, withdrawRule); err != nil {
 			return err
 		}
 		var gone []CustomerIncident
@@ -528,6 +531,10 @@ func (p *Practice) news(ctx context.Context, here itsm.Actor, id itsm.ID) (*news
 		if err != nil {
 			return err
 		}
+		if n.customer.Category == "" {
+			n.customer.Category, n.customer.Subcategory = i.Category, i.Subcategory
+		}
+		n.customer.Service = orElse(n.customer.Service, i.Service)
 		category, _ := p.o.Lifecycle.Category(i.State)
 		n.ends = n.reach.Withdrawn || category == itsm.CategoryCancelled
 		n.to, n.updates, n.silent = n.from, nil, i.Restricted
@@ -668,7 +675,7 @@ func leftToPeople(err error) bool { return refusedByState(err) || errors.Is(err,
 // else of the provider's.
 func (p *Practice) logFor(ctx context.Context, u *engine.Unit, n *news) (Incident, error) {
 	r := Report{Title: n.reach.Title, Description: n.reach.Description, Requester: n.customer.Requester, Group: n.customer.Group,
-		Service: n.customer.Service, Impact: n.reach.Impact, Urgency: n.reach.Urgency}
+		Service: n.customer.Service, Category: n.customer.Category, Subcategory: n.customer.Subcategory, Impact: n.reach.Impact, Urgency: n.reach.Urgency}
 	var out Incident
 	w := p.workOn(u, r.incident(u.Now()))
 	w.internal, w.Provided = true, true

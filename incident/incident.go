@@ -54,7 +54,7 @@ type Head struct {
 	// Major is the state in which it is handled as a major incident; empty is never.
 	Major MajorState `json:"major,omitempty"`
 	// ResolutionProposed says that it is open and that all alerts of it have been cleared: the work may
-	// be done.
+	// be done. It is internal.
 	ResolutionProposed bool `json:"resolution_proposed,omitempty"`
 	// Reported is when it was reported.
 	Reported time.Time `json:"reported"`
@@ -63,7 +63,7 @@ type Head struct {
 	// ClosedAt is when it came to its end: closed or cancelled.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	// FirstContact says whether it was resolved in the first contact, FirstLevel whether at the
-	// first level: see [Verdict].
+	// first level: see [Verdict]. They are measures of the desk, and internal.
 	FirstContact Verdict `json:"first_contact,omitempty"`
 	FirstLevel   Verdict `json:"first_level,omitempty"`
 	// SurveyState says whether its requester was asked how content they are, and answered. CSAT is
@@ -92,7 +92,8 @@ type Body struct {
 	// Resolution is how it was resolved, ResolutionVersion the version with which that was written.
 	Resolution        Outcome `json:"resolution,omitzero"`
 	ResolutionVersion int64   `json:"resolution_version,omitempty"`
-	// CancelReason is why it was cancelled.
+	// CancelReason is what its requester was told of why it was cancelled: the Notes of the [Cancellation].
+	// The Reason of that command is internal.
 	CancelReason string `json:"cancel_reason,omitempty"`
 	// DuplicateOf is the incident into which this one was merged. It is shown to those who may read
 	// that one.

@@ -17,7 +17,13 @@ type Merging struct {
 	itsm.Command
 	// Into is the incident that describes the same and goes on; it must not be closed or cancelled.
 	Into itsm.ID `json:"into"`
+	// Notes are told to the requester of the duplicate, as those of a [Cancellation] are; empty is
+	// "Duplicate".
+	Notes string `json:"notes,omitempty"`
 }
+
+// notesOfDuplicate is what the requester of a duplicate reads where nobody wrote more.
+const notesOfDuplicate = "Duplicate"
 
 // Merge cancels an incident as a duplicate of another, which it takes "incident.cancel" on the one for
 // and "incident.edit" on the other. Nothing is lost:
@@ -38,8 +44,9 @@ type Merging struct {
 // other, and only links them where it may not.
 func (p *Practice) Merge(ctx context.Context, actor itsm.Actor, duplicate itsm.ID, r Merging) (Incident, error) {
 	return p.command(ctx, actor, duplicate, ActionCancel, r.Command, r, func(ctx context.Context, w *work) error {
-		w.Reason = orElse(w.Reason, "Duplicate")
-		w.CancelReason = w.Reason
+		w.Reason = orElse(w.Reason, notesOfDuplicate)
+		w.CancelReason = orElse(r.Notes, notesOfDuplicate)
+		w.faults.Text("notes", r.Notes, MaxNotes, false)
 		w.faults.Key("into", string(r.Into))
 		return w.merge(ctx, "into", r.Into, true)
 	})
@@ -205,11 +212,11 @@ func (p *Practice) Survivor(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		if i.DuplicateOf != "" {
 			for i.DuplicateOf != "" { // which ends, as no incident becomes a duplicate of one that is
 				if i, err = p.table.Get(ctx, r, i.DuplicateOf); err != nil {
-					return err
+					return notFoundAs(id, err)
 				}
 			}
 			if i, err = p.find(ctx, r, actor, i.ID); err != nil {
-				return err
+				return notFoundAs(id, err)
 			}
 		}
 		internal, err := p.allows(ctx, actor, PermissionReadInternal, &i)
@@ -220,6 +227,15 @@ func (p *Practice) Survivor(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		return err
 	})
 	return out, err
+}
+
+// notFoundAs names the incident that was asked for where one that it leads to is not found: who may not
+// read that one does not learn its id.
+func notFoundAs(id itsm.ID, err error) error {
+	if isNotFound(err) {
+		return &storage.Error{Op: "get", Table: Kind, ID: id, Err: storage.ErrNotFound}
+	}
+	return err
 }
 
 // MergedTimeline gives the timeline of an incident together with those of all that were merged into it,

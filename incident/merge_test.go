@@ -267,10 +267,10 @@ func TestI8ARestrictedDuplicateLeaksNothing(t *testing.T) {
 func TestI8AMergeUnderAKeyHappensOnce(t *testing.T) {
 	d, ctx := openDesk(t, incident.Options{}), t.Context()
 	a, b := d.report(), d.report()
-	r := incident.Merging{Command: itsm.Command{Key: "m1", Reason: "Same outage"}, Into: b.ID}
+	r := incident.Merging{Command: itsm.Command{Key: "m1", Reason: "Same outage"}, Into: b.ID, Notes: "You reported it twice"}
 	first, err := d.Merge(ctx, mona, a.ID, r)
 	require.NoError(t, err)
-	require.Equal(t, "Same outage", first.CancelReason)
+	require.Equal(t, "You reported it twice", first.CancelReason)
 	before := d.snapshot()
 	again, err := d.Merge(ctx, mona, a.ID, r)
 	require.NoError(t, err)

@@ -33,7 +33,8 @@ type settings struct {
 	permissions map[Action]itsm.Permission
 	// publicFields are the fields of Options without the internal ones.
 	publicFields *itsm.FieldSet
-	// internalColumns are the host's columns that hold an internal field.
+	// internalColumns are the columns that not everyone may read: those that every desk has, and the host's
+	// that hold an internal field.
 	internalColumns map[string]bool
 }
 
@@ -71,6 +72,9 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		if _, known := p.permissions[r.On]; !known {
 			p.permissions[r.On] = r.Permission
 		}
+	}
+	for _, c := range ownInternal {
+		p.internalColumns[c.Spec().Name] = true
 	}
 	var public []itsm.FieldDefinition
 	for _, d := range o.Fields.Definitions() {

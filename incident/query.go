@@ -82,7 +82,7 @@ func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage
 		}
 		var err error
 		page, err = p.table.List(ctx, r, storage.Query[Head]{Where: where, Order: order, Limit: q.Limit, After: q.After})
-		if err != nil || len(p.internalColumns) == 0 {
+		if err != nil {
 			return err
 		}
 		return p.hideInternal(ctx, r, actor, page.Items, internal)
@@ -178,9 +178,6 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, q Query, by []sto
 				return err
 			}
 			may = append(may, in(of.all))
-			if len(p.internalColumns) == 0 && !asks {
-				continue
-			}
 			of, err = p.scope(ctx, there, PermissionReadInternal)
 			if isForbidden(err) {
 				continue

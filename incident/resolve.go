@@ -83,9 +83,13 @@ func (p *Practice) autoClose(ctx context.Context, u *engine.Unit, due engine.Due
 	return ifThere(err)
 }
 
-// Cancellation ends an incident that needs no resolution. The Reason of its Command is required.
+// Cancellation ends an incident that needs no resolution. The Reason of its Command is required; it is
+// for the audit trail, and internal.
 type Cancellation struct {
 	itsm.Command
+	// Notes are told to the requester: why, in words that are meant for them. They become
+	// [Body].CancelReason.
+	Notes string `json:"notes,omitempty"`
 	// DuplicateOf is the incident that describes the same; it must not be closed or cancelled.
 	// The two are linked. Where the actor may edit it, this one is merged into it, as
 	// [Practice.Merge] does.
@@ -95,10 +99,12 @@ type Cancellation struct {
 // Cancel ends an incident that is void, was withdrawn or is a duplicate.
 func (p *Practice) Cancel(ctx context.Context, actor itsm.Actor, id itsm.ID, r Cancellation) (Incident, error) {
 	return p.command(ctx, actor, id, ActionCancel, r.Command, r, func(ctx context.Context, w *work) error {
-		w.CancelReason = r.Command.Reason
+		w.faults.Text("notes", r.Notes, MaxNotes, false)
+		w.CancelReason = r.Notes
 		if r.DuplicateOf == "" {
 			return w.fire(ctx, ActionCancel, Cancelled{})
 		}
+		w.CancelReason = orElse(r.Notes, notesOfDuplicate)
 		return w.merge(ctx, "duplicate_of", r.DuplicateOf, false)
 	})
 }

@@ -61,6 +61,7 @@ type TemplateBody struct {
 // [Report] does: "category"; a host's own fields as "fields.cost_centre" and its own columns as
 // "columns.x_cost_centre".
 type TemplateRules struct {
+	// Description says what the template is for. It is shown to all for whom the template is, requesters too.
 	Description string `json:"description,omitempty"`
 	// Values fill what a report leaves empty.
 	Values TemplateValues `json:"values,omitzero"`

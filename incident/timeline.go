@@ -27,8 +27,8 @@ type Entry struct {
 // Timeline gives all events and notes of an incident that the actor may read, in time order, and those of its
 // handling as a major incident where it may read both.
 // Those who may not read what is internal get no internal event or note, no change of an internal
-// field, and no reasons of the audit trail (why it was cancelled stands on the incident). Events
-// do not name records of which the actor may not know.
+// field, and neither the reasons nor the causes of the audit trail (what its requester was told of why it
+// was cancelled stands on the incident). Events do not name records of which the actor may not know.
 func (p *Practice) Timeline(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]Entry, error) {
 	var out []Entry
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
@@ -167,8 +167,14 @@ func (t *timeline) event(ctx context.Context, r storage.Reader, e *itsm.Event) b
 		if e.Internal || isInternal(e.Data) {
 			return false
 		}
-		e.Reason = ""
+		e.Reason, e.Cause = "", itsm.Cause{}
 		e.Changes = t.p.publicChanges(e.Changes)
+		switch e.Data.(type) {
+		case Edited, engine.Changed: // these tell of nothing but what changed
+			if len(e.Changes) == 0 {
+				return false
+			}
+		}
 		if acted, ok := e.Data.(Acted); ok {
 			acted.Data = nil
 			if t.public[acted.Note] == nil {

@@ -161,7 +161,7 @@ func (w *work) check(ctx context.Context, a Action) error {
 	l := w.p.o.Lifecycle
 	if !l.Has(w.State, a) {
 		if rule, ok := besideRule(a); ok {
-			return w.checkBeside(rule)
+			return w.checkBeside(ctx, rule)
 		}
 	}
 	to, err := l.Fire(ctx, w.State, a, w.attempt())
@@ -171,6 +171,7 @@ func (w *work) check(ctx context.Context, a Action) error {
 		if refused.Reason != "" && w.p.resolving[a] {
 			refused.Missing = w.Blockers
 		}
+		return w.offer(ctx, refused)
 	}
 	if err != nil {
 		return err
