@@ -499,7 +499,7 @@ func children(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.NoError(t, err)
 	ran, err := d.e.Tick(ctx, d.clock.advance(time.Second))
 	require.NoError(t, err)
-	require.Equal(t, 1, ran.Jobs)
+	require.Equal(t, 3, ran.Jobs, "one that looks, and one for each that is open")
 	for n, want := range []incident.State{incident.StateResolved, incident.StateResolved, incident.StateCancelled} {
 		c, err := d.p.Get(ctx, ana, ids[n])
 		require.NoError(t, err)
