@@ -93,13 +93,15 @@ func (d *Desk) logRecurring(ctx context.Context, u *engine.Unit, o recurrence.Oc
 func checkReport(_ context.Context, _ storage.Reader, data json.RawMessage) error {
 	var r incident.Report
 	if json.Unmarshal(data, &r) != nil {
-		return storage.Invalid("schedule", "data", "is no report of an incident")
+		return storage.Invalid("schedule", "", "is no report of an incident")
 	}
 	var f itsm.Faults
-	if r.Template.Name == "" {
-		f.Text("data.title", r.Title, incident.MaxTitle, true)
+	if r.Template.Name == "" { // which may say both
+		f.Text("title", r.Title, incident.MaxTitle, true)
+		f.Key("requester", string(r.Requester))
+	} else if r.Requester != "" {
+		f.Key("requester", string(r.Requester))
 	}
-	f.Key("data.requester", string(r.Requester))
 	return f.Err("schedule")
 }
 

@@ -32,7 +32,8 @@ func (d *Desk) trigger(c Config) (err error) {
 }
 
 // AssignParameters are those of the action "assign": it gives an incident to a group or a person, anew
-// where it has one.
+// where it has one. Where it is so already nothing is done; a group alone that has it already keeps who
+// works on it.
 type AssignParameters struct {
 	Group    itsm.ID `json:"group,omitempty"`
 	Assignee itsm.ID `json:"assignee,omitempty"`
@@ -103,12 +104,15 @@ func (d *Desk) StandardActions() []trigger.Action {
 	}
 }
 
-// assignByTrigger assigns a new incident, and reassigns another.
+// assignByTrigger assigns a new incident, and reassigns another, where it is not so already.
 func (d *Desk) assignByTrigger(ctx context.Context, u *engine.Unit, o trigger.Occasion, p AssignParameters) error {
 	incidents := d.Incidents.In(u.Store())
 	i, err := incidents.Get(ctx, u.Actor(), o.Event.Record)
 	if err != nil {
 		return err
+	}
+	if (p.Group == "" || p.Group == i.Group) && (p.Assignee == "" || p.Assignee == i.Assignee) {
+		return nil
 	}
 	assignment := incident.Assignment{Group: p.Group, Assignee: p.Assignee}
 	if d.Incidents.Lifecycle().Has(i.State, incident.ActionAssign) && i.Group == "" && i.Assignee == "" {

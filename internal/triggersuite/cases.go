@@ -129,7 +129,11 @@ func inTransaction(t *testing.T, h *host) {
 	require.ErrorIs(t, err, itsm.ErrTransition)
 	h.breaks("write", true)
 	_, err = h.change(ctx, mona, one.ID, itsm.Event{Action: "edit", Data: edited{}}, func(t *ticket) { t.Priority = 5 })
-	require.ErrorIs(t, err, errBroken, "a failing action fails the command")
+	var failed *trigger.FailedError
+	require.ErrorAs(t, err, &failed, "a failing action fails the command")
+	require.ErrorIs(t, failed.Cause, errBroken)
+	require.NotErrorIs(t, err, errBroken)
+	require.NotContains(t, err.Error(), "write", "the one who commanded cannot do anything about it")
 	h.breaks("write", false)
 	require.Len(t, h.lines(t, mona, one.ID), 1, "what was refused left nothing")
 	require.Equal(t, []string{"write done"}, h.firings(t, mona, one.ID))

@@ -159,24 +159,11 @@ func (m *machine) edit() {
 }
 
 // happen adds an event of a command, and plays what answers it in the transaction: the events of the
-// transaction in turn, each of which finds the ticket as it is by then.
+// transaction in turn, each of which finds the ticket as it left it.
 func (m *machine) happen(x *imagined, e *happening) {
 	x.log = append(x.log, e)
 	for i := len(x.log) - 1; i < len(x.log); i++ {
-		e := *x.log[i]
-		// The values that the event did not change are those of now.
-		seen := e
-		seen.after = x.now
-		if !e.first {
-			seen.before = x.now
-			if e.before.category != e.after.category {
-				seen.before.category = e.before.category
-			}
-			if e.before.priority != e.after.priority {
-				seen.before.priority = e.before.priority
-			}
-		}
-		m.answer(x, seen, trigger.DuringTransaction)
+		m.answer(x, *x.log[i], trigger.DuringTransaction)
 	}
 }
 
@@ -247,10 +234,41 @@ func (m *machine) compare() {
 			return err
 		}))
 		require.Equal(m, x.firings, got)
+		m.explained(x)
 		require.NoError(m, m.h.e.View(m.t.Context(), m.actor, func(ctx context.Context, r storage.Reader) error {
 			now, err := tickets.Get(ctx, r, x.id)
 			require.Equal(m, x.now, values{now.Category, now.Priority})
 			return err
 		}))
+	}
+}
+
+// explained sees that Explain says of every event what came of it, in the transaction and after.
+func (m *machine) explained(x *imagined) {
+	var log []itsm.Event
+	fired := map[string]trigger.Outcome{}
+	require.NoError(m, m.h.e.View(m.t.Context(), m.actor, func(ctx context.Context, r storage.Reader) (err error) {
+		if log, err = m.h.e.History(ctx, r, storage.EventQuery{Kind: "ticket", Record: x.id, Limit: storage.MaxLimit}); err != nil {
+			return err
+		}
+		q := storage.Query[trigger.FiringHead]{Where: trigger.FiringByRecord.Is(x.id), Limit: storage.MaxPage}
+		for f, err := range storage.Pages(q, func(q storage.Query[trigger.FiringHead]) (storage.Page[trigger.FiringHead], error) {
+			return trigger.FiringTable.List(ctx, r, q)
+		}) {
+			if err != nil {
+				return err
+			}
+			fired[fmt.Sprint(f.Event, f.Trigger)] = f.Outcome
+		}
+		return nil
+	}))
+	for _, e := range log {
+		verdicts, err := m.h.p.Explain(m.t.Context(), m.actor, itsm.Ref{Kind: "ticket", ID: x.id}, e.Version, e.N)
+		require.NoError(m, err)
+		for _, v := range verdicts {
+			outcome := fired[fmt.Sprint(e.ID, v.Trigger)]
+			require.Equal(m, outcome == trigger.OutcomeDone, v.Fires, "%s at %d", v.Trigger, e.Version)
+			require.Equal(m, outcome == trigger.OutcomeStopped, v.Stopped != "", "%s at %d", v.Trigger, e.Version)
+		}
 	}
 }

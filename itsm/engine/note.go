@@ -44,7 +44,10 @@ var (
 var NoteTable = storage.Define("note", storage.Def[NoteRecord, NoteHead, NoteBody]{
 	Parts:   func(r *NoteRecord) (*NoteHead, *NoteBody) { return &r.NoteHead, &r.NoteBody },
 	Columns: []storage.ColumnOf[NoteHead]{NoteBySubjectKind, NoteBySubject, NoteByVisibility, NoteByAuthor, NoteByAt},
-	Indexes: []storage.Index{storage.IndexOn(NoteBySubjectKind.Asc(), NoteBySubject.Asc(), NoteByAt.Asc())},
+	Indexes: []storage.Index{
+		storage.IndexOn(NoteBySubjectKind.Asc(), NoteBySubject.Asc(), NoteByAt.Asc()),
+		storage.IndexOn(NoteByAuthor.Asc()), // who is erased is taken out of what they wrote
+	},
 })
 
 // AddNote writes a note on a record and gives its id. It emits nothing: the practice's event

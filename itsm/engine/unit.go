@@ -50,6 +50,8 @@ type unitState struct {
 	writes  int                           // what was written or emitted so far
 	after   []func(context.Context) error // run when the reactions are through
 	running *running
+	// memories are what reactions keep for the rest of the unit.
+	memories map[any]memory
 	err     error // what makes the unit fail at its end whatever fn returns
 }
 
@@ -159,7 +161,7 @@ func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 	}
 	row.Updated = u.s.now
 	creates := row.Version == 0
-	u.s.writes++
+	u.s.wrote(s.Name())
 	if err := u.s.tx.Put(ctx, s, row); err != nil {
 		if creates && errors.Is(err, storage.ErrConflict) {
 			return &createConflict{k, err}
@@ -205,7 +207,7 @@ func (u *Unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, ver
 		}
 		r.before, r.known = row, true
 	}
-	u.s.writes++
+	u.s.wrote(s.Name())
 	if err := u.s.tx.Delete(ctx, s, id, version); err != nil {
 		return err
 	}
@@ -245,12 +247,12 @@ func (q quiet) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant
 }
 
 func (q quiet) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
-	q.s.writes++
+	q.s.wrote(s.Name())
 	return q.s.tx.Put(ctx, s, row)
 }
 
 func (q quiet) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
-	q.s.writes++
+	q.s.wrote(s.Name())
 	return q.s.tx.Delete(ctx, s, id, version)
 }
 

@@ -143,6 +143,44 @@ func (e *RefusedError) Error() string {
 // Is makes every RefusedError ErrTransition.
 func (e *RefusedError) Is(target error) bool { return target == itsm.ErrTransition }
 
+// FailedError says that a command was undone because something that a trigger does in its transaction
+// failed, which the one who commanded can do nothing about. It is ErrTransition. Its text names neither
+// the trigger nor what it met, which the one who commanded need not be allowed to know; its fields are
+// for the host's own log.
+type FailedError struct {
+	// Trigger is the trigger's name.
+	Trigger string
+	// Kind and ID name the record, Action what was tried.
+	Kind   string
+	ID     itsm.ID
+	Action string
+	// Cause is what failed. errors.Is and errors.As do not find it: it is no answer to the command.
+	Cause error
+}
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("%s %s: %s did not happen: something that is set up to follow it failed", e.Kind, e.ID, e.Action)
+}
+
+// Is makes every FailedError ErrTransition.
+func (e *FailedError) Is(target error) bool { return target == itsm.ErrTransition }
+
+// inTransaction gives what a command fails with where a trigger does in its transaction: its refusal,
+// what passes or is the store's own as it is, and anything else kept from the one who commanded.
+func inTransaction(ctx context.Context, c *compiled, e *itsm.Event, err error) error {
+	var refused *RefusedError
+	var failed *storage.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		return refused
+	case passes(ctx, err), errors.Is(err, itsm.ErrConflict), errors.As(err, &failed) && failed.Err == nil:
+		return err
+	}
+	return &FailedError{Trigger: c.Name, Kind: e.Kind, ID: e.Record, Action: e.Action, Cause: err}
+}
+
 // refusal are the parameters of ActionRefuse.
 type refusal struct {
 	// Reason says why, to the one who gave the command.

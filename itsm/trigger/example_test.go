@@ -130,7 +130,7 @@ func Example() {
 	}
 	// Output:
 	// system:trigger:urgent: O-1 of Hooli: urgency 3 -> 1
-	// true trigger closed-shop: action refuse: order O-2: place is refused: we do not deliver to Initech
+	// true order O-2: place is refused: we do not deliver to Initech
 	// urgent (acme, version 1) does not fire: urgency is 2, not one of 1
 	// closed-shop (acme, version 1) does not fire: it does not listen to the type order.edited.v1
 }

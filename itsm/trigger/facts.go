@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -144,6 +145,23 @@ func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, his
 		last := &page[len(page)-1]
 		q.After.Version, q.After.N = last.Version, last.N
 	}
+	row.Version, row.Updated = e.Version, e.Recorded
+	return later.apply(s.Schema, row)
+}
+
+// rowWithin gives a record as it was right after an event of the unit that is open: what the unit has
+// changed since is taken back, so that a trigger sees there what it would see after the commit.
+func (s *speech) rowWithin(ctx context.Context, u *engine.Unit, e *itsm.Event) (storage.Row, error) {
+	row, err := u.Quiet().Get(ctx, s.Schema, e.Tenant, e.Record)
+	if errors.Is(err, storage.ErrNotFound) { // deleted, by this event or since
+		row, err = storage.Row{Columns: make([]any, len(s.Schema.Columns())), Body: []byte("{}")}, nil
+		row.Tenant, row.ID = e.Tenant, e.Record
+	}
+	if err != nil {
+		return row, err
+	}
+	later := rewind{}
+	later.keep(u.Since(*e))
 	row.Version, row.Updated = e.Version, e.Recorded
 	return later.apply(s.Schema, row)
 }

@@ -146,27 +146,27 @@ type retry struct {
 	Set     storage.ID `json:"set"` // the version in the job's tenant
 }
 
+// programKey is what a unit remembers its program under.
+type programKey struct{}
+
 // within is the reaction: it runs what is to run in the transaction of the event.
 func (p *Practice) within(ctx context.Context, u *engine.Unit, e itsm.Event) error {
 	if p.kinds[e.Kind] == nil {
 		return nil
 	}
-	prog, err := p.running(ctx, u, e.Tenant)
-	if err != nil {
-		return err
+	// What is active is asked for once in a unit, as long as it does not change it itself.
+	prog, _ := u.Remembered(programKey{}).(*program)
+	if prog == nil {
+		var err error
+		if prog, err = p.running(ctx, u.Quiet(), e.Tenant); err != nil {
+			return err
+		}
+		u.Remember(programKey{}, Kind, prog)
 	}
 	return p.each(&e, prog.listening(&e), DuringTransaction, func() (storage.Row, error) {
-		s := p.kinds[e.Kind].Schema
-		row, err := u.Quiet().Get(ctx, s, e.Tenant, e.Record)
-		if errors.Is(err, storage.ErrNotFound) { // the event is its deletion
-			return storage.Row{Columns: make([]any, len(s.Columns())), Body: []byte("{}")}, nil
-		}
-		return row, err
+		return p.kinds[e.Kind].rowWithin(ctx, u, &e)
 	}, func(c *compiled, known *facts) error {
-		if err := p.fire(ctx, p.e.In(u.Store()), c, known, 1); err != nil {
-			return fmt.Errorf("trigger %s: %w", c.Name, err)
-		}
-		return nil
+		return inTransaction(ctx, c, &e, p.fire(ctx, p.e.In(u.Store()), c, known, 1))
 	})
 }
 
