@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
@@ -226,6 +227,46 @@ func TestAQueueOfWhatOthersNameIsAWalkAlongItsIndex(t *testing.T) {
 						require.LessOrEqual(t, strings.Count(plan, "itsm_incident_member_person_incident_"), strings.Count(plan, index), "once a walk: %s", c.name)
 					}
 				}
+			}
+		})
+	}
+}
+
+// Who is erased is taken out of the notes that they wrote, a page at a time, wherever these are.
+func TestTheNotesOfAnAuthorAreAWalkAlongTheirIndex(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			p := &tap{}
+			dsn := e.empty(t)
+			s := open(t, e, dsn, p)
+			notes := itsmengine.NoteTable
+			require.NoError(t, s.Migrate(t.Context(), notes.Schema()))
+			require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+				for i := range 3000 {
+					n := itsmengine.NoteRecord{NoteHead: itsmengine.NoteHead{
+						Meta:        storage.Meta{ID: storage.ID(fmt.Sprintf("note-%05d", i)), Created: noon, Updated: noon},
+						SubjectKind: "incident", Subject: storage.ID(fmt.Sprint(i % 500)), Author: storage.ID(fmt.Sprintf("person-%02d", i%20)), At: noon,
+					}, NoteBody: itsmengine.NoteBody{Text: "x"}}
+					if err := notes.Put(ctx, tx, &n); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			db := e.db(t, dsn)
+			_, err := db.ExecContext(t.Context(), "ANALYZE")
+			require.NoError(t, err)
+			var after storage.Cursor
+			for range 2 {
+				p.statements()
+				require.NoError(t, s.View(t.Context(), []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
+					page, err := notes.Records(ctx, r, storage.Query[itsmengine.NoteHead]{Where: itsmengine.NoteByAuthor.Is("person-07"), After: after, Limit: 60})
+					require.Len(t, page.Items, 60)
+					after = page.Next
+					return err
+				}))
+				ran := p.statements()
+				requireWalk(t, explain(t, e, db, ran[0], p.argsOf(ran[0])), "itsm_note_author_")
 			}
 		})
 	}

@@ -5,6 +5,7 @@ package triggersuite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,53 @@ func inTransaction(t *testing.T, h *host) {
 
 func bump(name string, when storage.Condition) trigger.Trigger {
 	return trigger.Trigger{Name: name, On: trigger.Listen{Kind: "ticket"}, When: when, Actions: []trigger.Step{{Action: "bump", With: []byte(`{"by":1}`)}}}
+}
+
+func activatedWithin(t *testing.T, h *host) {
+	mona, ctx := manager(acme), t.Context()
+	one, two := h.open(t, mona, "vpn", 2), h.open(t, mona, "wlan", 2)
+	now := func(name string) trigger.Trigger {
+		x := on(name, "edited", storage.Condition{}, "x")
+		x.During = trigger.DuringTransaction
+		return x
+	}
+	next, err := h.p.Draft(ctx, mona, trigger.Draft{Set: set(now("next"))})
+	require.NoError(t, err)
+	swap := now("swap")
+	swap.Actions, swap.Order = []trigger.Step{{Action: "activate", With: []byte(`{"text":"` + string(next.ID) + `"}`)}}, 1
+	first := h.follow(t, mona, now("first"), swap)
+	both := func() error {
+		return h.e.Update(ctx, mona, func(ctx context.Context, u *engine.Unit) error {
+			for _, id := range []itsm.ID{one.ID, two.ID} { // both events are there before one is answered
+				x, err := tickets.Get(ctx, u, id)
+				if err != nil {
+					return err
+				}
+				x.Priority++
+				if err := tickets.Put(ctx, u, &x); err != nil {
+					return err
+				}
+				u.Emit(itsm.Event{Kind: "ticket", Record: id, Action: "edit", Data: edited{}})
+			}
+			return nil
+		})
+	}
+	require.NoError(t, both())
+	require.Equal(t, []string{"first done", "swap done"}, h.firings(t, mona, one.ID))
+	require.Equal(t, []string{"next done"}, h.firings(t, mona, two.ID))
+
+	// What a unit activated that was undone does not answer the next.
+	_, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{})
+	require.NoError(t, err)
+	fail := errors.New("undone")
+	require.ErrorIs(t, h.e.Update(ctx, mona, func(ctx context.Context, u *engine.Unit) error {
+		if _, err := h.p.In(u.Store()).Activate(ctx, mona, next.ID, itsm.Command{}); err != nil {
+			return err
+		}
+		return fail
+	}), fail)
+	h.edit(t, itsm.SystemActor(acme, "night"), two.ID, func(t *ticket) { t.Priority++ })
+	require.Equal(t, []string{"next done", "first done", "swap done"}, h.firings(t, mona, two.ID))
 }
 
 func loops(t *testing.T, h *host) {

@@ -42,6 +42,7 @@ var cases = []struct {
 	{"D7TheDeletionOfARecordCanBeAnswered", deletion},
 	{"D7TriggersRunInTheirOrder", inOrder},
 	{"D7ATriggerInTheTransactionIsPartOfItAndMayRefuseIt", inTransaction},
+	{"D7AUnitThatActivatesAVersionIsAnsweredByItFromThenOn", activatedWithin},
 	{"D7AChainOfEventsEnds", loops},
 	{"D7AChainGoesOnThroughReactions", throughReactions},
 	{"D7PublicTextHasNoInternalValues", publicText},
@@ -216,6 +217,10 @@ func open(t *testing.T, store storage.Store) *host {
 				}
 				u.Emit(itsm.Event{Kind: "ticket", Record: t.ID, Action: "edit", Data: edited{}})
 				return nil
+			}}),
+			trigger.Define(trigger.Definition[text]{Name: "activate", Do: func(ctx context.Context, u *engine.Unit, _ trigger.Occasion, p text) error {
+				_, err := h.p.In(u.Store()).Activate(ctx, manager(u.Tenant()), itsm.ID(p.Text), itsm.Command{})
+				return err
 			}}),
 			trigger.Define(trigger.Definition[struct{}]{Name: "panic", Do: func(context.Context, *engine.Unit, trigger.Occasion, struct{}) error { panic("by the test") }}),
 		},
