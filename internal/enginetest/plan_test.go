@@ -242,10 +242,10 @@ func TestTheNotesOfAnAuthorAreAWalkAlongTheirIndex(t *testing.T) {
 			notes := itsmengine.NoteTable
 			require.NoError(t, s.Migrate(t.Context(), notes.Schema()))
 			require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
-				for i := range 3000 {
+				for i := range 6000 {
 					n := itsmengine.NoteRecord{NoteHead: itsmengine.NoteHead{
 						Meta:        storage.Meta{ID: storage.ID(fmt.Sprintf("note-%05d", i)), Created: noon, Updated: noon},
-						SubjectKind: "incident", Subject: storage.ID(fmt.Sprint(i % 500)), Author: storage.ID(fmt.Sprintf("person-%02d", i%20)), At: noon,
+						SubjectKind: "incident", Subject: storage.ID(fmt.Sprint(i % 500)), Author: storage.ID(fmt.Sprintf("person-%02d", i%10)), At: noon,
 					}, NoteBody: itsmengine.NoteBody{Text: "x"}}
 					if err := notes.Put(ctx, tx, &n); err != nil {
 						return err

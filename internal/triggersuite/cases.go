@@ -496,6 +496,54 @@ func deadLetters(t *testing.T, h *host) {
 	require.EqualValues(t, 1, f.Number)
 }
 
+func purged(t *testing.T, h *host) {
+	mona, ctx := manager(acme), t.Context()
+	h.follow(t, mona, on("good", "opened", storage.Condition{}, "1"), on("bad", "opened", cond(storage.Equal, "category", "bad"), "2"))
+	days := func(n int) {
+		t.Helper()
+		for range n {
+			h.clock.advance(24 * time.Hour)
+			h.tick(t)
+		}
+	}
+	one := h.open(t, mona, "vpn", 2)
+	h.breaks("bad", true)
+	two := h.open(t, mona, "bad", 2)
+	h.tick(t)
+	days(80)
+	three := h.open(t, mona, "vpn", 2)
+	days(9)
+	require.Equal(t, []string{"good done"}, h.firings(t, mona, one.ID), "it is 89 days old")
+	days(3)
+	require.Empty(t, h.firings(t, mona, one.ID))
+	require.Equal(t, []string{"bad failing"}, h.firings(t, mona, two.ID), "it can be tried again")
+	require.Equal(t, []string{"good done"}, h.firings(t, mona, three.ID))
+	require.Len(t, h.lines(t, mona, one.ID), 1, "what it did stays")
+
+	dead, err := h.e.DeadLetters(ctx, mona, storage.Job{}, 10)
+	require.NoError(t, err)
+	require.Len(t, dead, 1)
+	require.NoError(t, h.e.DropDeadLetter(ctx, mona, dead[0].Kind, dead[0].Key))
+	days(2)
+	require.Empty(t, h.firings(t, mona, two.ID))
+
+	// What was not run for long delivers first what there is.
+	h.clock.advance(400 * 24 * time.Hour)
+	h.tick(t)
+	require.Len(t, h.firings(t, mona, three.ID), 1)
+	days(2)
+	require.Empty(t, h.firings(t, mona, three.ID))
+	jobs := 0
+	require.NoError(t, h.e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
+		all, err := r.Jobs(ctx, storage.JobQuery{Kind: "trigger.purge", Limit: 10})
+		jobs = len(all)
+		return err
+	}))
+	require.Zero(t, jobs, "there is nothing left to purge")
+	_, err = trigger.New(h.e, trigger.Options{Retention: time.Hour})
+	require.ErrorContains(t, err, "retention")
+}
+
 func newVersion(t *testing.T, h *host) {
 	mona := manager(acme)
 	h.follow(t, mona, on("first", "", storage.Condition{}, "1"), on("second", "", storage.Condition{}, "2"))

@@ -262,7 +262,7 @@ func (m *machine) explained(x *imagined) {
 		}
 		return nil
 	}))
-	for _, e := range log {
+	for _, e := range log[:min(len(log), 20)] {
 		verdicts, err := m.h.p.Explain(m.t.Context(), m.actor, itsm.Ref{Kind: "ticket", ID: x.id}, e.Version, e.N)
 		require.NoError(m, err)
 		for _, v := range verdicts {

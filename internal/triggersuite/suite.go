@@ -51,6 +51,7 @@ var cases = []struct {
 	{"D8AnEffectIsNotRepeatedWhenATickIsBrokenOff", brokenOff},
 	{"D8AFailureUndoesItsOwnTriggerAlone", failures},
 	{"D8WhatKeepsFailingBecomesADeadLetter", deadLetters},
+	{"D8WhatFiredIsKeptForItsTime", purged},
 	{"D8ANewVersionDoesNotFireAgainForAnOldEvent", newVersion},
 	{"G7AProvidersTriggersStandUnderThoseOfItsTenants", published},
 	{"PermissionsAreAsked", permissions},

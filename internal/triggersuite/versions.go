@@ -114,7 +114,7 @@ func refused(t *testing.T, h *host) {
 		`set.triggers[2].when.of[1].values[0] priority takes int values, not text`,
 		`set.triggers[3].when can never hold for an event that the trigger listens to`,
 		`set.triggers[4].when can never hold for an event that the trigger listens to`,
-		`set.triggers[5].actions[0].action "launch" is unknown; there are: bump, panic, refuse, tell, write`,
+		`set.triggers[5].actions[0].action "launch" is unknown; there are: activate, bump, panic, refuse, tell, write`,
 		`set.triggers[5].actions[1].action refuse is for triggers that run in the transaction`,
 		`set.triggers[5].actions[2].with cannot be read: json: unknown field "colour"`,
 		`set.triggers[5].actions[3].with.text is required`,

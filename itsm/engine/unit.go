@@ -52,7 +52,7 @@ type unitState struct {
 	running *running
 	// memories are what reactions keep for the rest of the unit.
 	memories map[any]memory
-	err     error // what makes the unit fail at its end whatever fn returns
+	err      error // what makes the unit fail at its end whatever fn returns
 }
 
 // running is the job that a unit runs. Its row is the engine's to finish; what the unit itself

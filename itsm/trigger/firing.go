@@ -282,6 +282,9 @@ func (p *Practice) fire(ctx context.Context, e *engine.Engine, c *compiled, know
 		case f.Outcome != OutcomeFailing || attempt == 1:
 			return nil
 		}
+		if err := p.schedulePurge(ctx, u); err != nil {
+			return err
+		}
 		f.At = u.Now()
 		record := itsm.Ref{Kind: ev.Kind, ID: ev.Record}
 		if why := p.stops(c, ev); why != "" {
@@ -359,6 +362,9 @@ func (p *Practice) failed(ctx context.Context, c *compiled, known *facts, failur
 			return nil // another worker was here meanwhile
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		if err := p.schedulePurge(ctx, u); err != nil {
 			return err
 		}
 		f = newFiring(c, ev)

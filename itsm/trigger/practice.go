@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -37,6 +38,10 @@ type Options struct {
 	// MaxDepth is how many triggers may fire one after the other in a chain of events; 0 is
 	// [DefaultMaxDepth]. It cannot be more than 100.
 	MaxDepth int
+	// Retention is how long firings are kept; 0 is [DefaultRetention]. It cannot be less than a week: a
+	// firing is also the mark that an event was answered, and an event may be delivered again meanwhile.
+	// One that failed is kept as long as its job is, and all are while a delivery to triggers is a dead letter.
+	Retention time.Duration
 }
 
 // Practice keeps triggers and fires them, over an engine. It is safe for any number of goroutines.
@@ -62,23 +67,30 @@ type settings struct {
 	actions     map[string]Action
 	actionNames []string
 	maxDepth    int
+	retention   time.Duration
 	programs    programs
 }
 
-// New makes the practice and registers it on the engine, with one subscriber, one reaction and one
-// kind of job. It is ErrInvalid, with every fault, where an option cannot be, and where the engine is
+// New makes the practice and registers it on the engine, with one subscriber, one reaction and two
+// kinds of jobs. It is ErrInvalid, with every fault, where an option cannot be, and where the engine is
 // in use already or has the practice.
 func New(e *engine.Engine, o Options) (*Practice, error) {
 	var f itsm.Faults
 	if e == nil {
 		f.Add("engine", "is required")
 	}
-	s := &settings{kinds: map[string]*speech{}, actions: map[string]Action{}, maxDepth: o.MaxDepth}
+	s := &settings{kinds: map[string]*speech{}, actions: map[string]Action{}, maxDepth: o.MaxDepth, retention: o.Retention}
 	switch {
 	case o.MaxDepth < 0 || o.MaxDepth > 100:
 		f.Add("max_depth", "must be from 1 to 100, or 0 for the default")
 	case o.MaxDepth == 0:
 		s.maxDepth = DefaultMaxDepth
+	}
+	switch {
+	case o.Retention == 0:
+		s.retention = DefaultRetention
+	case o.Retention < minRetention:
+		f.Add("retention", "must be a week or more, or 0 for the default")
 	}
 	if len(o.Kinds) == 0 {
 		f.Add("kinds", "are required: without one no trigger has anything to listen to")
@@ -131,7 +143,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		Events:      EventTypes(),
 		Reactions:   []engine.Reaction{engine.OnAny(p.within)},
 		Subscribers: []engine.Subscriber{{Name: Kind, Deliver: p.deliver}},
-		Jobs:        []engine.JobHandler{engine.OnDueOutside(jobFire, p.again)},
+		Jobs:        []engine.JobHandler{engine.OnDueOutside(jobFire, p.again), engine.OnDue(jobPurge, p.purge)},
 	})
 }
 
