@@ -47,7 +47,7 @@ func layers(t *testing.T, store storage.Store) {
 		{Name: "noted", Off: true}, rule("opened", func(r *notify.Rule) { r.Template = "own.opened" })}})
 	m, err := h.p.Rules(ctx, manager(acme))
 	require.NoError(t, err)
-	require.Equal(t, []string{"opened of acme, version 1", "resolved of msp, version 1"}, ruleNames(m))
+	require.Equal(t, []string{"opened of acme, version 1", "resolved of the provider's, version 1"}, ruleNames(m))
 	tk := h.log(t, ctx, person(acme, "cem"), func(tk *ticket) { tk.Group = "" })
 	h.write(t, ctx, person(acme, "cem"), tk.ID, "quiet", false)
 	h.change(t, ctx, person(acme, "cem"), tk.ID, resolved{}, false, nil)
@@ -65,7 +65,7 @@ func layers(t *testing.T, store storage.Store) {
 	require.NoError(t, err)
 	m, err = h.p.Rules(ctx, manager(acme))
 	require.NoError(t, err)
-	require.Equal(t, []string{"opened of msp, version 1", "resolved of msp, version 1", "noted of shipped"}, ruleNames(m))
+	require.Equal(t, []string{"opened of the provider's, version 1", "resolved of the provider's, version 1", "noted of shipped"}, ruleNames(m))
 }
 
 func refused(t *testing.T, store storage.Store) {

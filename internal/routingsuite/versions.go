@@ -201,16 +201,20 @@ func published(t *testing.T, store storage.Store) {
 		rule("network", equal("category", "network"), "network", routing.MethodRoundRobin), rule("printers", equal("category", "printer"), "msp printers", ""),
 	}, Default: "msp desk"}
 	v := h.follow(t, provider, base)
-	from := routing.Source{Tenant: msp, Set: v.ID, Number: 1}
 	own := h.follow(t, manager(acme), routing.RuleSet{Rules: []routing.Rule{rule("printers", equal("category", "printer"), "house", "")}})
 	require.NoError(t, h.p.Publish(ctx, provider, routing.Publication{Command: itsm.Command{Reason: "rolled out"}, Family: "ticket"}, acme, globex))
 
+	from := func(tenant storage.Tenant) routing.Source {
+		active, err := h.p.Active(ctx, manager(tenant), "ticket")
+		require.NoError(t, err)
+		return routing.Source{Tenant: tenant, Set: active.Base.ID, Number: 1, Provider: true}
+	}
 	for tenant, want := range map[storage.Tenant]routing.Merged{
 		acme: {
 			Set:         routing.RuleSet{Rules: []routing.Rule{own.Set.Rules[0], base.Rules[0]}, Default: "msp desk"},
-			RuleSources: []routing.Source{{Tenant: acme, Set: own.ID, Number: 1}, from}, DefaultSource: from, Overridden: []string{"printers"},
+			RuleSources: []routing.Source{{Tenant: acme, Set: own.ID, Number: 1}, from(acme)}, DefaultSource: from(acme), Overridden: []string{"printers"},
 		},
-		globex: {Set: base, RuleSources: []routing.Source{from, from}, DefaultSource: from},
+		globex: {Set: base, RuleSources: []routing.Source{from(globex), from(globex)}, DefaultSource: from(globex)},
 	} {
 		m, err := h.p.Effective(ctx, manager(tenant), "ticket")
 		require.NoError(t, err)
@@ -222,8 +226,8 @@ func published(t *testing.T, store storage.Store) {
 		group    itsm.ID
 		why      string
 	}{
-		{acme, "printer", "house", `rule "printers" (acme, version 1) matches`}, {globex, "printer", "msp printers", `rule "printers" (msp, version 1) matches`},
-		{acme, "network", "network", `rule "network" (msp, version 1) matches`}, {acme, "mail", "msp desk", "the default group (msp, version 1) has it"},
+		{acme, "printer", "house", `rule "printers" (acme, version 1) matches`}, {globex, "printer", "msp printers", `rule "printers" (the provider's, version 1) matches`},
+		{acme, "network", "network", `rule "network" (the provider's, version 1) matches`}, {acme, "mail", "msp desk", "the default group (the provider's, version 1) has it"},
 	} {
 		tk, err := h.openTicket(ctx, manager(c.tenant), ask{category: c.category})
 		require.NoError(t, err)

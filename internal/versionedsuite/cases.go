@@ -228,10 +228,19 @@ func published(t *testing.T, h *host) {
 	h.follow(t, pat, "night", days("sat"))
 	own := h.follow(t, mona, "office", days("tue"))
 	require.NoError(t, h.Publish(ctx, pat, versioned.Publication{Command: itsm.Command{Reason: "rolled out"}, Family: "office"}, acme, globex))
-	from := versioned.Source{Tenant: msp, Set: v.ID, Number: 1}
 	active, err := h.Active(ctx, mona, "office")
 	require.NoError(t, err)
 	base, over := active.Layers()
+	require.Equal(t, versioned.Source{Number: 1, Provider: true}, active.Base.Source, "who the provider is, and what it calls its versions, is not told")
+	copied, err := h.Version(ctx, mona, active.Base.ID)
+	require.NoError(t, err)
+	require.Equal(t, active.Base.Source, copied.Source)
+	for _, actor := range []itsm.Actor{pat.In(acme), {Tenant: acme, ID: "rea", Roles: mona.Roles, Elsewhere: map[itsm.Tenant]itsm.Membership{msp: {Roles: mona.Roles}}}} {
+		seen, err := h.Version(ctx, actor, active.Base.ID)
+		require.NoError(t, err)
+		require.Equal(t, versioned.Source{Tenant: msp, Set: v.ID, Number: 1}, seen.Source, "%s may read there", actor.ID)
+	}
+	from := versioned.Source{Tenant: acme, Set: active.Base.ID, Number: 1, Provider: true}
 	require.Equal(t, versioned.Layer[calendar]{Source: from, Set: days("mon")}, base)
 	require.Equal(t, versioned.Layer[calendar]{Source: versioned.Source{Tenant: acme, Set: own.ID, Number: 1}, Set: days("tue")}, over)
 	require.EqualValues(t, 1, active.Base.Number, "each stack counts for itself")

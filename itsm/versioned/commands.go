@@ -147,6 +147,7 @@ func (k *Keeper[S]) Retire(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 // base. What the tenant has of its own stays, and stands before it. Where the base is that very version
 // already, nothing happens, and it is given as it is. [Keeper.Publish] does this for many tenants.
 func (k *Keeper[S]) Inherit(ctx context.Context, actor itsm.Actor, r Inheritance[S]) (Version[S], error) {
+	r.Base.Source.Provider = false // the giver's own base is a version of the giver, too
 	c := k.call(actionInherit, actor, "", r.Command, r)
 	return k.execute(ctx, c, func(ctx context.Context, u *engine.Unit) (v Version[S], err error) {
 		v.Head = Head{Family: r.Family, Stack: StackBase}
@@ -245,6 +246,7 @@ func (k *Keeper[S]) execute(ctx context.Context, c engine.Call, fn func(context.
 				return Version[S]{}, err
 			}
 		}
+		k.show(ctx, c.Actor, &v)
 		return v, nil
 	})
 }

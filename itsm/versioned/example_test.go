@@ -98,10 +98,10 @@ func Example() {
 	}
 	// Output:
 	// draft: invalid: set.lines are required
-	// Hello from your provider (msp, version 1)
+	// Hello from your provider (the provider's, version 1)
 	// Hello from Acme (acme, version 1)
 	// true active [retire]
-	// Hello from your provider (msp, version 1)
+	// Hello from your provider (the provider's, version 1)
 	// greeting.drafted.v1 ""
 	// greeting.activated.v1 ""
 	// greeting.retired.v1 "The provider's will do"

@@ -26,7 +26,18 @@ func (k *Keeper[S]) Version(ctx context.Context, actor itsm.Actor, id itsm.ID) (
 		v, err = k.table.Get(ctx, r, id)
 		return err
 	})
+	k.show(ctx, actor, &v)
 	return v, err
+}
+
+// show takes out of a version what its reader need not know: which version of which tenant a base is a copy
+// of, but for who may read versions there.
+func (k *Keeper[S]) show(ctx context.Context, actor itsm.Actor, v *Version[S]) {
+	from := v.Source
+	if from == (Source{}) || k.e.Authorizer().Authorize(ctx, actor.In(from.Tenant), k.read, k.subject("")) == nil {
+		return
+	}
+	v.Source = Source{Number: from.Number, Provider: true}
 }
 
 // Versions gives a page of versions in the order asked for; none is by their ids, which is by when they
@@ -51,6 +62,9 @@ func (k *Keeper[S]) Active(ctx context.Context, actor itsm.Actor, family string)
 		a, err = ReadActive(ctx, r, k.table, family)
 		return err
 	})
+	if a.Base != nil {
+		k.show(ctx, actor, a.Base)
+	}
 	return a, err
 }
 

@@ -75,7 +75,9 @@ type Body[S any] struct {
 	// DraftReason and ActivateReason are what the commands gave as theirs.
 	DraftReason    string `json:"draft_reason,omitempty"`
 	ActivateReason string `json:"activate_reason,omitempty"`
-	// Source is the provider's version that a base is a copy of.
+	// Source is the provider's version that a base is a copy of. Who may not read versions in the
+	// provider's tenant is given its number alone: what a provider calls its tenant and its versions is not
+	// its customers' to know.
 	Source Source `json:"source,omitzero"`
 }
 
@@ -122,12 +124,19 @@ type Source struct {
 	// Set is the id of the version in that tenant, Number its number there.
 	Set    itsm.ID `json:"set,omitempty"`
 	Number int64   `json:"number,omitempty"`
+	// Provider says that it is the base of the tenant, which its provider published: Tenant and Set are
+	// those of the tenant's own copy, and Number is that of the provider's version.
+	Provider bool `json:"provider,omitempty"`
 }
 
-// String says it for people: "acme, version 3", and "shipped" of the zero Source.
+// String says it for people: "acme, version 3", "the provider's, version 7", and "shipped" of the zero
+// Source.
 func (s Source) String() string {
-	if s == (Source{}) {
+	switch {
+	case s == (Source{}):
 		return "shipped"
+	case s.Provider:
+		return fmt.Sprintf("the provider's, version %d", s.Number)
 	}
 	return fmt.Sprintf("%s, version %d", s.Tenant, s.Number)
 }
@@ -138,13 +147,14 @@ type Layer[S any] struct {
 	Set    S      `json:"set"`
 }
 
-// Layer gives the set of a version, with where it comes from: for a base its provider's version,
-// otherwise the version itself.
+// Layer gives the set of a version, with where it comes from, as it may be told to everyone in the tenant:
+// a base is the provider's, who is not named.
 func (v *Version[S]) Layer() Layer[S] {
+	from := Source{Tenant: v.Tenant, Set: v.ID, Number: v.Number}
 	if v.Stack == StackBase {
-		return Layer[S]{Source: v.Source, Set: v.Set}
+		from.Number, from.Provider = v.Source.Number, true
 	}
-	return Layer[S]{Source: Source{Tenant: v.Tenant, Set: v.ID, Number: v.Number}, Set: v.Set}
+	return Layer[S]{Source: from, Set: v.Set}
 }
 
 // Active are the versions of a family that are followed; nil where a stack has none.

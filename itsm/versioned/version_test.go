@@ -12,6 +12,7 @@ import (
 
 func TestASourceSaysWhoseVersionItIs(t *testing.T) {
 	require.Equal(t, "acme, version 3", versioned.Source{Tenant: "acme", Set: "x", Number: 3}.String())
+	require.Equal(t, "the provider's, version 7", versioned.Source{Tenant: "acme", Set: "x", Number: 7, Provider: true}.String())
 	require.Equal(t, "shipped", versioned.Source{}.String())
 }
 
@@ -28,7 +29,7 @@ func TestTheLayersAreOfWhatIsActive(t *testing.T) {
 	layer := func(s versioned.Source, line string) versioned.Layer[Greeting] {
 		return versioned.Layer[Greeting]{Source: s, Set: Greeting{[]string{line}}}
 	}
-	inherited, second := layer(from, "base"), layer(versioned.Source{Tenant: "acme", Set: "o", Number: 2}, "own")
+	inherited, second := layer(versioned.Source{Tenant: "acme", Set: "b", Number: 7, Provider: true}, "base"), layer(versioned.Source{Tenant: "acme", Set: "o", Number: 2}, "own")
 	third := layer(versioned.Source{Tenant: "acme", Set: "n", Number: 3}, "next")
 	var none versioned.Layer[Greeting]
 	type active = versioned.Active[Greeting]
