@@ -50,8 +50,16 @@ type TagParameters struct {
 	Tags []string `json:"tags"`
 }
 
-// StandardActions are what triggers can do to an incident at the desk: "assign", "note" and "tag". Each
-// is a command of the incident practice, as a system actor of the trigger's name.
+// PageParameters are those of the action "page": it starts an escalation by a policy about an incident that
+// is open, and does nothing where there is one already. See oncall.Practice.Start.
+type PageParameters struct {
+	// Policy is the id of an escalation policy.
+	Policy itsm.ID `json:"policy"`
+}
+
+// StandardActions are what triggers can do to an incident at the desk: "assign", "note", "page" and "tag".
+// Each is a command of the incident practice, or of the on-call practice, as a system actor of the
+// trigger's name.
 func (d *Desk) StandardActions() []trigger.Action {
 	return []trigger.Action{
 		trigger.Define(trigger.Definition[AssignParameters]{
@@ -85,6 +93,21 @@ func (d *Desk) StandardActions() []trigger.Action {
 				}
 				_, err := d.Incidents.In(u.Store()).Note(ctx, u.Actor(), o.Event.Record, incident.Note{Text: p.Text, Visibility: visibility})
 				return err
+			},
+		}),
+		trigger.Define(trigger.Definition[PageParameters]{
+			Name: "page", Title: "Page who is on call",
+			Check: func(p PageParameters) error {
+				var f itsm.Faults
+				f.Key("policy", string(p.Policy))
+				return f.Err("page")
+			},
+			Do: func(ctx context.Context, u *engine.Unit, o trigger.Occasion, p PageParameters) error {
+				i, err := d.Incidents.In(u.Store()).Get(ctx, u.Actor(), o.Event.Record)
+				if err != nil {
+					return err
+				}
+				return d.page(ctx, u, i.Head, p.Policy)
 			},
 		}),
 		trigger.Define(trigger.Definition[TagParameters]{

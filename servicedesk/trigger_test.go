@@ -12,6 +12,7 @@ import (
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/oncall"
 	"github.com/itsmkit/itsmkit/itsm/recurrence"
 	"github.com/itsmkit/itsmkit/itsm/trigger"
 	"github.com/itsmkit/itsmkit/servicedesk"
@@ -94,6 +95,38 @@ func TestD7ARefusalIsToldByItsReason(t *testing.T) {
 	var refused *trigger.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, fmt.Sprintf("incident %s: log is refused: the desk is closed", refused.ID), err.Error())
+}
+
+// D7 and I11: a trigger pages who is on call, once.
+func TestD7ATriggerPagesWhoIsOnCall(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	f.staff(t)
+	policy, err := f.OnCall.DefinePolicy(t.Context(), boss, oncall.PolicyDefinition{Name: "network", Ladder: oncall.Ladder{
+		Steps: []oncall.Step{{Targets: []oncall.Target{{Kind: oncall.TargetPerson, ID: "ned"}}, Minutes: 60}}}})
+	require.NoError(t, err)
+	f.triggers(t, fmt.Sprintf(`{"triggers": [{"name": "critical", "on": {"kind": "incident", "types": ["incident.logged.v1", "incident.classified.v1"]},
+		"when": {"op": "equal", "column": "priority", "values": [1]}, "actions": [{"action": "page", "with": {"policy": %q}}]}]}`, policy.ID))
+	i, err := f.Incidents.Log(t.Context(), ada, incident.Report{Title: "The VPN is down", Requester: "rosa", Impact: 1, Urgency: 1})
+	require.NoError(t, err)
+	require.Equal(t, itsm.Priority(1), i.Priority)
+	f.settled(t)
+	category := "network"
+	_, err = f.Incidents.Classify(t.Context(), ada, i.ID, incident.Classification{Category: &category})
+	require.NoError(t, err)
+	f.settled(t)
+	require.Len(t, f.fired(t), 2)
+	pages, err := f.OnCall.Escalations(t.Context(), boss, storage.Query[oncall.EscalationHead]{})
+	require.NoError(t, err)
+	require.Len(t, pages.Items, 1, "nobody is told twice")
+	require.Equal(t, []any{i.ID, policy.ID, oncall.StateEscalating}, []any{pages.Items[0].SubjectID, pages.Items[0].PolicyID, pages.Items[0].State})
+	e, err := f.OnCall.Escalation(t.Context(), ned, pages.Items[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, i.Number+": The VPN is down", e.Summary)
+
+	set, err := trigger.Parse([]byte(`{"triggers": [{"name": "bad", "on": {"kind": "incident"}, "actions": [{"action": "page", "with": {}}]}]}`))
+	require.NoError(t, err)
+	_, err = f.Triggers.Draft(t.Context(), boss, trigger.Draft{Set: set})
+	require.ErrorContains(t, err, "set.triggers[0].actions[0].with.policy is required")
 }
 
 // D13: what recurs may be said by a template alone, and a fault of a report is named where it stands.
