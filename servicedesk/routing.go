@@ -17,8 +17,14 @@ import (
 )
 
 // StandardFacts are what the desk knows of an incident's requester when it is routed, from the
-// directory: their organisation, site and language, and whether they, or their organisation, are
-// VIPs. Of a requester whom the directory does not have nothing is known.
+// directory, by the names that conditions call them:
+//
+//   - requester.organisation: the id of their organisation, as text
+//   - requester.site: the id of their site, as text
+//   - requester.language: their language, as text
+//   - requester.vip: whether they, or their organisation, are VIPs
+//
+// Of a requester whom the directory does not have nothing is known.
 func StandardFacts() []routing.Fact {
 	return []routing.Fact{
 		{Name: "requester.organisation", Title: "Requester's organisation", Kind: storage.Text},

@@ -200,3 +200,29 @@ func TestD7ExplainSaysWhatATriggerInTheTransactionMet(t *testing.T) {
 		}
 	}
 }
+
+// D7: every incident whose title has a word in it, however it is written.
+func TestD7ATriggerFindsAWordInATitle(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	f.triggers(t, `{"triggers": [{"name": "vpn", "on": {"kind": "incident", "types": ["incident.logged.v1"]},
+		"when": {"op": "contains", "column": "title", "values": ["VPN"]}, "actions": [{"action": "tag", "with": {"tags": ["vpn"]}}]}]}`)
+	tags := map[string][]string{}
+	for _, title := range []string{"The VPN is down", "vpn", "Slow Vpn at home", "V P N", "No sound"} {
+		i, err := f.Incidents.Log(t.Context(), ada, incident.Report{Title: title, Requester: "rosa"})
+		require.NoError(t, err)
+		f.settled(t)
+		i, err = f.Incidents.Get(t.Context(), boss, i.ID)
+		require.NoError(t, err)
+		tags[title] = i.Tags
+	}
+	require.Equal(t, map[string][]string{"The VPN is down": {"vpn"}, "vpn": {"vpn"}, "Slow Vpn at home": {"vpn"}, "V P N": nil, "No sound": nil}, tags)
+	page, err := f.Incidents.List(t.Context(), boss, incident.Query{Where: incident.ByTitle.Contains("vpn")})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 3)
+
+	set, err := trigger.Parse([]byte(`{"triggers": [{"name": "bad", "on": {"kind": "incident"}, "when": {"op": "like", "column": "title", "values": ["x"]},
+		"actions": [{"action": "tag", "with": {"tags": ["x"]}}]}]}`))
+	require.NoError(t, err)
+	_, err = f.Triggers.Draft(t.Context(), boss, trigger.Draft{Set: set})
+	require.ErrorContains(t, err, `"like" is unknown; there are: equal, in, below, at_most, above, at_least, null, prefix, contains, and, or, not, changed, changed_from, changed_to`)
+}

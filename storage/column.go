@@ -355,6 +355,15 @@ func (c Column[H, V]) HasPrefix(prefix string) Filter[H] {
 	return f
 }
 
+// Contains holds where the text is somewhere in the column's, byte by byte but for the letters A to Z,
+// which are taken for a to z: see the operator [Contains]. On a column that is not text the query is
+// ErrInvalid.
+func (c Column[H, V]) Contains(text string) Filter[H] {
+	f := c.leaf(Contains)
+	f.cond.Values = []any{text}
+	return f
+}
+
 // Asc orders by the column, least first.
 func (c Column[H, V]) Asc() Order { return Order{Column: c.spec.Name} }
 

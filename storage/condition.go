@@ -14,6 +14,7 @@ import (
 // Op is what a [Condition] asks.
 type Op string
 
+// The operators.
 const (
 	// All holds for every row; it is the zero Op.
 	All Op = ""
@@ -21,23 +22,46 @@ const (
 	Equal Op = "equal"
 	// In holds where the column has one of the values; with none it holds nowhere.
 	In Op = "in"
-	// Below, AtMost, Above and AtLeast compare the column with the one value.
-	Below   Op = "below"
-	AtMost  Op = "at_most"
-	Above   Op = "above"
+	// Below holds where the column is less than the one value.
+	Below Op = "below"
+	// AtMost holds where the column is the one value or less.
+	AtMost Op = "at_most"
+	// Above holds where the column is greater than the one value.
+	Above Op = "above"
+	// AtLeast holds where the column is the one value or greater.
 	AtLeast Op = "at_least"
 	// Null holds where the column is NULL.
 	Null Op = "null"
 	// Prefix holds where the text begins with the one value, byte by byte.
 	Prefix Op = "prefix"
-	// And holds where all of Of hold, Or where one of them does, Not where its one does not.
+	// Contains holds where the one value stands somewhere in the text, byte by byte but for the letters A
+	// to Z, which are taken for a to z; every other letter has its case, as engines do not agree on more.
+	// No index helps with it: a store looks at every row that the rest of the condition leaves.
+	Contains Op = "contains"
+	// And holds where all of Of hold.
 	And Op = "and"
-	Or  Op = "or"
+	// Or holds where one of Of does.
+	Or Op = "or"
+	// Not holds where its one condition in Of does not.
 	Not Op = "not"
 	// Named holds where a row of the same tenant that meets By.Where names the row's id in
 	// By.Column. It needs the other rows, so only a store can tell, of the state that it reads.
 	Named Op = "named"
 )
+
+// CheckOp says of an operator that it is unknown in a condition on one row, and which there are, or "". It
+// is for those who check conditions by what they know beside a [Schema].
+func CheckOp(op Op) string {
+	known := []Op{Equal, In, Below, AtMost, Above, AtLeast, Null, Prefix, Contains, And, Or, Not}
+	if op == All || slices.Contains(known, op) {
+		return ""
+	}
+	words := make([]string, len(known))
+	for i, k := range known {
+		words[i] = string(k)
+	}
+	return quoted(string(op)) + " is unknown; there are: " + strings.Join(words, ", ")
+}
 
 // Condition is a filter as data: an adapter makes it into its query language, [Condition.Match]
 // evaluates it in memory, and its JSON form stands in policies. Logic has two values: a
@@ -225,7 +249,7 @@ func (c Condition) check(s *Schema, depth int, inside bool, values, parts *int, 
 			(*faults)[i].Field = "by." + (*faults)[i].Field
 		}
 		return
-	case Equal, Below, AtMost, Above, AtLeast, Prefix:
+	case Equal, Below, AtMost, Above, AtLeast, Prefix, Contains:
 		if len(c.Values) != 1 {
 			fault(c.Column, fmt.Sprintf("%s takes one value; there are %d", c.Op, len(c.Values)))
 		}
@@ -235,7 +259,7 @@ func (c Condition) check(s *Schema, depth int, inside bool, values, parts *int, 
 		}
 	case In:
 	default:
-		fault("op", fmt.Sprintf("%s is unknown", quoted(string(c.Op))))
+		fault("op", CheckOp(c.Op))
 		return
 	}
 	if len(c.Of) > 0 {
@@ -248,6 +272,10 @@ func (c Condition) check(s *Schema, depth int, inside bool, values, parts *int, 
 	}
 	if c.Op == Prefix && col.Kind != Text {
 		fault(c.Column, "is not text, so it has no prefix")
+		return
+	}
+	if c.Op == Contains && col.Kind != Text {
+		fault(c.Column, "is not text, so it contains none")
 		return
 	}
 	for _, v := range c.Values {
@@ -360,6 +388,10 @@ func matchLeaf(op Op, v any, values []any) bool {
 		s, ok1 := v.(string)
 		p, ok2 := values[0].(string)
 		return ok1 && ok2 && strings.HasPrefix(s, p)
+	case Contains:
+		s, ok1 := v.(string)
+		p, ok2 := values[0].(string)
+		return ok1 && ok2 && strings.Contains(Fold(s), Fold(p))
 	}
 	if values[0] == nil {
 		return false
@@ -376,6 +408,25 @@ func matchLeaf(op Op, v any, values []any) bool {
 		return d >= 0
 	}
 	return false
+}
+
+// Fold gives text as [Contains] compares it: with a to z for A to Z, and everything else as it is.
+func Fold(s string) string {
+	upper := func(c byte) bool { return 'A' <= c && c <= 'Z' }
+	i := 0
+	for i < len(s) && !upper(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	folded := []byte(s)
+	for ; i < len(folded); i++ { // no byte of a longer code point is below 0x80
+		if upper(folded[i]) {
+			folded[i] += 'a' - 'A'
+		}
+	}
+	return string(folded)
 }
 
 // Compare orders two values of one column: text byte by byte, numbers, false before true, and

@@ -478,7 +478,7 @@ func FuzzCursor(f *testing.F) {
 // Check or Match panic, whatever it is.
 func FuzzConditionJSON(f *testing.F) {
 	for _, c := range []storage.Filter[PartHead]{
-		{}, ByName.Is("x"), storage.NotOf(storage.AnyOf(ByWeight.In(1, 2), ByShelf.IsNull())), storage.AllOf(ByMade.Below(time.Unix(5, 0)), BySpare.Is(true)),
+		{}, ByName.Is("x"), storage.NotOf(storage.AnyOf(ByWeight.In(1, 2), ByShelf.IsNull())), storage.AllOf(ByMade.Below(time.Unix(5, 0)), BySpare.Is(true)), ByName.Contains("Vpn"), ByName.HasPrefix("x"),
 	} {
 		raw, err := json.Marshal(c.Condition())
 		require.NoError(f, err)

@@ -93,7 +93,7 @@ func (k Conjunction) with(c storage.Condition) Conjunction {
 // IsComparison says whether a condition compares one column, in a way that is understood here.
 func IsComparison(op storage.Op) bool {
 	switch op {
-	case storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix:
+	case storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix, storage.Contains:
 		return true
 	}
 	return false

@@ -5,7 +5,7 @@
 //
 // Routing, on-call, notification and the practices ask a [Directory]: who is this person, who are the
 // people of this group, in which groups does this person work. [Practice] answers from the store, and
-// [Static] from values. A host that has its users already implements the seven methods over them, and
+// [Static] from values. A host that has its users already implements the eight methods over them, and
 // runs package directorytest to see that they keep what is promised. Every question is asked in a
 // reader, so that a reaction sees what its own transaction has written:
 //

@@ -194,7 +194,7 @@ func (c *checker) condition(x storage.Condition, at string, depth int) {
 			c.condition(sub, fmt.Sprintf("%s.of[%d]", at, i), depth+1)
 		}
 		return
-	case storage.Equal, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Prefix:
+	case storage.Equal, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Prefix, storage.Contains:
 		if len(x.Values) != 1 {
 			c.f.Addf(at+".values", "must be one for %s; there are %d", x.Op, len(x.Values))
 		}
@@ -204,7 +204,7 @@ func (c *checker) condition(x storage.Condition, at string, depth int) {
 		}
 	case storage.In:
 	default:
-		c.f.Addf(at+".op", "%s is unknown", quoted(string(x.Op)))
+		c.f.Add(at+".op", storage.CheckOp(x.Op))
 		return
 	}
 	if len(x.Of) > 0 {
@@ -222,6 +222,10 @@ func (c *checker) condition(x storage.Condition, at string, depth int) {
 	t := &c.v.terms[i]
 	if x.Op == storage.Prefix && t.Kind != storage.Text {
 		c.f.Addf(at+".column", "%s is not text, so it has no prefix", x.Column)
+		return
+	}
+	if x.Op == storage.Contains && t.Kind != storage.Text {
+		c.f.Addf(at+".column", "%s is not text, so it contains none", x.Column)
 		return
 	}
 	for n, value := range x.Values {

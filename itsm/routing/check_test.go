@@ -55,7 +55,7 @@ func TestD2ARuleSetIsRefusedWithEveryFault(t *testing.T) {
 		"rules[4].person.skills[2].name: is required",
 		"rules[4].person.skills[2].level: must be 1 or more",
 		"rules[4].person.person: is required",
-		`rules[5].when.op: "like" is unknown`,
+		`rules[5].when.op: "like" is unknown; there are: equal, in, below, at_most, above, at_least, null, prefix, contains, and, or, not`,
 		"rules[5].person.capacity: has a meaning only where a person is chosen",
 		"rules[6].group: holds a control character",
 		"rules[6].when.of: of not must be one condition; there are 0",

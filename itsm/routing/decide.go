@@ -261,7 +261,7 @@ func shown(v any) string {
 
 var words = map[storage.Op]string{
 	storage.Below: "below ", storage.AtMost: "at most ", storage.Above: "above ", storage.AtLeast: "at least ",
-	storage.Prefix: "beginning with ",
+	storage.Prefix: "beginning with ", storage.Contains: "containing ",
 }
 
 // wanted says what a comparison asks for.

@@ -230,6 +230,9 @@ func (s *speech) condition(t *Trigger, at string, f *itsm.Faults) (when storage.
 	when = s.expand(t.When, "when", 1, &own, sh)
 	if v := (*storage.ValidationError)(nil); asInvalid(s.all.CheckCondition(when), &v) {
 		for _, x := range v.Faults {
+			if strings.HasSuffix(x.Field, ".op") && strings.Contains(x.Problem, " is unknown; ") {
+				x.Problem += fmt.Sprintf(", %s, %s, %s", OpChanged, OpChangedFrom, OpChangedTo)
+			}
 			own.Add(sh.written(x.Field), x.Problem)
 		}
 	}

@@ -95,9 +95,9 @@ func anyCondition(t *rapid.T, depth int) storage.Condition {
 		return storage.Condition{}
 	case kind < 6:
 		column := rapid.SampledFrom(filterable).Draw(t, "column")
-		op := rapid.SampledFrom([]storage.Op{storage.Equal, storage.Equal, storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix}).Draw(t, "op")
+		op := rapid.SampledFrom([]storage.Op{storage.Equal, storage.Equal, storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix, storage.Contains}).Draw(t, "op")
 		c := storage.Condition{Op: op, Column: column}
-		if spec, _ := small.Column(column); op == storage.Prefix && spec.Kind != storage.Text {
+		if spec, _ := small.Column(column); (op == storage.Prefix || op == storage.Contains) && spec.Kind != storage.Text {
 			c.Op = storage.Equal
 		}
 		n := 1

@@ -214,6 +214,9 @@ func (st *statement) comparison(col string, c storage.Condition) {
 			st.write(" AND ", col, " < ").arg(end)
 		}
 		st.write(")")
+	case storage.Contains:
+		// Both lower a column that is compared byte by byte in its letters A to Z alone.
+		st.write(st.d.place, "(lower(", col, "), ").arg(storage.Fold(c.Values[0].(string))).write(") > 0")
 	default:
 		st.write(never)
 	}

@@ -51,6 +51,8 @@ type dialect struct {
 	lateral bool
 	// forUpdate ends a SELECT that locks its rows.
 	forUpdate string
+	// place is the function that gives the place of one text in another, from 1, or 0.
+	place string
 	// clock is the engine's own time in microseconds, for leases between processes.
 	clock string
 	// columns lists the columns of tables whose names begin with a prefix, given twice: table,
@@ -76,6 +78,7 @@ var dialects = map[Dialect]*dialect{
 		tableOptions: " STRICT",
 		snapshot:     &sql.TxOptions{ReadOnly: true},
 		oneWriter:    true,
+		place:        "instr",
 		columns: `SELECT m.name, p.name, p.type, p."notnull" = 0, 1 FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS p ` +
 			`WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ?`,
 		indexes:    "SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, length(?)) = ?",
@@ -96,6 +99,7 @@ var dialects = map[Dialect]*dialect{
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		forUpdate:  " FOR UPDATE",
 		lateral:    true,
+		place:      "strpos",
 		clock:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		columns: `SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES', COALESCE(collation_name, '') = 'C' ` +
 			`FROM information_schema.columns WHERE table_schema = current_schema() AND left(table_name::text, length($1::text)) = $2::text`,

@@ -474,7 +474,7 @@ func (m *model) anyCondition(t *rapid.T, s *storage.Schema, depth int) storage.C
 
 // anyOne draws a condition that may be on rows of other tables too, or may not.
 func (m *model) anyOne(t *rapid.T, s *storage.Schema, depth int, named bool) storage.Condition {
-	ops := []storage.Op{storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix, storage.All}
+	ops := []storage.Op{storage.Equal, storage.In, storage.Below, storage.AtMost, storage.Above, storage.AtLeast, storage.Null, storage.Prefix, storage.Contains, storage.All}
 	if depth > 1 {
 		ops = append(ops, storage.And, storage.Or, storage.Not, storage.And, storage.Or, storage.Not)
 	}
@@ -495,7 +495,7 @@ func (m *model) anyOne(t *rapid.T, s *storage.Schema, depth int, named bool) sto
 		c.By = &storage.Reference{Schema: other, Column: draw(t, textColumns(other), "in"), Where: m.anyOne(t, other, depth-1, false)}
 	case storage.Null:
 		c.Column = draw(t, columnNames(s), "column")
-	case storage.Prefix:
+	case storage.Prefix, storage.Contains:
 		c.Column = draw(t, textColumns(s), "column")
 		c.Values = []any{m.anyOf(t, s, c.Column)}
 	default:

@@ -54,6 +54,19 @@ var queryMutants = []mutant{
 		}
 		return holds(c, get)
 	})},
+	{"a text is found in its own case alone", []string{"Queries/a text is found anywhere, with A to Z as a to z"}, queryBy(func(c storage.Condition, get func(string) any) bool {
+		return contains(c, get, func(s string) string { return s })
+	})},
+	{"a text is found in every case of every alphabet", []string{"Queries/a text is found anywhere, with A to Z as a to z"}, queryBy(func(c storage.Condition, get func(string) any) bool {
+		return contains(c, get, strings.ToLower)
+	})},
+	{"a text is looked for by a LIKE pattern", []string{"Queries/a text is found anywhere, with A to Z as a to z"}, queryBy(func(c storage.Condition, get func(string) any) bool {
+		if c.Op == storage.Contains {
+			text, ok := get(c.Column).(string)
+			return ok && like(asciiLower(text), "%"+asciiLower(c.Values[0].(string))+"%")
+		}
+		return holds(c, get)
+	})},
 	{"heads with bodies", []string{"Queries/a query of heads has no bodies", modelTest}, func(storage.Store) faults {
 		return faults{query: func(ctx context.Context, r storage.Reader, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
 			q.Bodies = true
@@ -342,6 +355,15 @@ func threeValued(c storage.Condition, get func(string) any) *bool {
 }
 
 // like matches as an unescaped LIKE does.
+// contains evaluates Contains by texts that are folded in another way, where the condition is one.
+func contains(c storage.Condition, get func(string) any, fold func(string) string) bool {
+	if c.Op != storage.Contains {
+		return holds(c, get)
+	}
+	text, ok := get(c.Column).(string)
+	return ok && strings.Contains(fold(text), fold(c.Values[0].(string)))
+}
+
 func like(text, pattern string) bool {
 	if pattern == "" {
 		return text == ""

@@ -302,7 +302,8 @@ func holds(c storage.Condition, get func(column string) any) bool {
 		if c.Op == storage.Equal && d == 0 || c.Op == storage.In && d == 0 ||
 			c.Op == storage.Below && d < 0 || c.Op == storage.AtMost && d <= 0 ||
 			c.Op == storage.Above && d > 0 || c.Op == storage.AtLeast && d >= 0 ||
-			c.Op == storage.Prefix && strings.HasPrefix(text, prefix) {
+			c.Op == storage.Prefix && strings.HasPrefix(text, prefix) ||
+			c.Op == storage.Contains && strings.Contains(asciiLower(text), asciiLower(prefix)) {
 			return true
 		}
 	}

@@ -23,6 +23,7 @@ var queryCases = []testCase{
 	{"Or does not reach beyond its part", queryPrecedence},
 	{"a prefix is compared byte by byte", queryPrefix},
 	{"a prefix with the greatest code points", queryPrefixGreatest},
+	{"a text is found anywhere, with A to Z as a to z", queryContains},
 	{"a query of heads has no bodies", queryHeads},
 	{"a query that nothing meets gives nothing", queryNothing},
 	{"a query does not change its arguments", queryArguments},
@@ -244,6 +245,43 @@ func queryPrefixGreatest(e *env) {
 			}
 		}
 	}, acme)
+}
+
+func queryContains(e *env) {
+	texts := append([]string{"The VPN is down", "vpn", "a vPn b", "Straße", "STRASSE", "CAFÉ", "café", "xÉx", "Kelvin \u212a", "K", "100% of", "a_b", "axb", `c:\x`}, tricky...)
+	rows := make([]storage.Row, 0, len(texts))
+	for i, text := range texts {
+		rows = append(rows, ticket(storage.ID(fmt.Sprintf("%03d", i)), "title", text, "note", text))
+	}
+	e.put(acme, rows...)
+	e.put(acme, ticket("~", "title", "~")) // its note is NULL
+	e.view(func(ctx context.Context, r storage.Reader) {
+		for _, part := range append([]string{"", "Vpn", "n i", "\u00c9", "\u00e9", "aF", "k", "\u212a", "%", "_", "\\", "ss", "' OR 1=1 --", "down ", strings.Repeat("a", storage.MaxText)}, texts...) {
+			want, others := []string{}, []string{}
+			for i, text := range texts {
+				id := fmt.Sprintf("%03d", i)
+				if strings.Contains(asciiLower(text), asciiLower(part)) {
+					want = append(want, id)
+				} else {
+					others = append(others, id)
+				}
+			}
+			contains := where(storage.Contains, "note", part)
+			require.Equal(e, want, ids(e.page(ctx, r, storage.RowQuery{Where: contains})), "%q", part)
+			require.Equal(e, len(want), e.total(ctx, r, tickets, contains))
+			require.Equal(e, append(others, "~"), ids(e.page(ctx, r, storage.RowQuery{Where: not(contains)})), "not %q", part)
+		}
+	}, acme)
+}
+
+// asciiLower has a to z for A to Z.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 func queryHeads(e *env) {
