@@ -5,14 +5,13 @@ package trigger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/itsmkit/itsmkit/internal/rewind"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
@@ -43,78 +42,6 @@ func (f *facts) get(name string) any {
 	return f.after[name]
 }
 
-// fieldsKey is where the records keep the host's own fields in their bodies.
-const fieldsKey = "fields"
-
-// rewind is what a record's values were, by field, as far as later events tell.
-type rewind map[string]json.RawMessage
-
-// keep notes what events that came later changed: the first of them knows what was there before.
-// What is withheld from the log stays as it is now.
-func (w rewind) keep(changes []itsm.Change) {
-	for _, c := range changes {
-		if _, known := w[c.Field]; !known && !withheld(c) {
-			w[c.Field] = c.Old
-		}
-	}
-}
-
-func withheld(c itsm.Change) bool { return c.Old == nil && c.New == nil }
-
-// apply gives the row with those values.
-func (w rewind) apply(s *storage.Schema, row storage.Row) (storage.Row, error) {
-	if len(w) == 0 {
-		return row, nil
-	}
-	columns := make([]any, len(s.Columns()))
-	copy(columns, row.Columns)
-	row.Columns = columns
-	for i, c := range s.Columns() {
-		raw, ok := w[c.Name]
-		if !ok {
-			continue
-		}
-		v, err := columnValue(c.Kind, raw)
-		if err != nil {
-			return row, fmt.Errorf("history of %s.%s: %w", s.Name(), c.Name, err)
-		}
-		columns[i] = v
-	}
-	if raw, ok := w[fieldsKey]; ok {
-		// Nothing else of a body can be named.
-		if row.Body = []byte("{}"); len(raw) > 0 {
-			row.Body = slices.Concat([]byte(`{"`+fieldsKey+`":`), raw, []byte("}"))
-		}
-	}
-	return row, nil
-}
-
-// columnValue reads a column's value as field history has it.
-func columnValue(k storage.Kind, raw json.RawMessage) (any, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
-	}
-	switch k {
-	case storage.Text:
-		return readAs[string](raw)
-	case storage.Bool:
-		return readAs[bool](raw)
-	case storage.Time:
-		at, err := readAs[time.Time](raw)
-		if err != nil {
-			return nil, err
-		}
-		return at.(time.Time).UnixMicro(), nil
-	}
-	return readAs[int64](raw)
-}
-
-func readAs[V any](raw json.RawMessage) (any, error) {
-	var v V
-	err := json.Unmarshal(raw, &v)
-	return v, err
-}
-
 // rowAt gives a record as it was right after an event, though it was changed or deleted since: what
 // later events changed is taken back. Values that are withheld from the log are those of now.
 func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, history func(context.Context, storage.Reader, storage.EventQuery) ([]itsm.Event, error)) (storage.Row, error) {
@@ -128,7 +55,7 @@ func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, his
 	case row.Version == e.Version:
 		return row, nil
 	}
-	later := rewind{}
+	later := rewind.Values{}
 	q := storage.EventQuery{Kind: e.Kind, Record: e.Record, Limit: storage.MaxLimit,
 		After: storage.EventPosition{Tenant: e.Tenant, Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N}}
 	for {
@@ -137,7 +64,7 @@ func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, his
 			return row, err
 		}
 		for i := range page {
-			later.keep(page[i].Changes)
+			later.Keep(page[i].Changes)
 		}
 		if len(page) < q.Limit {
 			break
@@ -146,7 +73,7 @@ func (s *speech) rowAt(ctx context.Context, r storage.Reader, e *itsm.Event, his
 		q.After.Version, q.After.N = last.Version, last.N
 	}
 	row.Version, row.Updated = e.Version, e.Recorded
-	return later.apply(s.Schema, row)
+	return later.Apply(s.Schema, row)
 }
 
 // rowWithin gives a record as it was right after an event of the unit that is open: what the unit has
@@ -180,10 +107,10 @@ func (s *speech) facts(e *itsm.Event, row storage.Row) (*facts, error) {
 		}
 		return f, nil
 	}
-	earlier := rewind{}
-	earlier.keep(e.Changes)
-	if _, whole := earlier[fieldsKey]; whole {
-		was, err := earlier.apply(s.Schema, row)
+	earlier := rewind.Values{}
+	earlier.Keep(e.Changes)
+	if _, whole := earlier[rewind.Fields]; whole {
+		was, err := earlier.Apply(s.Schema, row)
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +123,7 @@ func (s *speech) facts(e *itsm.Event, row storage.Row) (*facts, error) {
 			if !s.tracked[name] {
 				continue
 			}
-			v, err := columnValue(s.kinds[name], raw)
+			v, err := rewind.Column(s.kinds[name], raw)
 			if err != nil {
 				return nil, fmt.Errorf("history of %s.%s: %w", s.Schema.Name(), name, err)
 			}
@@ -204,17 +131,17 @@ func (s *speech) facts(e *itsm.Event, row storage.Row) (*facts, error) {
 		}
 	}
 	for _, c := range e.Changes {
-		if !withheld(c) {
+		if !rewind.Withheld(c) {
 			continue
 		}
 		if f.withheld == nil {
 			f.withheld = map[string]bool{}
 		}
 		f.withheld[c.Field] = true
-		if c.Field == fieldsKey {
+		if c.Field == rewind.Fields {
 			// Which of them is not told: they may all have.
 			for name := range s.tracked {
-				if strings.HasPrefix(name, fieldsKey+".") {
+				if strings.HasPrefix(name, rewind.Fields+".") {
 					f.withheld[name] = true
 				}
 			}

@@ -1,0 +1,148 @@
+// This file holds what happens by itself: thresholds and breaches, and the actions about them.
+
+package sla
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/sla/timer"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// The kinds of job. There is one of jobDue for a record: the first instant at which one of its timers has
+// something to tell or do. One of jobAct is the actions of a threshold.
+const (
+	jobDue = "sla_timer.due"
+	jobAct = "sla_timer.act"
+)
+
+// dueJob is the payload of jobDue.
+type dueJob struct {
+	Kind   string  `json:"kind"`
+	Record itsm.ID `json:"record"`
+}
+
+// actJob is the payload of jobAct.
+type actJob struct {
+	Timer     itsm.ID   `json:"timer"`
+	Cycle     int       `json:"cycle"`
+	Threshold string    `json:"threshold"`
+	Actions   []string  `json:"actions"`
+	At        time.Time `json:"at"`
+	Late      bool      `json:"late,omitempty"`
+}
+
+// jobKey names the jobs of a record; one too long for a key is hashed.
+func jobKey(ref itsm.Ref) string {
+	if key := ref.Kind + "/" + string(ref.ID); len(key) <= storage.MaxKey-10 {
+		return key
+	}
+	return string(digest(ref.Kind, string(ref.ID)))
+}
+
+// jobSubject has the jobs of a record run one at a time.
+func jobSubject(ref itsm.Ref) string { return "sla/" + jobKey(ref) }
+
+// schedule has the job of a record be due when its timers want it.
+func (p *Practice) schedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock, was time.Time, wasSet bool) error {
+	at, ok, err := earliest(clocks)
+	if err != nil {
+		return err
+	}
+	if ok == wasSet && at.Equal(was) {
+		return nil
+	}
+	return p.set(ctx, u, ref, at, ok)
+}
+
+// set has the job of a record be due at an instant, or not at all.
+func (p *Practice) set(ctx context.Context, u *engine.Unit, ref itsm.Ref, at time.Time, ok bool) error {
+	if !ok {
+		return u.Cancel(ctx, jobDue, jobKey(ref))
+	}
+	return u.Schedule(ctx, engine.Task{Kind: jobDue, Key: jobKey(ref), Subject: jobSubject(ref), Due: at, Payload: dueJob{ref.Kind, ref.ID}})
+}
+
+// fire has a timer tell what is due by an instant: thresholds in their order, and the breach.
+func (c *clock) fire(now time.Time) error {
+	if c.State.Phase() != timer.PhaseRunning {
+		return nil
+	}
+	s, happened, err := c.t.Fire(c.State, now)
+	if err != nil {
+		c.Fault, c.changed = clipTo(err.Error(), 1000), true
+		return nil
+	}
+	if len(happened) > 0 {
+		c.State, c.changed = s, true
+		c.note(happened)
+	}
+	if c.wasTold() {
+		return nil
+	}
+	due, ok, err := c.t.Due(c.State)
+	if err != nil || !ok || !now.After(due) {
+		return nil
+	}
+	cycle := len(c.State.Cycles) - 1
+	c.Told = append(slices.Clone(c.Told), Breach{Cycle: cycle, Due: due, Noted: now})
+	c.changed = true
+	c.news = append(c.news, news{at: due.Add(1), action: "breach", // after what is to happen at due itself
+		data: Breached{About: c.about(cycle), Due: due, Late: now.Sub(due) > time.Microsecond}})
+	return nil
+}
+
+// due is the job: it has the timers of a record tell what is due, and sets itself for the next.
+func (p *Practice) due(ctx context.Context, u *engine.Unit, _ engine.Due, j dueJob) error {
+	ref := itsm.Ref{Kind: j.Kind, ID: j.Record}
+	clocks, err := p.ofSubject(ctx, u, ref)
+	if err != nil {
+		return err
+	}
+	for _, c := range clocks {
+		if err := c.fire(u.Now()); err != nil {
+			return err
+		}
+	}
+	if err := p.write(ctx, u, clocks); err != nil {
+		return err
+	}
+	return p.schedule(ctx, u, ref, clocks, time.Time{}, false)
+}
+
+// plan has the actions of a threshold be done, by a job of its own: what fails is tried again, and holds up neither
+// what is told nor the command in whose transaction it is.
+func (p *Practice) plan(ctx context.Context, u *engine.Unit, c *clock, fired *timer.Happening) error {
+	if len(fired.Actions) == 0 {
+		return nil
+	}
+	return u.Schedule(ctx, engine.Task{
+		Kind: jobAct, Subject: jobSubject(c.SubjectRef()), Due: fired.At, // so that they are done in the order of the thresholds
+		Key:     string(digest(string(c.ID), strconv.Itoa(fired.Cycle), fired.Threshold)),
+		Payload: actJob{Timer: c.ID, Cycle: fired.Cycle, Threshold: fired.Threshold, Actions: fired.Actions, At: fired.At, Late: fired.Late},
+	})
+}
+
+// act is the job that does the actions of a threshold, in their order, all of them or none.
+func (p *Practice) act(ctx context.Context, u *engine.Unit, due engine.Due, j actJob) error {
+	t, err := TimerTable.Get(ctx, u.Quiet(), j.Timer)
+	if err != nil {
+		return err
+	}
+	for _, name := range j.Actions {
+		do := p.actions[name]
+		if do == nil {
+			return itsm.Invalid("sla action", "name", "is not one that the host has: "+clip(name))
+		}
+		o := Occasion{Timer: t.TimerHead, Threshold: j.Threshold, Cycle: j.Cycle, At: j.At, Late: j.Late, Key: due.Key + "/" + name}
+		if err := do(ctx, u, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+// This file holds the events of timers. Those of the versions of calendars and policies are package versioned's.
+
+package sla
+
+import (
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
+	"github.com/itsmkit/itsmkit/sla/timer"
+)
+
+// About says which timer an event is about.
+type About struct {
+	Subject itsm.Ref   `json:"subject"`
+	Policy  string     `json:"policy"`
+	Target  string     `json:"target"`
+	Type    timer.Type `json:"type"`
+	// Customer is whom the timer is for, where that is known.
+	Customer string `json:"customer,omitempty"`
+	// Cycle is the place of the cycle, from 0.
+	Cycle int `json:"cycle"`
+}
+
+// Paused: the clock was stopped, or is for another reason. While it is, the target is not due.
+type Paused struct {
+	About
+	// For is the reason.
+	For string `json:"for"`
+	// Was is when it would have been due.
+	Was time.Time `json:"was,omitzero"`
+}
+
+// Resumed: the clock goes on.
+type Resumed struct {
+	About
+	Due time.Time `json:"due"`
+}
+
+// DueChanged: the target is due at another time, as its goal or calendar has changed, or as it
+// goes on after it had stopped.
+type DueChanged struct {
+	About
+	Was time.Time `json:"was,omitzero"`
+	Due time.Time `json:"due,omitzero"`
+	// Why says it in words.
+	Why string `json:"why"`
+}
+
+// ThresholdReached: a point on the way to due, or after it, was reached. It is told once in a cycle.
+type ThresholdReached struct {
+	About
+	Threshold string `json:"threshold"`
+	// At is the instant of the threshold; Late says that it is told later.
+	At   time.Time `json:"at"`
+	Late bool      `json:"late,omitempty"`
+	Due  time.Time `json:"due,omitzero"`
+	// Actions are those that are done about it.
+	Actions []string `json:"actions,omitempty"`
+}
+
+// Breached: due has passed and the target was not reached. It is told once in a cycle.
+type Breached struct {
+	About
+	Due time.Time `json:"due"`
+	// Late says that it is told more than a microsecond after due.
+	Late bool `json:"late,omitempty"`
+}
+
+// Met: the cycle ended, not after due.
+type Met struct {
+	About
+	Due time.Time `json:"due,omitzero"`
+	// Ended is when.
+	Ended time.Time `json:"ended"`
+}
+
+// Missed: the cycle ended after due.
+type Missed struct {
+	About
+	Due   time.Time `json:"due"`
+	Ended time.Time `json:"ended"`
+}
+
+// Cancelled: the cycle ended without an outcome.
+type Cancelled struct {
+	About
+	// Why is the reason.
+	Why string `json:"why"`
+}
+
+// Rebased: the timer is computed by other versions.
+type Rebased struct {
+	About
+	// From and To are the versions of the policy, before and after.
+	From Pin       `json:"from"`
+	To   Pin       `json:"to"`
+	Was  time.Time `json:"was,omitzero"`
+	Due  time.Time `json:"due,omitzero"`
+}
+
+// Rebuilt: the timer was computed anew from the history of its record, and is another than it was.
+type Rebuilt struct {
+	About
+	Was time.Time `json:"was,omitzero"`
+	Due time.Time `json:"due,omitzero"`
+}
+
+// DueSet: a person set a due date beside the one that is computed, or took it away.
+type DueSet struct {
+	About
+	Was time.Time `json:"was,omitzero"`
+	Due time.Time `json:"due,omitzero"`
+}
+
+// The names of the event types.
+func (Paused) EventType() string           { return "sla_timer.paused.v1" }
+func (Resumed) EventType() string          { return "sla_timer.resumed.v1" }
+func (DueChanged) EventType() string       { return "sla_timer.due_changed.v1" }
+func (ThresholdReached) EventType() string { return "sla_timer.threshold_reached.v1" }
+func (Breached) EventType() string         { return "sla_timer.breached.v1" }
+func (Met) EventType() string              { return "sla_timer.met.v1" }
+func (Missed) EventType() string           { return "sla_timer.missed.v1" }
+func (Cancelled) EventType() string        { return "sla_timer.cancelled.v1" }
+func (Rebased) EventType() string          { return "sla_timer.rebased.v1" }
+func (Rebuilt) EventType() string          { return "sla_timer.rebuilt.v1" }
+func (DueSet) EventType() string           { return "sla_timer.due_set.v1" }
+
+// EventTypes gives the types of all events, for documentation and for readers of the log.
+func EventTypes() []itsm.EventType {
+	all := append(versioned.EventTypes[Calendar](), versioned.EventTypes[Policy]()...)
+	return append(all,
+		itsm.EventOf[Paused](), itsm.EventOf[Resumed](), itsm.EventOf[DueChanged](), itsm.EventOf[ThresholdReached](), itsm.EventOf[Breached](),
+		itsm.EventOf[Met](), itsm.EventOf[Missed](), itsm.EventOf[Cancelled](), itsm.EventOf[Rebased](), itsm.EventOf[Rebuilt](), itsm.EventOf[DueSet](),
+	)
+}
+
+// news is something to be told of a timer.
+type news struct {
+	at     time.Time
+	action string
+	data   itsm.Payload
+	// fired is the threshold whose actions are to be done.
+	fired *timer.Happening
+}
+
+func (c *clock) about(cycle int) About {
+	return About{Subject: c.SubjectRef(), Policy: c.Policy, Target: c.Target, Type: c.Type, Customer: c.Customer, Cycle: cycle}
+}
+
+// note has what happened be told. That a cycle began is told by the event that began it.
+func (c *clock) note(happened []timer.Happening) {
+	for i := range happened {
+		h := &happened[i]
+		n := news{at: h.At}
+		about := c.about(h.Cycle)
+		switch h.What {
+		case timer.DidPause:
+			n.action, n.data = "pause", Paused{About: about, For: h.Reason, Was: h.Was}
+		case timer.DidResume:
+			n.action, n.data = "resume", Resumed{About: about, Due: h.Due}
+		case timer.DidChangeGoal, timer.DidReopen:
+			n.action, n.data = "change_due", DueChanged{About: about, Was: h.Was, Due: h.Due, Why: h.Why}
+		case timer.DidStop, timer.DidReset:
+			if h.Outcome == timer.OutcomeBreached {
+				n.action, n.data = "miss", Missed{About: about, Due: h.Due, Ended: h.At}
+			} else {
+				n.action, n.data = "meet", Met{About: about, Due: h.Due, Ended: h.At}
+			}
+		case timer.DidCancel:
+			n.action, n.data = "cancel", Cancelled{About: about, Why: h.Reason}
+		case timer.DidFire:
+			due, _, err := c.t.Due(c.State)
+			if err != nil {
+				due = time.Time{} // it is told without
+			}
+			n.action, n.fired = "reach_threshold", h
+			n.data = ThresholdReached{About: about, Threshold: h.Threshold, At: h.At, Late: h.Late, Due: due, Actions: h.Actions}
+		default:
+			continue
+		}
+		c.news = append(c.news, n)
+	}
+}

@@ -1,0 +1,313 @@
+// This file holds how timers follow the events of their records, in the transaction of the event.
+
+package sla
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/itsmkit/itsmkit/internal/rewind"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/sla/timer"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// clipTo shortens a text to some bytes, as every store can keep it.
+func clipTo(s string, most int) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// ofSubject reads the timers of a record.
+func (p *Practice) ofSubject(ctx context.Context, r storage.Reader, ref itsm.Ref) ([]*clock, error) {
+	q := storage.Query[TimerHead]{Where: storage.AllOf(BySubjectKind.Is(ref.Kind), BySubject.Is(ref.ID)), Limit: storage.MaxPage}
+	var all []*clock
+	for t, err := range storage.Pages(q, func(q storage.Query[TimerHead]) (storage.Page[Timer], error) {
+		return TimerTable.Records(ctx, quiet(r), q)
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		c, err := p.clock(ctx, r, &t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *clock) int { return strings.Compare(a.Policy+"\x00"+a.Target, b.Policy+"\x00"+b.Target) })
+	return all, nil
+}
+
+// follow has the timers of a record take an event into account, and begins those that it starts.
+func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) error {
+	k := p.kinds[e.Kind]
+	if k == nil {
+		return nil
+	}
+	holds, any, err := readCurrent(ctx, u.Quiet())
+	if err != nil || !any {
+		return err
+	}
+	first := e.Version == 1 && e.N == 0
+	ref := itsm.Ref{Kind: e.Kind, ID: e.Record}
+	var clocks []*clock
+	if !first {
+		if clocks, err = p.ofSubject(ctx, u, ref); err != nil {
+			return err
+		}
+	}
+	if len(clocks) == 0 && (len(holds.Kinds[e.Kind]) == 0 || isDeletion(&e)) {
+		return nil
+	}
+	was, wasSet, err := earliest(clocks)
+	if err != nil {
+		return err
+	}
+	f := follower{p: p, u: u, k: k, e: &e, first: first}
+	if isDeletion(&e) {
+		for _, c := range clocks {
+			s, happened, changed := erase(c.State, &e)
+			c.State, c.changed = s, changed
+			c.note(happened)
+		}
+	} else {
+		if err := f.look(ctx); err != nil {
+			return err
+		}
+		for _, c := range clocks {
+			if err := f.move(c); err != nil {
+				return err
+			}
+		}
+		begun, err := f.begin(ctx, ref, holds.Kinds[e.Kind], clocks)
+		if err != nil {
+			return err
+		}
+		clocks = append(clocks, begun...)
+	}
+	if err := p.write(ctx, u, clocks); err != nil {
+		return err
+	}
+	return p.schedule(ctx, u, ref, clocks, was, wasSet)
+}
+
+// follower is one event being followed.
+type follower struct {
+	p     *Practice
+	u     *engine.Unit
+	k     *speech
+	e     *itsm.Event
+	first bool
+
+	row        storage.Row
+	now, prior seen
+	before     itsm.Category
+	priorKnown bool
+	facts      Facts
+	asked      bool
+}
+
+func (f *follower) look(ctx context.Context) (err error) {
+	if _, f.row, err = f.u.LoadAt(ctx, *f.e); err != nil {
+		return err
+	}
+	if f.now, err = f.k.look(f.row); err != nil {
+		return err
+	}
+	if f.e.ToCategory == "" && !f.first && f.k.Category != nil {
+		if err := f.lookBack(); err != nil {
+			return err
+		}
+		f.before = f.prior.category
+	}
+	return nil
+}
+
+// lookBack finds how the record was before the event.
+func (f *follower) lookBack() error {
+	if f.priorKnown {
+		return nil
+	}
+	earlier := rewind.Values{}
+	earlier.Keep(f.e.Changes)
+	row, err := earlier.Apply(f.k.Schema, f.row)
+	if err != nil {
+		return err
+	}
+	f.prior, err = f.k.look(row)
+	f.priorKnown = true
+	return err
+}
+
+// move has a timer take the event into account, after what was due before it.
+func (f *follower) move(c *clock) error {
+	if f.e.At.Equal(f.u.Now()) { // not history that is written now
+		if err := c.fire(f.e.At); err != nil {
+			return err
+		}
+	}
+	next, happened, changed, err := step(c.t, c.State, f.now.moment(f.e, f.before, c.Facts), c.From)
+	if err != nil {
+		// An answer that lies outside a calendar is no reason to refuse what was commanded.
+		c.Fault, c.changed = faultOf(f.e, err), true
+		return nil
+	}
+	if changed {
+		c.State, c.changed = next, true
+		c.note(happened)
+	}
+	return nil
+}
+
+// begin gives the timers that the event begins.
+func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clocks []*clock) (begun []*clock, err error) {
+	type key struct{ policy, target string }
+	has := make(map[key]bool, len(clocks))
+	for _, c := range clocks {
+		has[key{c.Policy, c.Target}] = true
+	}
+	for i := range holding {
+		h := &holding[i]
+		b, err := f.p.basis(ctx, f.u, h.Basis)
+		if err != nil {
+			return nil, err
+		}
+		var facts Facts
+		if b.facts {
+			if facts, err = f.ask(ctx); err != nil {
+				return nil, err
+			}
+		}
+		for _, t := range b.timers {
+			if has[key{h.Policy, t.Name()}] {
+				continue
+			}
+			state, err := f.fresh(t, h.From, facts)
+			if err != nil {
+				return nil, err
+			}
+			next, happened, changed, err := step(t, state, f.now.moment(f.e, f.before, facts), h.From)
+			if err == nil && !changed {
+				continue
+			}
+			c := &clock{Timer: newTimer(ref, b, t.Name(), h.From, facts), b: b, t: t, changed: true}
+			if err != nil {
+				c.Fault = faultOf(f.e, err)
+			}
+			c.State = next
+			if by := b.policy.CustomerBy; by != "" {
+				c.Customer, _ = f.now.values[by].(string)
+				if fact, ok := facts[by].(string); ok {
+					c.Customer = fact
+				}
+			}
+			c.note(happened)
+			begun = append(begun, c)
+		}
+	}
+	return begun, nil
+}
+
+// fresh gives the state of a timer of which nothing is kept: it knows whether the record was before the event as
+// the start wants it, so that it begins only where the record becomes so.
+func (f *follower) fresh(t *timer.Timer, from time.Time, facts Facts) (timer.State, error) {
+	if f.first {
+		return timer.State{}, nil
+	}
+	if err := f.lookBack(); err != nil {
+		return timer.State{}, err
+	}
+	e := itsm.Event{Version: max(f.e.Version-1, 1), At: f.e.At, ToCategory: f.e.FromCategory}
+	if f.e.ToCategory == "" {
+		e.ToCategory = f.prior.category
+	}
+	s, _, err := t.Apply(timer.State{}, f.prior.moment(&e, "", facts))
+	if err != nil {
+		return timer.State{}, nil // it is as if it had not been so
+	}
+	return timer.State{Held: s.Held}, nil
+}
+
+// ask asks the host for the facts, once.
+func (f *follower) ask(ctx context.Context) (Facts, error) {
+	if f.asked {
+		return f.facts, nil
+	}
+	f.asked = true
+	named, err := f.k.FactsOf(ctx, f.u, f.row)
+	if err != nil {
+		return nil, err
+	}
+	f.facts, err = f.k.declared(f.row, named)
+	return f.facts, err
+}
+
+// earliest gives the first instant at which one of the timers has something to tell or do.
+func earliest(clocks []*clock) (first time.Time, ok bool, err error) {
+	for _, c := range clocks {
+		at, has, err := c.next()
+		if err != nil {
+			return first, ok, nil // what cannot be computed is told by the timer's fault
+		}
+		if has && (!ok || at.Before(first)) {
+			first, ok = at, true
+		}
+	}
+	return first, ok, nil
+}
+
+// write puts the timers that have changed, and tells of them in the order in which it happened.
+func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) error {
+	type told struct {
+		c *clock
+		n news
+	}
+	var all []told
+	for _, c := range clocks {
+		if !c.changed {
+			continue
+		}
+		if err := c.settle(u.Now()); err != nil && c.Fault == "" {
+			c.Fault = clipTo(err.Error(), 1000)
+		}
+		if len(c.news) == 0 {
+			if c.Version == 0 {
+				c.Created = u.Now()
+			}
+			c.Updated = u.Now()
+			if err := TimerTable.Put(ctx, u.Quiet(), c.Timer); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := TimerTable.Put(ctx, u, c.Timer); err != nil {
+			return err
+		}
+		for _, n := range c.news {
+			all = append(all, told{c, n})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b told) int { return a.n.at.Compare(b.n.at) })
+	for _, x := range all {
+		u.Emit(itsm.Event{Kind: TimerKind, Record: x.c.ID, Action: x.n.action, Internal: x.c.Internal(), Data: x.n.data})
+		if x.n.fired == nil {
+			continue
+		}
+		if err := p.plan(ctx, u, x.c, x.n.fired); err != nil {
+			return err
+		}
+	}
+	return nil
+}

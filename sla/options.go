@@ -1,0 +1,168 @@
+// This file holds what a host can set, and its check.
+
+package sla
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// Options are the practice's settings.
+type Options struct {
+	// Kinds are the kinds of record that have timers, at least one.
+	Kinds []RecordKind
+	// Actions are what thresholds can do, by the names that policies call them: lower-case letters, digits and
+	// underscores, a letter first.
+	Actions map[string]Action
+	// MayRead says whether the actor may know of the record that a timer is of: nil that it may, ErrNotFound or
+	// ErrForbidden that it may not. Nil lets those know of it alone who have [PermissionRead]. A system actor is
+	// not asked about.
+	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+}
+
+// RecordKind is a kind of record that has timers.
+type RecordKind struct {
+	// Schema is the table of the records, with the host's own columns. Required.
+	Schema *storage.Schema
+	// Fields are the host's own fields, where the records keep such values under "fields" in their bodies.
+	Fields *itsm.FieldSet
+	// Category gives the category of the state that a record is in, for events that do not tell it. Nil
+	// takes it from events alone.
+	Category func(row storage.Row) itsm.Category
+	// HoldReason is the column that says why a record waits; empty is none.
+	HoldReason string
+	// Facts are what policies can speak of beside columns, fields and the event.
+	Facts []routing.Fact
+	// FactsOf gives the values of Facts for a record as it is after an event; it only reads. It is asked where a policy
+	// names one of them, until a timer begins, which keeps them: what is known of a customer when a
+	// record's clock starts counts for it. What it leaves out is not known.
+	FactsOf func(ctx context.Context, r storage.Reader, row storage.Row) (map[string]any, error)
+}
+
+// Action is what a threshold does, in a unit of its own with the threshold's other actions: their effects and the
+// mark that they are done commit together, once. u.Actor() is a system actor; a command of a practice is given by
+// practice.In(u.Store()) and that actor. An error undoes the unit, which is tried again and at last becomes a
+// dead letter of the engine. It may be run several times, as every unit may.
+type Action func(ctx context.Context, u *engine.Unit, o Occasion) error
+
+// Occasion is why an action is taken.
+type Occasion struct {
+	// Timer is the timer as it is now.
+	Timer TimerHead
+	// Threshold is the threshold's name, and Cycle the place of the cycle, from 0.
+	Threshold string
+	Cycle     int
+	// At is the instant of the threshold. Late says that it fired later.
+	At   time.Time
+	Late bool
+	// Key is the same whenever this action is tried for this threshold and cycle, and for no other.
+	Key string
+}
+
+// speech is a kind of record, and what can be named of it. It does not change.
+type speech struct {
+	RecordKind
+	// all has the names of the event too, own those of the record.
+	own, all *routing.Vocabulary
+	terms    map[string]storage.Kind
+	facts    map[string]bool
+}
+
+// eventTerms are what can be named of the event: see [timer.Moment].
+var eventTerms = []routing.Fact{
+	{Name: "event.type", Kind: storage.Text}, {Name: "event.action", Kind: storage.Text},
+	{Name: "event.from_category", Kind: storage.Text}, {Name: "event.to_category", Kind: storage.Text},
+	{Name: "event.hold_reason", Kind: storage.Text}, {Name: "event.at", Kind: storage.Time},
+}
+
+var actionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,59}$`)
+
+// settings are what every rebinding of a practice shares. They do not change, but for what is kept ready.
+type settings struct {
+	kinds     map[string]*speech
+	kindNames []string
+	actions   map[string]Action
+	mayRead   func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	readies   readies
+}
+
+func newSettings(o Options, f *itsm.Faults) *settings {
+	s := &settings{kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead}
+	if len(o.Kinds) == 0 {
+		f.Add("kinds", "are required: without one nothing has a timer")
+	}
+	for i, k := range o.Kinds {
+		at := fmt.Sprintf("kinds[%d]", i)
+		switch {
+		case k.Schema == nil:
+			f.Add(at+".schema", "is required")
+			continue
+		case strings.HasPrefix(k.Schema.Name(), "sla_"):
+			f.Addf(at, "is %s: timers have no timers", k.Schema.Name())
+			continue
+		case s.kinds[k.Schema.Name()] != nil:
+			f.Addf(at, "is a second one of %s", k.Schema.Name())
+			continue
+		}
+		if x := newSpeech(k, at, f); x != nil {
+			s.kinds[k.Schema.Name()] = x
+			s.kindNames = append(s.kindNames, k.Schema.Name())
+		}
+	}
+	slices.Sort(s.kindNames)
+	for _, name := range sortedKeys(o.Actions) {
+		if !actionName.MatchString(name) {
+			f.Addf("actions."+clip(name), "is no name; write lower-case letters, digits and underscores, a letter first, at most 60")
+		}
+		if o.Actions[name] == nil {
+			f.Add("actions."+clip(name), "does nothing")
+		}
+		s.actions[name] = o.Actions[name]
+	}
+	return s
+}
+
+func newSpeech(k RecordKind, at string, f *itsm.Faults) *speech {
+	s := &speech{RecordKind: k, terms: map[string]storage.Kind{}, facts: map[string]bool{}}
+	var err error
+	if s.own, err = routing.NewVocabulary(k.Schema, k.Fields, k.Facts...); err != nil {
+		f.Merge(at, err)
+		return nil
+	}
+	if s.all, err = routing.NewVocabulary(k.Schema, k.Fields, slices.Concat(k.Facts, eventTerms)...); err != nil {
+		f.Merge(at, err)
+		return nil
+	}
+	for _, t := range s.all.Terms() {
+		s.terms[t.Name] = t.Kind
+	}
+	for _, x := range k.Facts {
+		s.facts[x.Name] = true
+	}
+	if len(k.Facts) > 0 && k.FactsOf == nil {
+		f.Add(at+".facts_of", "is required where there are facts")
+	}
+	if k.HoldReason != "" {
+		if c, ok := k.Schema.Column(k.HoldReason); !ok || c.Kind != storage.Text {
+			f.Addf(at+".hold_reason", "is no column of text: %q", clip(k.HoldReason))
+		}
+	}
+	return s
+}
+
+// clip shortens text from outside for an error message.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 64 {
+		return string(r[:64]) + "…"
+	}
+	return s
+}
