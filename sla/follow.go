@@ -126,6 +126,7 @@ func (f *follower) look(ctx context.Context) (err error) {
 	if f.now, err = f.k.look(f.row); err != nil {
 		return err
 	}
+	f.now.by(f.e)
 	if f.e.ToCategory == "" && !f.first && f.k.Category != nil {
 		if err := f.lookBack(); err != nil {
 			return err
@@ -198,8 +199,8 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 			if err != nil {
 				return nil, err
 			}
-			next, happened, changed, err := step(t, state, f.now.moment(f.e, f.before, facts), h.From)
-			if err == nil && !changed {
+			next, happened, _, err := step(t, state, f.now.moment(f.e, f.before, facts), h.From)
+			if err == nil && !hasBegun(next) {
 				continue
 			}
 			c := &clock{Timer: newTimer(ref, b, t.Name(), h.From, facts), b: b, t: t, changed: true}

@@ -37,6 +37,14 @@ func (k *speech) look(row storage.Row) (seen, error) {
 	return s, err
 }
 
+// by adds what conditions can name of the event beside what package timer knows.
+func (s seen) by(e *itsm.Event) {
+	s.values["event.internal"], s.values["event.system"] = e.Internal, e.System
+	if e.Actor != "" {
+		s.values["event.actor"] = string(e.Actor)
+	}
+}
+
 // moment gives what a timer is told of an event after which the record is as it was seen. The instant is that of
 // the event.
 func (s seen) moment(e *itsm.Event, before itsm.Category, facts Facts) timer.Moment {
@@ -63,13 +71,16 @@ func step(t *timer.Timer, s timer.State, m timer.Moment, from time.Time) (next t
 	switch {
 	case err != nil:
 		return s, nil, false, err
-	case m.At.Before(from), len(next.Cycles) == 0 && len(next.Pauses) == 0:
-		return timer.State{Held: next.Held}, nil, false, nil
+	case m.At.Before(from), !hasBegun(next):
+		return timer.State{Held: next.Held}, nil, next.Held != s.Held || len(s.Pauses) > 0, nil
 	case len(happened) == 0 && next.Held == s.Held && slices.Equal(next.Pauses, s.Pauses):
 		return s, nil, false, nil
 	}
 	return next, happened, true, nil
 }
+
+// hasBegun says that a state is more than what the record before an event tells, so that it must be kept.
+func hasBegun(s timer.State) bool { return len(s.Cycles)+len(s.Pauses) > 0 }
 
 // erase is step for the end of the record itself: what runs is cancelled.
 func erase(s timer.State, e *itsm.Event) (timer.State, []timer.Happening, bool) {
@@ -140,6 +151,7 @@ func (p *Practice) history(ctx context.Context, r storage.Reader, k *speech, ref
 			if all[i].seen, err = k.look(row); err != nil {
 				return nil, err
 			}
+			all[i].seen.by(e)
 		}
 		earlier := rewind.Values{}
 		earlier.Keep(e.Changes)

@@ -77,11 +77,14 @@ type speech struct {
 	facts    map[string]bool
 }
 
-// eventTerms are what can be named of the event: see [timer.Moment].
+// eventTerms are what can be named of the event: see [timer.Moment]; and whether it is internal, whether the system
+// did it, and who.
 var eventTerms = []routing.Fact{
 	{Name: "event.type", Kind: storage.Text}, {Name: "event.action", Kind: storage.Text},
 	{Name: "event.from_category", Kind: storage.Text}, {Name: "event.to_category", Kind: storage.Text},
 	{Name: "event.hold_reason", Kind: storage.Text}, {Name: "event.at", Kind: storage.Time},
+	// These package timer does not know by itself.
+	{Name: "event.internal", Kind: storage.Bool}, {Name: "event.system", Kind: storage.Bool}, {Name: "event.actor", Kind: storage.Text},
 }
 
 var actionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,59}$`)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -139,9 +140,18 @@ func (c *clock) notBefore(now time.Time) time.Time {
 	return now
 }
 
+// known is a reading of what needs no calendar.
+func (c *clock) known() timer.Reading {
+	return timer.Reading{Phase: c.State.Phase(), Outcome: c.Outcome, Cycle: len(c.State.Cycles) - 1}
+}
+
 func (c *clock) standing(k *readers, now time.Time) (s Standing, err error) {
 	s = Standing{Timer: k.shown(*c.Timer), Now: c.notBefore(now)}
 	s.Reading, err = c.t.At(c.State, s.Now)
+	if errors.Is(err, calendar.ErrHorizon) {
+		// What is known is told, with the reason for the rest.
+		s.Reading, s.Fault, err = c.known(), clipTo(err.Error(), 1000), nil
+	}
 	return s, err
 }
 

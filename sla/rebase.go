@@ -5,6 +5,7 @@ package sla
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/versioned"
+	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -215,7 +217,10 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 	}
 	now = c.notBefore(now)
 	change = Change{Timer: c.ID, Subject: c.SubjectRef(), Policy: c.Policy, Target: c.Target, From: Pin{c.Policy, c.PolicyVersion, c.PolicyNumber}, To: b.pin}
-	if change.Before, err = c.t.At(c.State, now); err != nil {
+	if change.Before, err = c.t.At(c.State, now); errors.Is(err, calendar.ErrHorizon) {
+		change.Before, err = c.known(), nil // which may be why it is computed anew
+	}
+	if err != nil {
 		return change, err
 	}
 	s, fault := replay(t, all, c.From, facts)

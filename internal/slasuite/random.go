@@ -34,10 +34,10 @@ func runRandom(t *testing.T, h *host) {
 		retroactive.Targets[0].Pause = []timer.Match{{In: []itsm.Category{itsm.CategoryWaiting}}}
 		h.activate(rt, mona, retroactive)
 		h.activate(rt, mona, groupTarget())
-		informed := sla.Policy{Policy: timer.Policy{Name: "informed", Kind: incident.Kind, Targets: []timer.Target{
-			timer.Update("office", []timer.Match{{Types: []string{"incident.replied.v1"}}}, []string{"caller"}, timer.Within(2*time.Hour)),
+		keepInformed := sla.Policy{Policy: timer.Policy{Name: "informed", Kind: incident.Kind, Targets: []timer.Target{
+			timer.Update("office", informed(), []string{"caller"}, timer.Within(2*time.Hour)),
 		}}}
-		h.activate(rt, mona, informed)
+		h.activate(rt, mona, keepInformed)
 		var ids []itsm.ID
 		commands := func(rt *rapid.T) {
 			if len(ids) == 0 {
@@ -69,7 +69,8 @@ func runRandom(t *testing.T, h *host) {
 			case "reply":
 				_, err = h.incidents.Reply(ctx, mona, id, incident.Reply{Text: "We are on it"})
 			case "note":
-				_, err = h.incidents.Note(ctx, mona, id, incident.Note{Text: "Looked"})
+				_, err = h.incidents.Note(ctx, mona, id, incident.Note{Text: "Looked",
+					Visibility: rapid.SampledFrom([]itsm.Visibility{itsm.VisibilityInternal, itsm.VisibilityPublic}).Draw(rt, "visibility")})
 			case "classify":
 				_, err = h.incidents.Classify(ctx, mona, id, incident.Classification{Impact: itsm.Impact(rapid.IntRange(1, 3).Draw(rt, "impact")), Urgency: itsm.Urgency(rapid.IntRange(1, 3).Draw(rt, "urgency"))})
 			}
