@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/interaction"
 	"github.com/itsmkit/itsmkit/itsm/task"
+	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -22,6 +23,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		_, err = d.Incidents.Get(ctx, actor, ref.ID)
 	case task.Kind:
 		_, err = d.Tasks.Get(ctx, actor, ref.ID)
+	case sla.TimerKind:
+		_, err = d.ServiceLevels.Get(ctx, actor, ref.ID)
 	case interaction.Kind:
 		_, err = d.Interactions.Get(ctx, actor, ref.ID)
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:

@@ -20,6 +20,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/trigger"
 	"github.com/itsmkit/itsmkit/itsm/view"
 	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -43,7 +44,10 @@ type Config struct {
 	// OnCall are the settings of on-call. Where they name no Members, those of the directory are
 	// asked.
 	OnCall oncall.Options
-	// Facts are what routing rules can speak of beside the columns and fields of an incident, and
+	// SLA are the settings of service levels: kinds of record that have timers beside incidents, and what thresholds
+	// can do. Where they name no MayRead, the desk's own does.
+	SLA sla.Options
+	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
 	// FactsOf gives the values of Facts for an incident that is to be routed, which is not stored yet.
@@ -107,6 +111,8 @@ type Desk struct {
 	Recurrence *recurrence.Practice
 	// Views are the queues that people have saved.
 	Views *view.Practice
+	// ServiceLevels keeps calendars, policies and the timers of incidents.
+	ServiceLevels *sla.Practice
 	// Triggers run actions when something happens.
 	Triggers *trigger.Practice
 	// Notifications tell people. It is nil without a Config.Sender.
@@ -163,7 +169,7 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
 		return nil, err
 	}
-	for _, open := range []func(Config) error{d.route, d.interact, d.recur, d.view, d.trigger, d.notify, d.webhook, d.settle} {
+	for _, open := range []func(Config) error{d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
 		if err := open(c); err != nil {
 			return nil, err
 		}
@@ -215,6 +221,7 @@ func (d *Desk) In(store storage.Store) *Desk {
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
+	in.ServiceLevels = d.ServiceLevels.In(store)
 	if d.Notifications != nil {
 		in.Notifications = d.Notifications.In(store)
 	}

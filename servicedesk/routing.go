@@ -87,14 +87,15 @@ func (d *Desk) routeNew(ctx context.Context, u *engine.Unit, i incident.Incident
 	}, nil
 }
 
-// facts are what is known of an incident beside what stands in it, as far as the rules name it.
-func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head, named func(string) bool) (map[string]any, error) {
+// facts are what is known of an incident beside what stands in it, as far as rules or policies name it. The
+// host is asked in a unit alone.
+func (d *Desk) facts(ctx context.Context, r storage.Reader, i incident.Head, named func(string) bool) (map[string]any, error) {
 	facts := map[string]any{}
 	any := func(of []routing.Fact) bool {
 		return slices.ContainsFunc(of, func(f routing.Fact) bool { return named(f.Name) })
 	}
 	standard := any(StandardFacts())
-	if d.config.FactsOf != nil && (standard || any(d.config.Facts)) {
+	if u, writes := r.(*engine.Unit); writes && d.config.FactsOf != nil && (standard || any(d.config.Facts)) {
 		own, err := d.config.FactsOf(ctx, u, i)
 		if err != nil {
 			return nil, err
@@ -104,7 +105,7 @@ func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head, named
 	if !standard {
 		return facts, nil
 	}
-	person, err := d.People.Person(ctx, u, i.Requester)
+	person, err := d.People.Person(ctx, r, i.Requester)
 	if errors.Is(err, itsm.ErrNotFound) {
 		return facts, nil
 	}
@@ -114,7 +115,7 @@ func (d *Desk) facts(ctx context.Context, u *engine.Unit, i incident.Head, named
 	if named("requester.vip") {
 		vip := person.VIP
 		if !vip && person.Organisation != "" {
-			o, err := d.People.Organisation(ctx, u, person.Organisation)
+			o, err := d.People.Organisation(ctx, r, person.Organisation)
 			if err != nil && !errors.Is(err, itsm.ErrNotFound) {
 				return nil, err
 			}

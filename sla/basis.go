@@ -96,8 +96,8 @@ type ready struct {
 	compiled  *timer.Compiled
 	timers    []*timer.Timer
 	zones     map[string]*time.Location // of the calendars
-	// facts says that the policy names something that the host is to be asked for.
-	facts bool
+	// facts are what the policy names that the host is to be asked for.
+	facts map[string]bool
 }
 
 // readies keeps bases ready by their ids, which are digests of all that they are made of.
@@ -207,7 +207,15 @@ func (p *Practice) makeReady(v *PolicyVersion, calendars map[string]*CalendarVer
 	}
 	b.id = itsm.ID(hex.EncodeToString(hash.Sum(nil)[:20]))
 	if k := p.kinds[v.Set.Kind]; k != nil {
-		b.facts = slices.ContainsFunc(names(v.Set), func(name string) bool { return k.facts[name] })
+		for _, name := range names(v.Set) {
+			if !k.facts[name] {
+				continue
+			}
+			if b.facts == nil {
+				b.facts = map[string]bool{}
+			}
+			b.facts[name] = true
+		}
 	}
 	return b, nil
 }

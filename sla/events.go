@@ -1,4 +1,4 @@
-// This file holds the events of timers. Those of the versions of calendars and policies are package versioned's.
+// This file holds the events: of the versions of calendars and policies, and of timers.
 
 package sla
 
@@ -8,6 +8,28 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/sla/timer"
+)
+
+// The events of the versions of calendars and policies.
+type (
+	// CalendarDrafted: a version of a calendar was made.
+	CalendarDrafted = versioned.Drafted[Calendar]
+	// CalendarRevised: a draft of a calendar was changed.
+	CalendarRevised = versioned.Revised[Calendar]
+	// CalendarActivated: timers that begin from now on count by the version. One of the base was published by its
+	// provider.
+	CalendarActivated = versioned.Activated[Calendar]
+	// CalendarRetired: the version of the calendar is not followed any more, but by timers that have begun under it.
+	CalendarRetired = versioned.Retired[Calendar]
+	// PolicyDrafted: a version of a policy was made.
+	PolicyDrafted = versioned.Drafted[Policy]
+	// PolicyRevised: a draft of a policy was changed.
+	PolicyRevised = versioned.Revised[Policy]
+	// PolicyActivated: timers that begin from now on are of the version. One of the base was published by its
+	// provider.
+	PolicyActivated = versioned.Activated[Policy]
+	// PolicyRetired: the version of the policy is not followed any more, but by timers that have begun under it.
+	PolicyRetired = versioned.Retired[Policy]
 )
 
 // About says which timer an event is about.

@@ -179,15 +179,17 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 	for _, c := range clocks {
 		has[key{c.Policy, c.Target}] = true
 	}
+	bases := make([]*ready, len(holding))
 	for i := range holding {
-		h := &holding[i]
-		b, err := f.p.basis(ctx, f.u, h.Basis)
-		if err != nil {
+		if bases[i], err = f.p.basis(ctx, f.u, holding[i].Basis); err != nil {
 			return nil, err
 		}
+	}
+	for i := range holding {
+		h, b := &holding[i], bases[i]
 		var facts Facts
-		if b.facts {
-			if facts, err = f.ask(ctx); err != nil {
+		if len(b.facts) > 0 {
+			if facts, err = f.ask(ctx, bases); err != nil {
 				return nil, err
 			}
 		}
@@ -241,13 +243,15 @@ func (f *follower) fresh(t *timer.Timer, from time.Time, facts Facts) (timer.Sta
 	return timer.State{Held: s.Held}, nil
 }
 
-// ask asks the host for the facts, once.
-func (f *follower) ask(ctx context.Context) (Facts, error) {
+// ask asks the host for the facts that any of the policies names, once.
+func (f *follower) ask(ctx context.Context, bases []*ready) (Facts, error) {
 	if f.asked {
 		return f.facts, nil
 	}
 	f.asked = true
-	named, err := f.k.FactsOf(ctx, f.u, f.row)
+	named, err := f.k.FactsOf(ctx, f.u, f.row, func(fact string) bool {
+		return slices.ContainsFunc(bases, func(b *ready) bool { return b.facts[fact] })
+	})
 	if err != nil {
 		return nil, err
 	}

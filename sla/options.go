@@ -45,7 +45,8 @@ type RecordKind struct {
 	// FactsOf gives the values of Facts for a record as it is after an event; it only reads. It is asked where a policy
 	// names one of them, until a timer begins, which keeps them: what is known of a customer when a
 	// record's clock starts counts for it. What it leaves out is not known.
-	FactsOf func(ctx context.Context, r storage.Reader, row storage.Row) (map[string]any, error)
+	// named says whether a policy names a fact, so that what none names need not be found out.
+	FactsOf func(ctx context.Context, r storage.Reader, row storage.Row, named func(fact string) bool) (map[string]any, error)
 }
 
 // Action is what a threshold does, in a unit of its own with the threshold's other actions: their effects and the

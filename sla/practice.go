@@ -65,16 +65,16 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		Private: map[string][]string{TimerKind: told},
 		Events:  EventTypes(),
 		Reactions: []engine.Reaction{
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ versioned.Activated[Calendar]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ CalendarActivated) error {
 				return p.renew(ctx, u)
 			}),
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r versioned.Retired[Calendar]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r CalendarRetired) error {
 				return p.retired(ctx, u, r.By)
 			}),
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ versioned.Activated[Policy]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ PolicyActivated) error {
 				return p.renew(ctx, u)
 			}),
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r versioned.Retired[Policy]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r PolicyRetired) error {
 				return p.retired(ctx, u, r.By)
 			}),
 			engine.OnAny(p.follow),

@@ -210,8 +210,8 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 		return change, err
 	}
 	facts := c.Facts
-	if facts == nil && b.facts {
-		if facts, err = p.factsNow(ctx, r, k, c.SubjectRef()); err != nil {
+	if facts == nil && len(b.facts) > 0 {
+		if facts, err = p.factsNow(ctx, r, k, c.SubjectRef(), b); err != nil {
 			return change, err
 		}
 	}
@@ -238,7 +238,7 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 }
 
 // factsNow asks the host for the facts of a record as it is now.
-func (p *Practice) factsNow(ctx context.Context, r storage.Reader, k *speech, ref itsm.Ref) (Facts, error) {
+func (p *Practice) factsNow(ctx context.Context, r storage.Reader, k *speech, ref itsm.Ref, b *ready) (Facts, error) {
 	row, err := quiet(r).Get(ctx, k.Schema, r.Tenants()[0], ref.ID)
 	if isNotFound(err) {
 		return nil, nil
@@ -246,7 +246,7 @@ func (p *Practice) factsNow(ctx context.Context, r storage.Reader, k *speech, re
 	if err != nil {
 		return nil, err
 	}
-	named, err := k.FactsOf(ctx, r, row)
+	named, err := k.FactsOf(ctx, r, row, func(fact string) bool { return b.facts[fact] })
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/recurrencesuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
+	"github.com/itsmkit/itsmkit/internal/slasuite"
 	"github.com/itsmkit/itsmkit/internal/tasksuite"
 	"github.com/itsmkit/itsmkit/internal/triggersuite"
 	"github.com/itsmkit/itsmkit/internal/versionedsuite"
@@ -43,6 +44,7 @@ var suites = []struct {
 	{"settings", settingssuite.Run},
 	{"versioned", versionedsuite.Run},
 	{"trigger", triggersuite.Run},
+	{"service levels", slasuite.Run},
 	{"notify", notifysuite.Run},
 	{"webhook", webhooksuite.Run},
 	{"recurrence", recurrencesuite.Run},

@@ -1,4 +1,5 @@
-// Package rewind takes back what events say that they changed, so that a record is known as it was.
+// This file holds values as they were, and rows made of them.
+
 package rewind
 
 import (

@@ -168,12 +168,12 @@ func open(t *testing.T, store storage.Store) *host {
 					return c
 				},
 				Facts: []routing.Fact{{Name: "requester.site", Kind: storage.Text}},
-				FactsOf: func(_ context.Context, _ storage.Reader, row storage.Row) (map[string]any, error) {
+				FactsOf: func(_ context.Context, _ storage.Reader, row storage.Row, named func(string) bool) (map[string]any, error) {
 					h.mu.Lock()
 					defer h.mu.Unlock()
 					h.asked++
 					who, _ := row.Value(incident.Table.Schema(), "requester").(string)
-					if site := h.sites[who]; site != "" {
+					if site := h.sites[who]; site != "" && named("requester.site") {
 						return map[string]any{"requester.site": site}, nil
 					}
 					return nil, nil
