@@ -167,10 +167,20 @@ func (h *TimerHead) Internal() bool { return h.Type != timer.SLA }
 // newTimer makes a timer that has not begun.
 func newTimer(subject itsm.Ref, b *ready, target string, from time.Time, facts Facts) *Timer {
 	t := &Timer{TimerHead: TimerHead{SubjectKind: subject.Kind, Subject: subject.ID, Policy: b.pin.Name, Target: target}}
-	t.ID = digest(subject.Kind, string(subject.ID), t.Policy, target)
+	t.ID = timerID(subject, t.Policy, target)
 	t.From, t.Facts = from, facts
 	t.pin(b)
 	return t
+}
+
+// timerID is the one id that a timer can have, so that it is begun once. Ids of one record stand together, and where those
+// of records rise they do too, which is what stores write fastest.
+func timerID(subject itsm.Ref, policy, target string) itsm.ID {
+	own := digest(subject.Kind, string(subject.ID), policy, target)
+	if whole := subject.ID + "." + own[:16]; len(whole) <= storage.MaxKey {
+		return whole
+	}
+	return own
 }
 
 // pin has the timer be computed by a basis.
