@@ -87,6 +87,25 @@ func readCurrent(ctx context.Context, r storage.Reader) (current, bool, error) {
 	return c, err == nil, err
 }
 
+// holdsKey is where a unit keeps what holds.
+type holdsKey struct{}
+
+// holding is readCurrent in a unit, once.
+func holding(ctx context.Context, u *engine.Unit) (current, bool, error) {
+	type held struct {
+		c   current
+		any bool
+	}
+	if h, ok := u.Remembered(holdsKey{}).(held); ok {
+		return h.c, h.any, nil
+	}
+	c, any, err := readCurrent(ctx, u.Quiet())
+	if err == nil {
+		u.Remember(holdsKey{}, PolicyKind, held{c, any})
+	}
+	return c, any, err
+}
+
 // ready is a basis that answers. It is shared and does not change.
 type ready struct {
 	id        itsm.ID
@@ -359,6 +378,7 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 		c.ID, c.Created = currentID, u.Now()
 	}
 	c.Kinds, c.Updated = kinds, u.Now()
+	u.Remember(holdsKey{}, PolicyKind, nil)
 	return currentTable.Put(ctx, u.Quiet(), &c)
 }
 

@@ -56,7 +56,7 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 	if k == nil {
 		return nil
 	}
-	holds, any, err := readCurrent(ctx, u.Quiet())
+	holds, any, err := holding(ctx, u)
 	if err != nil || !any {
 		return err
 	}

@@ -1,4 +1,4 @@
-// This file holds records as an event left them, for reactions that come to it later in the unit.
+// This file holds how a reaction reads a record as an event left it.
 
 package engine
 
@@ -41,3 +41,4 @@ func (u *Unit) LoadAt(ctx context.Context, e itsm.Event) (*storage.Schema, stora
 	row.Version = e.Version
 	return schema, row, err
 }
+
