@@ -15,21 +15,21 @@ import (
 	"github.com/itsmkit/itsmkit/sla/timer"
 )
 
-// measure has a policy with two targets, and thresholds, hold at a desk.
-func measure(tb testing.TB, desk *servicedesk.Desk, boss itsm.Actor) {
+// measure has a policy with two targets, and thresholds, hold.
+func measure(tb testing.TB, levels *sla.Practice, boss itsm.Actor) {
 	tb.Helper()
 	ctx := context.Background()
 	office := calendar.Definition{Name: "office", Zone: "Europe/London", Hours: []calendar.Hours{{Days: calendar.MondayToFriday(), From: "09:00", To: "17:00"}}}
-	c, err := desk.ServiceLevels.Calendars.Draft(ctx, boss, sla.CalendarDraft{Family: "office", Set: sla.Calendar{Definition: office}})
+	c, err := levels.Calendars.Draft(ctx, boss, sla.CalendarDraft{Family: "office", Set: sla.Calendar{Definition: office}})
 	require.NoError(tb, err)
-	_, err = desk.ServiceLevels.Calendars.Activate(ctx, boss, c.ID, itsm.Command{})
+	_, err = levels.Calendars.Activate(ctx, boss, c.ID, itsm.Command{})
 	require.NoError(tb, err)
 	resolution := timer.Resolution("office", []string{"caller"}, timer.ForPriority(1, 4*time.Hour), timer.ForPriority(2, 8*time.Hour), timer.Within(40*time.Hour))
 	resolution.Thresholds = []timer.Threshold{{Name: "half", Share: timer.Percent(50)}, {Name: "most", Share: timer.Percent(75)}}
-	p, err := desk.ServiceLevels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "gold", Set: sla.Policy{Policy: timer.Policy{
+	p, err := levels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "gold", Set: sla.Policy{Policy: timer.Policy{
 		Name: "gold", Kind: itsmincident.Kind, Targets: []timer.Target{timer.Response("office", nil, timer.Within(8*time.Hour)), resolution}}}})
 	require.NoError(tb, err)
-	_, err = desk.ServiceLevels.Policies.Activate(ctx, boss, p.ID, itsm.Command{})
+	_, err = levels.Policies.Activate(ctx, boss, p.ID, itsm.Command{})
 	require.NoError(tb, err)
 }
 
@@ -46,7 +46,7 @@ func BenchmarkAttachTimers(b *testing.B) {
 				require.NoError(b, err)
 				require.NoError(b, desk.Migrate(b.Context()))
 				if n == 1 {
-					measure(b, desk, boss)
+					measure(b, desk.ServiceLevels, boss)
 				}
 				report := itsmincident.Report{Title: "The VPN is down", Description: description, Requester: "rosa", Category: "network"}
 				sides[n] = side{name: names[n], do: func(ctx context.Context, _ int) error {

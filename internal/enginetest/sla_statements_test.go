@@ -19,7 +19,7 @@ func TestFollowingServiceLevelsIsFewStatements(t *testing.T) {
 			statements := func(measured bool) (logged, noted, held int) {
 				desk, p := tappedDesk(t, e, servicedesk.Config{})
 				if measured {
-					measure(t, desk, deskBoss)
+					measure(t, desk.ServiceLevels, deskBoss)
 				}
 				count := func(do func()) int {
 					p.all()
