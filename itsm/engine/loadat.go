@@ -31,14 +31,8 @@ func (u *Unit) LoadAt(ctx context.Context, e itsm.Event) (*storage.Schema, stora
 		return schema, row, nil
 	}
 	later := rewind.Values{}
-	for i := range u.s.queue {
-		if q := &u.s.queue[i]; q.Kind == e.Kind && q.Record == e.Record && (q.Version > e.Version || q.Version == e.Version && q.N > e.N) {
-			later.Keep(q.Changes)
-		}
-	}
-	later.Keep(r.changes) // of what no event tells yet
+	later.Keep(u.Since(e))
 	row, err := later.Apply(schema, row)
 	row.Version = e.Version
 	return schema, row, err
 }
-

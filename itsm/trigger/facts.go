@@ -87,10 +87,10 @@ func (s *speech) rowWithin(ctx context.Context, u *engine.Unit, e *itsm.Event) (
 	if err != nil {
 		return row, err
 	}
-	later := rewind{}
-	later.keep(u.Since(*e))
+	later := rewind.Values{}
+	later.Keep(u.Since(*e))
 	row.Version, row.Updated = e.Version, e.Recorded
-	return later.apply(s.Schema, row)
+	return later.Apply(s.Schema, row)
 }
 
 // facts gives what is known of a record at an event after which it is as the row says.
