@@ -40,6 +40,11 @@
 // [Practice.Rebase] moves a timer to another version, explicitly and audited, or says what that would change.
 // [Practice.SetDue] sets a date that a person has promised, beside the one that is computed.
 //
+// # Agreements
+//
+// [Practice.Agreements] keeps who promises what to whom, [Practice.Report] counts what became of it in a month, with the credits
+// that follow, and [Practice.CheckChain] compares a promise with what it rests on.
+//
 // # Who may read
 //
 // Who may read a record reads its timers. Those of operational level agreements and underpinning contracts are internal:

@@ -3,6 +3,7 @@
 package sla
 
 import (
+	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -10,7 +11,7 @@ import (
 	"github.com/itsmkit/itsmkit/sla/timer"
 )
 
-// The events of the versions of calendars and policies.
+// The events of the versions of calendars, policies and agreements.
 type (
 	// CalendarDrafted: a version of a calendar was made.
 	CalendarDrafted = versioned.Drafted[Calendar]
@@ -30,6 +31,14 @@ type (
 	PolicyActivated = versioned.Activated[Policy]
 	// PolicyRetired: the version of the policy is not followed any more, but by timers that have begun under it.
 	PolicyRetired = versioned.Retired[Policy]
+	// AgreementDrafted: a version of an agreement was made.
+	AgreementDrafted = versioned.Drafted[Agreement]
+	// AgreementRevised: a draft of an agreement was changed.
+	AgreementRevised = versioned.Revised[Agreement]
+	// AgreementActivated: the version of the agreement holds from now on. One of the base was published by its provider.
+	AgreementActivated = versioned.Activated[Agreement]
+	// AgreementRetired: the version of the agreement does not hold any more.
+	AgreementRetired = versioned.Retired[Agreement]
 )
 
 // About says which timer an event is about.
@@ -150,7 +159,7 @@ func (DueSet) EventType() string           { return "sla_timer.due_set.v1" }
 
 // EventTypes gives the types of all events, for documentation and for readers of the log.
 func EventTypes() []itsm.EventType {
-	all := append(versioned.EventTypes[Calendar](), versioned.EventTypes[Policy]()...)
+	all := slices.Concat(versioned.EventTypes[Calendar](), versioned.EventTypes[Policy](), versioned.EventTypes[Agreement]())
 	return append(all,
 		itsm.EventOf[Paused](), itsm.EventOf[Resumed](), itsm.EventOf[DueChanged](), itsm.EventOf[ThresholdReached](), itsm.EventOf[Breached](),
 		itsm.EventOf[Met](), itsm.EventOf[Missed](), itsm.EventOf[Cancelled](), itsm.EventOf[Rebased](), itsm.EventOf[Rebuilt](), itsm.EventOf[DueSet](),

@@ -26,6 +26,8 @@ const (
 	PermissionRebase itsm.Permission = "sla.rebase"
 	// PermissionRebuild computes timers anew from the history.
 	PermissionRebuild itsm.Permission = "sla.rebuild"
+	// PermissionReport lets read what became of agreements.
+	PermissionReport itsm.Permission = "sla.report"
 	// PermissionSetDue sets due dates by hand.
 	PermissionSetDue itsm.Permission = "sla.set_due"
 )
@@ -39,6 +41,8 @@ type Practice struct {
 	// together any more, as a policy whose calendar is retired, keeps that from happening.
 	Calendars *versioned.Keeper[Calendar]
 	Policies  *versioned.Keeper[Policy]
+	// Agreements keeps the versions of agreements, in the same way.
+	Agreements *versioned.Keeper[Agreement]
 
 	e *engine.Engine
 	*settings
@@ -59,9 +63,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	p := &Practice{e: e, settings: s}
 	p.Calendars = versioned.New(e, CalendarTable, PermissionRead, PermissionDefine, versioned.Options[Calendar]{Family: family, Check: p.checkCalendar})
 	p.Policies = versioned.New(e, PolicyTable, PermissionRead, PermissionDefine, versioned.Options[Policy]{Family: family, Check: p.checkPolicy})
+	p.Agreements = versioned.New(e, AgreementTable, PermissionRead, PermissionDefine, versioned.Options[Agreement]{Family: family, Check: p.checkAgreement})
 	return p, e.Use(engine.Module{
 		Name:    "sla",
-		Tables:  []*storage.Schema{CalendarTable.Schema(), PolicyTable.Schema(), TimerTable.Schema(), basisTable.Schema(), currentTable.Schema()},
+		Tables:  []*storage.Schema{CalendarTable.Schema(), PolicyTable.Schema(), AgreementTable.Schema(), TimerTable.Schema(), basisTable.Schema(), currentTable.Schema()},
 		Private: map[string][]string{TimerKind: told},
 		Events:  EventTypes(),
 		Reactions: []engine.Reaction{
@@ -94,5 +99,5 @@ func (p *Practice) retired(ctx context.Context, u *engine.Unit, by itsm.ID) erro
 // In gives the practice over another store: one joined to the host's own transaction, or that of an
 // open unit. What it does is then part of that transaction.
 func (p *Practice) In(s storage.Store) *Practice {
-	return &Practice{Calendars: p.Calendars.In(s), Policies: p.Policies.In(s), e: p.e.In(s), settings: p.settings}
+	return &Practice{Calendars: p.Calendars.In(s), Policies: p.Policies.In(s), Agreements: p.Agreements.In(s), e: p.e.In(s), settings: p.settings}
 }
