@@ -84,6 +84,39 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 	return i, nil
 }
 
+// MayRead gives nil where the actor may read an incident, and otherwise the error of [Practice.Get]. It reads
+// nothing but the incident itself, by r: for whoever keeps records that hang on incidents.
+func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) error {
+	_, err := p.find(ctx, r, actor, id)
+	return err
+}
+
+// MayReadEach asks what [Practice.MayRead] does about many incidents at once: those that the actor may read are
+// true in the answer.
+func (p *Practice) MayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, ids []itsm.ID) (map[itsm.ID]bool, error) {
+	may := make(map[itsm.ID]bool, len(ids))
+	of, err := p.scope(ctx, actor, PermissionRead)
+	if isForbidden(err) {
+		return may, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(ids, mayReadChunk) {
+		page, err := p.table.List(ctx, r, storage.Query[Head]{Where: storage.AllOf(of.all, p.table.ByID().In(some...)), Limit: mayReadChunk})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range page.Items {
+			may[h.ID] = true
+		}
+	}
+	return may, nil
+}
+
+// mayReadChunk is of how many incidents one statement asks.
+const mayReadChunk = 200
+
 // mayKnow says whether the actor, reading an incident, may know of the record that it is linked to.
 // internal says whether the actor may read what is internal to the incident.
 func (p *Practice) mayKnow(ctx context.Context, r storage.Reader, actor itsm.Actor, internal bool, ref itsm.Ref) (bool, error) {

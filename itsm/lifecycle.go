@@ -58,6 +58,8 @@ type Field[T any] struct {
 	Name string
 	// Empty says whether it is missing. It must be pure.
 	Empty func(T) bool
+	// Hint says how it comes to be there, for the error: "accept it first". It may be empty.
+	Hint string
 }
 
 // Attempt is all that a guard may look at: nothing is read, and nothing changes.
@@ -280,7 +282,11 @@ func (c *call[S, A, T]) check() error {
 	var f Faults
 	for _, field := range r.Needs {
 		if field.Empty(a.Subject) && !a.Faults.has(field.Name) {
-			f.Addf(field.Name, "is required to %s", strings.ReplaceAll(string(r.On), "_", " "))
+			problem := "is required to " + strings.ReplaceAll(string(r.On), "_", " ")
+			if field.Hint != "" {
+				problem += "; " + field.Hint
+			}
+			f.Add(field.Name, problem)
 		}
 	}
 	if !f.Empty() || !a.Faults.Empty() {

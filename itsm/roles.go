@@ -95,7 +95,7 @@ func StandardRoles() []Role {
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "link"),
-				on("task", all, "assign"),
+				on("task", all, "assign", "manage"),
 				on("task", mine, workTask...),
 				on("oncall", all, "page"),
 			),

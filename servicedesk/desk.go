@@ -4,6 +4,7 @@ package servicedesk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/incident"
@@ -42,7 +43,7 @@ type Config struct {
 	// Directory are the settings of the directory that is kept in the store.
 	Directory directory.Options
 	// OnCall are the settings of on-call. Where they name no Members, those of the directory are
-	// asked.
+	// asked; where they name no MayRead, the desk's own is.
 	OnCall oncall.Options
 	// SLA are the settings of service levels: kinds of record that have timers beside incidents, and what thresholds
 	// can do. Where they name no MayRead, the desk's own does.
@@ -81,7 +82,11 @@ type Config struct {
 	// what is public. Whom an event is addressed to, as the person to whom an incident is escalated, is told
 	// the public part of one that is not restricted. Nobody else is told anything.
 	Actor func(ctx context.Context, r storage.Reader, person itsm.ID) (itsm.Actor, error)
-	// Webhook are the settings of webhooks. Without a Sealer for their secrets there are none.
+	// Webhook are the settings of webhooks. Without a Sealer for their secrets there are none. An endpoint
+	// that is not for restricted records is told of none, nor of what hangs on one: its tasks, pages,
+	// customers, contacts, and how it is handled as a major incident. Where it cannot be known whether a
+	// record is restricted, as of a kind of the host's own without a column "restricted", Webhook.MayKnow
+	// says; without that only endpoints for restricted records are told.
 	Webhook webhook.Options
 	// Settings are the configuration that tenants inherit. Without any there is none.
 	Settings settings.Options
@@ -131,9 +136,21 @@ type Desk struct {
 	vocabulary *routing.Vocabulary // of incidents
 }
 
+// check gives the faults of what only the desk itself looks at, and looks at late.
+func (c *Config) check() error {
+	var f itsm.Faults
+	if c.OpenTasks != "" && !slices.Contains(task.Blockings(), c.OpenTasks) {
+		f.Addf("open_tasks", "is %.64q; allowed are %q", c.OpenTasks, task.Blockings())
+	}
+	return f.Err("service desk options")
+}
+
 // New wires the practices over a store. It is ErrInvalid, with every fault of the first practice
 // that has one, where a setting cannot be.
 func New(store storage.Store, c Config) (*Desk, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	e, err := engine.New(store, c.Engine)
 	if err != nil {
 		return nil, err
@@ -146,7 +163,7 @@ func New(store storage.Store, c Config) (*Desk, error) {
 		d.People = d.Directory
 	}
 	if c.Task.MayRead == nil {
-		c.Task.MayRead = d.mayRead
+		c.Task.MayRead, c.Task.MayReadEach = d.mayRead, d.mayReadEach
 	}
 	if d.Tasks, err = task.New(e, c.Task); err != nil {
 		return nil, err
@@ -165,6 +182,9 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	}
 	if c.OnCall.Members == nil {
 		c.OnCall.Members = d.members
+	}
+	if c.OnCall.MayRead == nil {
+		c.OnCall.MayRead, c.OnCall.MayReadEach = d.mayRead, d.mayReadEach
 	}
 	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
 		return nil, err
@@ -189,6 +209,7 @@ func New(store storage.Store, c Config) (*Desk, error) {
 func (d *Desk) module() engine.Module {
 	m := engine.Module{Name: "servicedesk", Reactions: []engine.Reaction{
 		engine.On(d.acknowledgeIncident),
+		engine.On(d.acknowledgeOnAcknowledge),
 		engine.On(d.acknowledgeOnAccept),
 		engine.On(d.acknowledgeOnStart),
 	}}

@@ -13,15 +13,16 @@
 //
 //   - an incident that is logged without a group is given to one by the routing rules that are
 //     active in its tenant, and to a person where they choose one, as it is logged;
-//   - who acknowledges a page about an incident acknowledges the incident; who accepts or begins to
-//     work on an incident acknowledges the pages about it;
+//   - who acknowledges a page about an incident acknowledges the incident; who acknowledges, accepts
+//     or begins to work on an incident acknowledges the pages about it;
 //   - open tasks of an incident can keep it from being resolved, by Config.OpenTasks;
 //   - a contact that is taken for an incident becomes one, and what recurs is logged when it is due;
 //   - the timers of service levels begin, pause and end with what happens to incidents, where a tenant has policies;
 //   - triggers assign, note and tag incidents, and do what the host's own actions do;
 //   - those concerned are notified through the host's sender, of no more than they may read;
-//   - tasks, and links to any record that the desk knows, are seen by those alone who may read what
-//     they are about.
+//   - tasks, pages, and links to any record that the desk knows, are seen by those alone who may read
+//     what they are about, and endpoints that are not for restricted records are told of none that
+//     hangs on one.
 //
 // [Desk.Wiring] draws what is wired, from what the practices have registered.
 //

@@ -115,7 +115,9 @@ func (d *Desk) view(c Config) (err error) {
 // webhook makes the practice of webhooks, where their secrets can be sealed.
 func (d *Desk) webhook(c Config) (err error) {
 	if c.Webhook.Sealer != nil {
-		d.Webhooks, err = webhook.New(d.Engine, c.Webhook)
+		o := c.Webhook
+		o.MayKnow = d.mayTell
+		d.Webhooks, err = webhook.New(d.Engine, o)
 	}
 	return err
 }

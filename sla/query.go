@@ -120,6 +120,24 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 	return c, k, err
 }
 
+// MayRead says whether the actor may know of a timer: nil that it may, ErrNotFound that it may not or that
+// there is none. Nothing else of it is read.
+func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) error {
+	t, err := TimerTable.Get(ctx, quiet(r), id)
+	if err != nil {
+		return err
+	}
+	k, err := p.readers(ctx, r, actor)
+	if err != nil {
+		return err
+	}
+	may, err := k.timer(ctx, &t.TimerHead)
+	if err == nil && !may {
+		err = &storage.Error{Op: "get", Table: TimerKind, ID: id, Err: storage.ErrNotFound}
+	}
+	return err
+}
+
 // view runs fn with a timer that the actor may read.
 func (p *Practice) view(ctx context.Context, actor itsm.Actor, id itsm.ID, fn func(c *clock, k *readers) error) error {
 	return p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {

@@ -13,6 +13,8 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/notify"
+	"github.com/itsmkit/itsmkit/itsm/oncall"
+	"github.com/itsmkit/itsmkit/itsm/task"
 	"github.com/itsmkit/itsmkit/servicedesk"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
@@ -134,6 +136,60 @@ func TestWhoIsToldOfAnEventIsReadByAsManyStatementsForMany(t *testing.T) {
 			require.Equal(t, fewReads, manyReads, "%s\n\n%s", strings.Join(few, "\n"), strings.Join(many, "\n"))
 			require.LessOrEqual(t, fewReads, 14, strings.Join(few, "\n"))
 			require.Equal(t, 57, manyWrites-fewWrites, "a message for each, and no more:\n%s", strings.Join(many, "\n"))
+		})
+	}
+}
+
+// TestWhatHangsOnManyIncidentsIsReadByAsManyStatements counts and lists tasks and pages of few and of many
+// incidents, some of which the reader may not know of: the incidents are asked about together.
+func TestWhatHangsOnManyIncidentsIsReadByAsManyStatements(t *testing.T) {
+	analyst := itsm.Actor{Tenant: acme, ID: "ada", Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}}
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			ctx := t.Context()
+			reads := func(incidents int) map[string][]string {
+				desk, p := tappedDesk(t, e, servicedesk.Config{})
+				_, err := desk.OnCall.DefinePolicy(ctx, deskBoss, oncall.PolicyDefinition{ID: "network", Name: "Network", Ladder: oncall.Ladder{
+					Steps: []oncall.Step{{Targets: []oncall.Target{{Kind: oncall.TargetPerson, ID: "ned"}}, Minutes: 10}}}})
+				require.NoError(t, err)
+				for n := range incidents {
+					i, err := desk.Incidents.Log(ctx, deskBoss, itsmincident.Report{Title: "Slow", Requester: "rosa", Restricted: n%2 == 1})
+					require.NoError(t, err)
+					_, err = desk.Tasks.AddTask(ctx, deskBoss, i.Ref(), task.Addition{Item: task.Item{Title: "Look"}})
+					require.NoError(t, err)
+					_, err = desk.OnCall.Start(ctx, deskBoss, oncall.Page{Subject: i.Ref(), Policy: "network", Summary: "Come"})
+					require.NoError(t, err)
+				}
+				ran := map[string][]string{}
+				for name, read := range map[string]func() (int, error){
+					"count": func() (int, error) {
+						n, err := desk.Tasks.Count(ctx, analyst, task.Query{})
+						return int(n), err
+					},
+					"list": func() (int, error) {
+						page, err := desk.Tasks.List(ctx, analyst, task.Query{Limit: storage.MaxPage})
+						return len(page.Items), err
+					},
+					"pages": func() (int, error) {
+						page, err := desk.OnCall.Escalations(ctx, analyst, storage.Query[oncall.EscalationHead]{Limit: storage.MaxPage})
+						return len(page.Items), err
+					},
+				} {
+					p.all()
+					n, err := read()
+					require.NoError(t, err)
+					require.Equal(t, (incidents+1)/2, n, name)
+					ran[name], _ = p.all()
+				}
+				return ran
+			}
+			few, many := reads(2), reads(40)
+			for name, statements := range many {
+				require.Len(t, statements, len(few[name]), "%s:\n%s", name, strings.Join(statements, "\n"))
+			}
+			require.LessOrEqual(t, len(many["count"]), 4, strings.Join(many["count"], "\n"))
+			require.LessOrEqual(t, len(many["list"]), 2, strings.Join(many["list"], "\n"))
+			require.LessOrEqual(t, len(many["pages"]), 2, strings.Join(many["pages"], "\n"))
 		})
 	}
 }

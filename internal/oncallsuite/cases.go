@@ -550,3 +550,47 @@ func tenants(t *testing.T, store storage.Store) {
 	d.pass(t, ctx, 5*time.Minute)
 	require.Equal(t, []string{"start", "page ana", "page ben"}, d.story(t, ctx, e))
 }
+
+func named(t *testing.T, store storage.Store) {
+	d, ctx := open(t, store), t.Context()
+	night := oncall.ScheduleDefinition{ID: "night", Name: "Night", Rota: oncall.Rota{Zone: "UTC"}}
+	mail := oncall.PolicyDefinition{ID: "mail", Name: "Mail", Ladder: oncall.Ladder{Steps: []oncall.Step{step(5, toSchedule("night"), to("ana"))}}}
+	for _, tenant := range []storage.Tenant{acme, globex} { // the same name in each
+		s, err := d.p.DefineSchedule(ctx, manager(tenant), night)
+		require.NoError(t, err)
+		require.EqualValues(t, "night", s.ID)
+		p, err := d.p.DefinePolicy(ctx, manager(tenant), mail)
+		require.NoError(t, err)
+		require.EqualValues(t, "mail", p.ID)
+	}
+	boss := manager(acme)
+	_, err := d.p.DefineSchedule(ctx, boss, night)
+	require.ErrorIs(t, err, itsm.ErrInvalid)
+	require.ErrorContains(t, err, "is taken")
+	_, err = d.p.DefinePolicy(ctx, boss, mail)
+	require.ErrorContains(t, err, "is taken")
+	for _, id := range []itsm.ID{"a\x00b", "other"} {
+		night, mail := night, mail
+		night.ID, mail.ID = id, id
+		if id == "other" {
+			_, err = d.p.ReviseSchedule(ctx, boss, "night", night)
+			require.ErrorIs(t, err, itsm.ErrInvalid)
+			_, err = d.p.RevisePolicy(ctx, boss, "mail", mail)
+			require.ErrorIs(t, err, itsm.ErrInvalid)
+			continue
+		}
+		_, err = d.p.DefineSchedule(ctx, boss, night)
+		require.ErrorIs(t, err, itsm.ErrInvalid)
+		_, err = d.p.DefinePolicy(ctx, boss, mail)
+		require.ErrorIs(t, err, itsm.ErrInvalid)
+	}
+	for _, id := range []itsm.ID{"night", ""} {
+		night.ID, night.Description = id, "Revised "+string(id)
+		s, err := d.p.ReviseSchedule(ctx, boss, "night", night)
+		require.NoError(t, err)
+		require.Equal(t, night.Description, s.Description)
+	}
+	mail.Description = "Revised"
+	_, err = d.p.RevisePolicy(ctx, boss, "mail", mail)
+	require.NoError(t, err)
+}

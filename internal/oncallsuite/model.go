@@ -64,6 +64,7 @@ type modelPolicy struct {
 	is     oncall.Policy
 	steps  []modelStep
 	repeat int
+	after  time.Duration
 }
 
 type modelStep struct {
@@ -140,7 +141,12 @@ func (m *machine) define() {
 				return append(slices.Compact(people), groups...)
 			}})
 		}
-		p.is = m.policy(m, m.ctx, m.tenant, p.repeat, steps...)
+		after := rapid.SampledFrom([]int{0, 0, 15}).Draw(m.T, "after")
+		p.after = time.Duration(after) * time.Minute
+		var err error
+		p.is, err = m.p.DefinePolicy(m.ctx, manager(m.tenant), oncall.PolicyDefinition{Name: "Random",
+			Ladder: oncall.Ladder{After: after, Steps: steps, Repeat: p.repeat}})
+		require.NoError(m, err)
 		m.policies = append(m.policies, p)
 	}
 }
@@ -209,7 +215,9 @@ func (m *machine) start() {
 	for _, other := range m.all {
 		require.NotEqual(m, other.is.ID, is.ID)
 	}
-	r.takeOrEnd(m.clock.Now(), 0)
+	if r.due = m.clock.Now().Add(policy.after); policy.after == 0 {
+		r.takeOrEnd(m.clock.Now(), 0)
+	}
 	m.all = append(m.all, r)
 	m.compare(r)
 }

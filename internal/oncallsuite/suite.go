@@ -50,6 +50,7 @@ var cases = []struct {
 	{"StartingTwiceGivesOne", startTwice},
 	{"NoLivePolicyNamesARetiredSchedule", retireAgainstDefine},
 	{"AStartIsPartOfItsUnit", nested},
+	{"AHostNamesItsSchedulesAndPolicies", named},
 	{"TenantsStandApart", tenants},
 }
 

@@ -61,6 +61,13 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 	return i, nil
 }
 
+// MayRead gives nil where the actor may read an interaction, and otherwise the error of [Practice.Get]. It reads
+// nothing but the interaction itself, by r: for whoever keeps records that hang on interactions.
+func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) error {
+	_, err := p.find(ctx, r, actor, id)
+	return err
+}
+
 // mayKnow says whether the actor, reading an interaction, may know of a record. internal says whether
 // the actor may read what is internal to the interaction.
 func (p *Practice) mayKnow(ctx context.Context, r storage.Reader, actor itsm.Actor, internal bool, ref itsm.Ref) (bool, error) {

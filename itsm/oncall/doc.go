@@ -33,7 +33,7 @@
 //	e, err := calls.Start(ctx, actor, oncall.Page{Subject: ref, Policy: policy.ID, Summary: "…"})
 //	e, err = calls.Acknowledge(ctx, ana, e.ID, itsm.Command{})
 //
-// Start takes the first step in its own transaction; the further ones are durable jobs that the
+// Start takes the first step in its own transaction, unless the ladder waits before it; the further ones are durable jobs that the
 // engine's Tick runs. Each step emits one event, [Paged], with who is to be told, and this package
 // tells nobody itself: the host subscribes a sender to it. An acknowledgement cancels the next step
 // in its own transaction. So does the end of the subject: whatever event says that a record is

@@ -171,14 +171,21 @@ func (e *Escalation) tells(actor itsm.Actor) bool {
 	return slices.Contains(e.Told.People, actor.ID) || slices.ContainsFunc(e.Told.Groups, actor.InGroup)
 }
 
-// find reads an escalation that the actor may read: anyone with [PermissionRead], those who were told
-// of it, and who started it. One that the actor may not read is not found.
+// find reads an escalation that the actor may read: those who were told of it, and of those who may know
+// of its subject anyone with [PermissionRead], and who started it. One that the actor may not read is not
+// found.
 func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) (Escalation, error) {
 	e, err := EscalationTable.Get(ctx, r, id)
-	if err != nil || e.tells(actor) || e.StartedBy == actor.ID {
+	if err != nil || e.tells(actor) {
 		return e, err
 	}
-	may, err := p.allows(ctx, actor, PermissionRead, domain(KindEscalation, id))
+	may := e.StartedBy == actor.ID
+	if !may {
+		may, err = p.allows(ctx, actor, PermissionRead, domain(KindEscalation, id))
+	}
+	if err == nil && may {
+		may, err = p.mayRead(ctx, r, actor, e.Subject())
+	}
 	if err != nil {
 		return Escalation{}, err
 	}
@@ -189,7 +196,8 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 }
 
 // Escalation gives an escalation. Those who were told of it, and who started it, may read it without
-// [PermissionRead]; for others without it, it is ErrNotFound.
+// [PermissionRead]; for others without it, it is ErrNotFound. So it is for who may not know of its subject
+// ([Options].MayRead) and was not told.
 func (p *Practice) Escalation(ctx context.Context, actor itsm.Actor, id itsm.ID) (e Escalation, err error) {
 	err = p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
 		e, err = p.find(ctx, r, actor, id)
@@ -199,16 +207,31 @@ func (p *Practice) Escalation(ctx context.Context, actor itsm.Actor, id itsm.ID)
 }
 
 // Escalations gives a page of escalations; without an order by when they started. It asks for
-// [PermissionRead].
+// [PermissionRead]. With [Options].MayRead those about records of which the actor may not know are left
+// out, so that a page may have fewer items than its limit, or none, though others follow: Next tells.
 func (p *Practice) Escalations(ctx context.Context, actor itsm.Actor, q storage.Query[EscalationHead]) (page storage.Page[EscalationHead], err error) {
 	if len(q.Order) == 0 {
 		q.Order = []storage.Order{EscalationByStarted.Asc()}
 	}
 	err = p.read(ctx, actor, func(ctx context.Context, r storage.Reader) error {
-		page, err = EscalationTable.List(ctx, r, q)
+		if page, err = EscalationTable.List(ctx, r, q); err != nil || p.o.MayRead == nil {
+			return err
+		}
+		var subjects []itsm.Ref
+		asked := map[itsm.Ref]bool{}
+		for _, e := range page.Items {
+			if subject := e.Subject(); !asked[subject] {
+				asked[subject], subjects = true, append(subjects, subject)
+			}
+		}
+		may, err := p.mayReadEach(ctx, r, actor, subjects)
+		page.Items = slices.DeleteFunc(page.Items, func(e EscalationHead) bool { return !may[e.Subject()] })
 		return err
 	})
-	return page, err
+	if err != nil {
+		return storage.Page[EscalationHead]{}, err
+	}
+	return page, nil
 }
 
 func isNotFound(err error) bool { return errors.Is(err, itsm.ErrNotFound) }

@@ -14,6 +14,9 @@ import (
 // Ladder says who is told of something, one step after the other, until somebody takes it. It is
 // plain data with a JSON form.
 type Ladder struct {
+	// After is how many minutes it waits before the first step is taken; at most [MaxStepMinutes]. 0 takes
+	// it at once. It is for what somebody may take by then without being told.
+	After int `json:"after,omitempty"`
 	// Steps are taken in order.
 	Steps []Step `json:"steps"`
 	// Repeat is how many more times all steps are taken after the first; at most [MaxRepeat].
@@ -77,6 +80,9 @@ func (l Ladder) Check() error {
 	if len(l.Steps) > MaxSteps {
 		f.Addf("steps", "are %d; at most %d are allowed", len(l.Steps), MaxSteps)
 		return f.Err("ladder")
+	}
+	if l.After < 0 || l.After > MaxStepMinutes {
+		f.Addf("after", "must be from 0 to %d", MaxStepMinutes)
 	}
 	if l.Repeat < 0 || l.Repeat > MaxRepeat {
 		f.Addf("repeat", "must be from 0 to %d", MaxRepeat)
@@ -183,6 +189,9 @@ type Place struct {
 	Step  int `json:"step"`
 }
 
+// wait is how long it waits before the first step.
+func (l Ladder) wait() time.Duration { return time.Duration(l.After) * time.Minute }
+
 // first is the place at which every escalation begins.
 var first = Place{Round: 1, Step: 1}
 
@@ -209,7 +218,8 @@ type Turn struct {
 	Next Place `json:"next,omitzero"`
 }
 
-// Take takes the step at a place, where the zero Place is the beginning, at an instant. A step that
+// Take takes the step at a place, where the zero Place is the first, at an instant, without the wait before
+// the first. A step that
 // reaches nobody is skipped at once, in favour of the next one at the same instant. Where neither
 // it nor any step after it reaches anybody, the turn has Nobody and the escalation is at its end.
 // An error is reach's own, or ErrInvalid for a place that the ladder does not have.
@@ -247,10 +257,12 @@ func (l Ladder) Take(at time.Time, from Place, reach Reach) (Turn, error) {
 	return turn, nil
 }
 
-// Forecast gives the turns that an escalation takes from an instant on when nobody acknowledges it.
+// Forecast gives the turns that an escalation takes that starts at an instant when nobody acknowledges it:
+// the first when it has waited for its first step.
 // Where the last turn reached somebody, the escalation ends at its Until; otherwise at its At.
 func (l Ladder) Forecast(at time.Time, reach Reach) ([]Turn, error) {
 	var turns []Turn
+	at = at.Add(l.wait())
 	for place := (Place{}); ; {
 		turn, err := l.Take(at, place, reach)
 		if err != nil {

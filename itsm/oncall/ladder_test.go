@@ -69,7 +69,7 @@ func TestI12StepsThatReachNobodyAreSkippedAtOnce(t *testing.T) {
 // has waited, and tells of every other that it was skipped.
 func TestI11AForecastTakesEveryStepOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ladder := oncall.Ladder{Repeat: rapid.IntRange(0, 4).Draw(t, "repeat")}
+		ladder := oncall.Ladder{Repeat: rapid.IntRange(0, 4).Draw(t, "repeat"), After: rapid.IntRange(0, 20).Draw(t, "after")}
 		for i := range rapid.IntRange(1, 5).Draw(t, "steps") {
 			kind := rapid.SampledFrom([]oncall.TargetKind{oncall.TargetPerson, oncall.TargetSchedule}).Draw(t, "kind")
 			ladder.Steps = append(ladder.Steps, oncall.Step{Minutes: rapid.IntRange(1, 100).Draw(t, "minutes"), Targets: []oncall.Target{target(kind, itsm.ID(rune('a'+i)))}})
@@ -77,7 +77,7 @@ func TestI11AForecastTakesEveryStepOnce(t *testing.T) {
 		require.NoError(t, ladder.Check())
 		turns, err := ladder.Forecast(time.Unix(0, 0), oncall.Timetables{}.Reach) // no schedule has anybody
 		require.NoError(t, err)
-		at, want := time.Unix(0, 0).UTC(), []oncall.Place{}
+		at, want := time.Unix(0, 0).UTC().Add(time.Duration(ladder.After)*time.Minute), []oncall.Place{}
 		reached := slices.ContainsFunc(ladder.Steps, func(s oncall.Step) bool { return s.Targets[0].Kind == oncall.TargetPerson })
 		for round := 1; round <= ladder.Repeat+1; round++ {
 			for i := range ladder.Steps {
@@ -104,7 +104,7 @@ func TestI11AForecastTakesEveryStepOnce(t *testing.T) {
 }
 
 func TestALadderTellsAllItsFaultsAtOnce(t *testing.T) {
-	ladder := oncall.Ladder{Repeat: -1, Steps: []oncall.Step{
+	ladder := oncall.Ladder{Repeat: -1, After: oncall.MaxStepMinutes + 1, Steps: []oncall.Step{
 		{Minutes: 0},
 		{Minutes: oncall.MaxStepMinutes + 1, Targets: []oncall.Target{{}, {Kind: "robot", ID: "r"}, target(oncall.TargetPerson, "ana"), target(oncall.TargetPerson, "ana")}},
 		{Minutes: 1, Targets: make([]oncall.Target, oncall.MaxTargets+1)},
@@ -116,15 +116,16 @@ func TestALadderTellsAllItsFaultsAtOnce(t *testing.T) {
 		fields = append(fields, f.Field)
 	}
 	require.Equal(t, []string{
-		"repeat", "steps[0].minutes", "steps[0].targets", "steps[1].minutes", "steps[1].targets[0].kind", "steps[1].targets[0].id",
+		"after", "repeat", "steps[0].minutes", "steps[0].targets", "steps[1].minutes", "steps[1].targets[0].kind", "steps[1].targets[0].id",
 		"steps[1].targets[1].kind", "steps[1].targets[3]", "steps[2].targets",
 	}, fields)
 	require.ErrorIs(t, oncall.Ladder{}.Check(), itsm.ErrInvalid)
+	require.ErrorIs(t, oncall.Ladder{After: -1, Steps: []oncall.Step{{Minutes: 1, Targets: []oncall.Target{target(oncall.TargetPerson, "ana")}}}}.Check(), itsm.ErrInvalid)
 	require.ErrorIs(t, oncall.Ladder{Steps: make([]oncall.Step, oncall.MaxSteps+1)}.Check(), itsm.ErrInvalid)
 }
 
 func FuzzParseLadder(f *testing.F) {
-	f.Add([]byte(`{"steps":[{"minutes":5,"targets":[{"kind":"person","id":"ana"},{"kind":"schedule","id":"s"}]}],"repeat":2}`))
+	f.Add([]byte(`{"steps":[{"minutes":5,"targets":[{"kind":"person","id":"ana"},{"kind":"schedule","id":"s"}]}],"repeat":2,"after":15}`))
 	f.Add([]byte(`{"steps":[],"repeat":1e3}`))
 	f.Add([]byte(`{"steps":null} x`))
 	f.Fuzz(func(t *testing.T, raw []byte) {

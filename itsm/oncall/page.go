@@ -35,9 +35,11 @@ type step struct {
 }
 
 // Start starts an escalation by a policy in the version that it has now, and takes the first step in
-// the same transaction. While there is one of the same subject and policy that is escalating or
+// the same transaction; where its ladder waits before that, a job takes it then, unless the escalation was
+// acknowledged, cancelled or escalated, or its subject ended meanwhile. While there is one of the same subject and policy that is escalating or
 // acknowledged, it gives that one and does nothing: nobody is told twice of one thing. A subject that
-// is not open is ErrInvalid. It asks for [PermissionPage].
+// is not open is ErrInvalid, and so is one that is not there or of which the actor may not know
+// ([Options].MayRead). It asks for [PermissionPage].
 func (p *Practice) Start(ctx context.Context, actor itsm.Actor, r Page) (Escalation, error) {
 	call := engine.Call{Name: "oncall.start", Actor: actor, Command: r.Command, Request: r}
 	return p.escalating(ctx, call, func(ctx context.Context, u *engine.Unit) (Escalation, error) {
@@ -65,8 +67,14 @@ func (p *Practice) Start(ctx context.Context, actor itsm.Actor, r Page) (Escalat
 			return Escalation{}, err
 		}
 		open, err := p.open(ctx, u, r.Subject)
+		may := false
+		if err == nil {
+			if may, err = p.mayRead(ctx, u, actor, r.Subject); err != nil {
+				return Escalation{}, err
+			}
+		}
 		switch {
-		case isNotFound(err):
+		case isNotFound(err), err == nil && !may:
 			f.Add("subject", "is not found")
 		case err != nil:
 			return Escalation{}, err
@@ -94,7 +102,9 @@ func (p *Practice) Start(ctx context.Context, actor itsm.Actor, r Page) (Escalat
 		}
 		w := p.on(u, &e)
 		w.tell("", ActionStart, Started{Subject: r.Subject, Summary: e.Summary, Policy: policy.ID, PolicyVersion: policy.Version})
-		if err := w.take(ctx, Place{}); err != nil {
+		if wait := e.Ladder.wait(); wait > 0 {
+			e.Next, e.Due = first, u.Now().Add(wait)
+		} else if err := w.take(ctx, Place{}); err != nil {
 			return Escalation{}, err
 		}
 		if err := w.put(ctx); err != nil {
@@ -186,6 +196,13 @@ func (p *Practice) command(ctx context.Context, actor itsm.Actor, id itsm.ID, ac
 					return Escalation{}, unknown
 				}
 				return Escalation{}, err
+			}
+		}
+		if !e.tells(actor) {
+			if may, err := p.mayRead(ctx, u, actor, e.Subject()); err != nil {
+				return Escalation{}, err
+			} else if !may {
+				return Escalation{}, notFound(KindEscalation, id)
 			}
 		}
 		if err := call.Validate(); err != nil {

@@ -49,6 +49,9 @@ var PolicyTable = storage.Define(KindPolicy, storage.Def[Policy, PolicyHead, Pol
 // PolicyDefinition is a policy as its author writes it.
 type PolicyDefinition struct {
 	itsm.Command
+	// ID is the host's own, so that triggers that are published to many tenants can name the policy of
+	// each; empty makes one. A revision leaves it empty or gives the policy's.
+	ID itsm.ID `json:"id,omitempty"`
 	// Name is required; two policies may have the same.
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
@@ -61,6 +64,9 @@ type PolicyDefinition struct {
 func (d *PolicyDefinition) check(ctx context.Context, u *engine.Unit, call engine.Call) error {
 	var f itsm.Faults
 	f.Merge("", call.Validate())
+	if err := checkID(ctx, u, &f, PolicyTable, d.ID, call); err != nil {
+		return err
+	}
 	f.Text("name", d.Name, MaxName, true)
 	f.Text("description", d.Description, MaxDescription, false)
 	if err := d.Ladder.Check(); err != nil {
@@ -97,7 +103,7 @@ func (p *Practice) DefinePolicy(ctx context.Context, actor itsm.Actor, d PolicyD
 		if err := d.check(ctx, u, call); err != nil {
 			return Policy{}, err
 		}
-		policy := Policy{PolicyHead{storage.Meta{ID: u.NewID()}, d.Name, false}, PolicyBody{d.Description, d.Ladder.clone()}}
+		policy := Policy{PolicyHead{storage.Meta{ID: idOf(u, d.ID)}, d.Name, false}, PolicyBody{d.Description, d.Ladder.clone()}}
 		if err := PolicyTable.Put(ctx, u, &policy); err != nil {
 			return policy, err
 		}

@@ -48,6 +48,14 @@ type Options struct {
 	// that the engine does not keep. ErrNotFound says that there is no such subject. Nil asks the
 	// column "open" of records whose table has one, and takes every other subject as open.
 	Open func(ctx context.Context, r storage.Reader, subject itsm.Ref) (bool, error)
+	// MayRead says whether the actor may know of the record that an escalation is about: nil that it may,
+	// ErrNotFound or ErrForbidden that it may not. Who may not starts none about it, and finds none but
+	// those by which they were told. Where it is nil itself, the permissions of on-call decide alone. A
+	// system actor is not asked about.
+	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// MayReadEach asks what MayRead does about many records at once, for lists: those that the actor may
+	// know of are true in the answer. Nil asks MayRead about one after the other.
+	MayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
 }
 
 // Practice is on-call schedules and escalations over an engine. It is safe for any number of
@@ -88,6 +96,42 @@ func (p *Practice) allows(ctx context.Context, actor itsm.Actor, permission itsm
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// mayRead says whether the actor may know of a subject.
+func (p *Practice) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, subject itsm.Ref) (bool, error) {
+	if p.o.MayRead == nil || actor.System {
+		return true, nil
+	}
+	err := p.o.MayRead(ctx, r, actor, subject)
+	if isNotFound(err) || errors.Is(err, itsm.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// mayReadEach says of which subjects the actor may know.
+func (p *Practice) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, subjects []itsm.Ref) (map[itsm.Ref]bool, error) {
+	if p.o.MayRead != nil && p.o.MayReadEach != nil && !actor.System {
+		return p.o.MayReadEach(ctx, r, actor, subjects)
+	}
+	all := make(map[itsm.Ref]bool, len(subjects))
+	for _, subject := range subjects {
+		may, err := p.mayRead(ctx, r, actor, subject)
+		if err != nil {
+			return nil, err
+		}
+		all[subject] = may
+	}
+	return all, nil
+}
+
+// MayRead gives nil where the actor may read an escalation, and otherwise the error of
+// [Practice.Escalation]. It reads the escalation by r, and asks [Options].MayRead about its subject: for
+// whoever keeps records that hang on escalations.
+func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) error {
+	_, err := p.find(ctx, r, actor, id)
+	return err
 }
 
 func notFound(kind string, id itsm.ID) error {

@@ -57,15 +57,22 @@ const (
 // ScheduleDefinition is a schedule as its author writes it.
 type ScheduleDefinition struct {
 	itsm.Command
+	// ID is the host's own, so that policies that are published to many tenants can name the schedule
+	// of each; empty makes one. A revision leaves it empty or gives the schedule's.
+	ID itsm.ID `json:"id,omitempty"`
 	// Name is required; two schedules may have the same.
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
 	Rota        Rota   `json:"rota"`
 }
 
-func (d *ScheduleDefinition) check(call engine.Call) error {
+// check gives what is wrong with the definition.
+func (d *ScheduleDefinition) check(ctx context.Context, u *engine.Unit, call engine.Call) error {
 	var f itsm.Faults
 	f.Merge("", call.Validate())
+	if err := checkID(ctx, u, &f, ScheduleTable, d.ID, call); err != nil {
+		return err
+	}
 	f.Text("name", d.Name, MaxName, true)
 	f.Text("description", d.Description, MaxDescription, false)
 	f.Merge("rota", d.Rota.Check())
@@ -76,10 +83,10 @@ func (d *ScheduleDefinition) check(call engine.Call) error {
 func (p *Practice) DefineSchedule(ctx context.Context, actor itsm.Actor, d ScheduleDefinition) (Schedule, error) {
 	call := engine.Call{Name: "oncall.define_schedule", Actor: actor, Command: d.Command, Request: d}
 	return manage(ctx, p, ScheduleTable, call, func(ctx context.Context, u *engine.Unit) (Schedule, error) {
-		if err := d.check(call); err != nil {
+		if err := d.check(ctx, u, call); err != nil {
 			return Schedule{}, err
 		}
-		s := Schedule{ScheduleHead{storage.Meta{ID: u.NewID()}, d.Name, false}, ScheduleBody{d.Description, d.Rota.clone()}}
+		s := Schedule{ScheduleHead{storage.Meta{ID: idOf(u, d.ID)}, d.Name, false}, ScheduleBody{d.Description, d.Rota.clone()}}
 		if err := ScheduleTable.Put(ctx, u, &s); err != nil {
 			return s, err
 		}
@@ -102,7 +109,7 @@ func (p *Practice) ReviseSchedule(ctx context.Context, actor itsm.Actor, id itsm
 		if s.Retired {
 			return s, retired(KindSchedule, id, "revise")
 		}
-		if err := d.check(call); err != nil {
+		if err := d.check(ctx, u, call); err != nil {
 			return s, err
 		}
 		was := s
@@ -161,6 +168,38 @@ func (p *Practice) RetireSchedule(ctx context.Context, actor itsm.Actor, id itsm
 		u.Emit(itsm.Event{Kind: KindSchedule, Record: id, Action: "retire", Data: ScheduleRetired{s.Name}})
 		return s, nil
 	})
+}
+
+// checkID notes what is wrong with the id of a definition: one that is new must be free, and one that is
+// revised keeps its own.
+func checkID[R, H, B any](ctx context.Context, u *engine.Unit, f *itsm.Faults, t storage.Table[R, H, B], id itsm.ID, call engine.Call) error {
+	if id == "" || id == call.Target {
+		return nil
+	}
+	if call.Target != "" {
+		f.Add("id", "does not change; leave it empty")
+		return nil
+	}
+	before := len(f.List())
+	if f.Key("id", string(id)); len(f.List()) > before {
+		return nil
+	}
+	_, err := t.Get(ctx, u, id)
+	if isNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		f.Add("id", "is taken")
+	}
+	return err
+}
+
+// idOf is the id of a new record.
+func idOf(u *engine.Unit, given itsm.ID) itsm.ID {
+	if given == "" {
+		return u.NewID()
+	}
+	return given
 }
 
 // lockDefinitions keeps a policy from naming a schedule while that is retired.

@@ -57,6 +57,22 @@ func (p *Practice) mayRead(ctx context.Context, r storage.Reader, actor itsm.Act
 	return err == nil, err
 }
 
+// mayReadEach says of which parents the actor may know.
+func (p *Practice) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, parents []itsm.Ref) (map[itsm.Ref]bool, error) {
+	if p.o.MayRead != nil && p.o.MayReadEach != nil && !actor.System {
+		return p.o.MayReadEach(ctx, r, actor, parents)
+	}
+	all := make(map[itsm.Ref]bool, len(parents))
+	for _, parent := range parents {
+		may, err := p.mayRead(ctx, r, actor, parent)
+		if err != nil {
+			return nil, err
+		}
+		all[parent] = may
+	}
+	return all, nil
+}
+
 // find reads a task that the actor may read. One that the actor may not read is not found, with the
 // very error of one that is not there.
 func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) (Task, error) {
@@ -75,6 +91,13 @@ func (p *Practice) find(ctx context.Context, r storage.Reader, actor itsm.Actor,
 		return Task{}, &storage.Error{Op: "get", Table: Kind, ID: id, Err: storage.ErrNotFound}
 	}
 	return t, nil
+}
+
+// MayRead gives nil where the actor may read a task, and otherwise the error of [Practice.Get]. It reads the
+// task by r, and asks [Options].MayRead about its parent: for whoever keeps records that hang on tasks.
+func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, id itsm.ID) error {
+	_, err := p.find(ctx, r, actor, id)
+	return err
 }
 
 // shown is a task as the actor may see it.

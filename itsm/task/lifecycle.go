@@ -94,7 +94,7 @@ var (
 	// NeedsGroupOrAssignee is a group or a person to work on it.
 	NeedsGroupOrAssignee = itsm.Field[*Case]{Name: "group or assignee", Empty: func(c *Case) bool { return c.Group == "" && c.Assignee == "" }}
 	// NeedsAssignee is a person to work on it.
-	NeedsAssignee = itsm.Field[*Case]{Name: "assignee", Empty: func(c *Case) bool { return c.Assignee == "" }}
+	NeedsAssignee = itsm.Field[*Case]{Name: "assignee", Hint: "accept it first, or have it assigned", Empty: func(c *Case) bool { return c.Assignee == "" }}
 	// NeedsReason is the reason of the command.
 	NeedsReason = itsm.Field[*Case]{Name: "reason", Empty: func(c *Case) bool { return strings.TrimSpace(c.Reason) == "" }}
 )

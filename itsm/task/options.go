@@ -31,6 +31,9 @@ type Options struct {
 	// not found, listed or counted. Where it is nil itself, the permission "task.read" decides
 	// alone. A system actor is not asked about.
 	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// MayReadEach asks what MayRead does about many records at once, for lists and counts: those that the
+	// actor may know of are true in the answer. Nil asks MayRead about one after the other.
+	MayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
 }
 
 // The host's own columns are told by their names, which storage.Custom makes.

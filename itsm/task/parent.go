@@ -93,6 +93,9 @@ const (
 	BlockAll       Blocking = "all"
 )
 
+// Blockings gives the policies that there are.
+func Blockings() []Blocking { return []Blocking{BlockNothing, BlockMandatory, BlockAll} }
+
 // Blockers makes of a policy what a practice asks before it resolves a record, in the form of
 // incident.Options.Blockers:
 //

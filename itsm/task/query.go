@@ -5,6 +5,7 @@ package task
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -58,41 +59,21 @@ func (p *Practice) List(ctx context.Context, actor itsm.Actor, q Query) (storage
 		if err != nil || p.o.MayRead == nil {
 			return err
 		}
-		known := parents{p: p, r: r, actor: actor, may: map[itsm.Ref]bool{}}
-		items := page.Items[:0]
+		var parents []itsm.Ref
+		asked := map[itsm.Ref]bool{}
 		for _, h := range page.Items {
-			may, err := known.ask(ctx, h.Parent())
-			if err != nil {
-				return err
-			}
-			if may {
-				items = append(items, h)
+			if parent := h.Parent(); !asked[parent] {
+				asked[parent], parents = true, append(parents, parent)
 			}
 		}
-		page.Items = items
-		return nil
+		known, err := p.mayReadEach(ctx, r, actor, parents)
+		page.Items = slices.DeleteFunc(page.Items, func(h Head) bool { return !known[h.Parent()] })
+		return err
 	})
 	if err != nil {
 		return storage.Page[Head]{}, err
 	}
 	return page, nil
-}
-
-// parents remembers which parents an actor may read, within one reading.
-type parents struct {
-	p     *Practice
-	r     storage.Reader
-	actor itsm.Actor
-	may   map[itsm.Ref]bool
-}
-
-func (k *parents) ask(ctx context.Context, ref itsm.Ref) (bool, error) {
-	if may, asked := k.may[ref]; asked {
-		return may, nil
-	}
-	may, err := k.p.mayRead(ctx, k.r, k.actor, ref)
-	k.may[ref] = may
-	return may, err
 }
 
 // All walks a list page by page, of Limit items each. Nothing stays open between the pages, so that the
@@ -136,8 +117,8 @@ func (p *Practice) Count(ctx context.Context, actor itsm.Actor, q Query) (int64,
 }
 
 // CountBy counts the tasks that the actor may read for each combination of values that they have in the
-// columns, in the order of these values. With [Options].MayRead it asks once for every parent that has
-// such tasks.
+// columns, in the order of these values. With [Options].MayRead it asks about every parent that has such
+// tasks, about all of them together where there is MayReadEach.
 func (p *Practice) CountBy(ctx context.Context, actor itsm.Actor, q Query, by ...storage.ColumnOf[Head]) ([]storage.Group, error) {
 	var groups []storage.Group
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
@@ -153,21 +134,31 @@ func (p *Practice) CountBy(ctx context.Context, actor itsm.Actor, q Query, by ..
 		if err != nil {
 			return err
 		}
-		known := parents{p: p, r: r, actor: actor, may: map[itsm.Ref]bool{}}
-		for _, g := range ofParents {
-			ref := itsm.Ref{Kind: g.Values[0].(string), ID: itsm.ID(g.Values[1].(string))}
-			may, err := known.ask(ctx, ref)
-			if err != nil {
-				return err
+		parents := make([]itsm.Ref, len(ofParents))
+		for i, g := range ofParents {
+			parents[i] = itsm.Ref{Kind: g.Values[0].(string), ID: itsm.ID(g.Values[1].(string))}
+		}
+		known, err := p.mayReadEach(ctx, r, actor, parents)
+		if err != nil {
+			return err
+		}
+		hidden := map[string][]itsm.ID{}
+		for _, parent := range parents {
+			if !known[parent] {
+				hidden[parent.Kind] = append(hidden[parent.Kind], parent.ID)
 			}
-			if may {
-				continue
+		}
+		for kind, ids := range hidden {
+			for some := range slices.Chunk(ids, hiddenChunk) {
+				of, err := p.table.CountBy(ctx, r, storage.AllOf(where, ByParentKind.Is(kind), ByParentID.In(some...)), by...)
+				if err != nil {
+					return err
+				}
+				groups = without(groups, of)
 			}
-			hidden, err := p.table.CountBy(ctx, r, storage.AllOf(where, ByParentKind.Is(ref.Kind), ByParentID.Is(ref.ID)), by...)
-			if err != nil {
-				return err
-			}
-			groups = without(groups, hidden, len(by) == 0)
+		}
+		if len(by) > 0 {
+			groups = slices.DeleteFunc(groups, func(g storage.Group) bool { return g.Count <= 0 })
 		}
 		return nil
 	})
@@ -177,24 +168,19 @@ func (p *Practice) CountBy(ctx context.Context, actor itsm.Actor, q Query, by ..
 	return groups, nil
 }
 
-// without takes counts away. keep leaves a group that comes to nothing.
-func without(groups, hidden []storage.Group, keep bool) []storage.Group {
-	var out []storage.Group
-	for _, g := range groups {
+// hiddenChunk is how many parents of which the actor may not know are counted by one statement.
+const hiddenChunk = 200
+
+// without takes counts away.
+func without(groups, hidden []storage.Group) []storage.Group {
+	for i, g := range groups {
 		for _, h := range hidden {
-			same := true
-			for i := range g.Values {
-				same = same && g.Values[i] == h.Values[i]
+			if slices.Equal(g.Values, h.Values) {
+				groups[i].Count -= h.Count
 			}
-			if same {
-				g.Count -= h.Count
-			}
-		}
-		if g.Count > 0 || keep {
-			out = append(out, g)
 		}
 	}
-	return out
+	return groups
 }
 
 // Graph gives the tasks of a record that the actor may read, with what comes before what. A record

@@ -241,8 +241,8 @@ func (p *Practice) disable(ctx context.Context, u *engine.Unit, e *Endpoint, why
 	return nil
 }
 
-// Enable has events delivered to a disabled endpoint again, those from now on. What is dead is sent again
-// by [Practice.Redeliver].
+// Enable has events delivered to a disabled endpoint again, those that are queued from now on: what
+// waited when it was disabled becomes dead. What is dead is sent again by [Practice.Redeliver].
 func (p *Practice) Enable(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Endpoint, error) {
 	c := engine.Call{Name: Kind + ".enable", Actor: actor, Command: r, Target: id, Request: r}
 	return p.command(ctx, c, func(ctx context.Context, u *engine.Unit, e *Endpoint, f *itsm.Faults) error {
@@ -264,6 +264,7 @@ func (p *Practice) Enable(ctx context.Context, actor itsm.Actor, id itsm.ID, r i
 			return err
 		}
 		e.State, e.Why, e.DisabledAt = StateActive, "", time.Time{}
+		e.Enabled++
 		if err := Table.Put(ctx, u, e); err != nil {
 			return err
 		}
@@ -327,6 +328,7 @@ func (p *Practice) Redeliver(ctx context.Context, actor itsm.Actor, id itsm.ID, 
 			return d, refused
 		}
 		d.State, d.Attempts, d.Queued, d.Due, d.Updated = DeliveryPending, 0, u.Now(), u.Now(), u.Now()
+		d.Enabled = e.Enabled
 		if err := DeliveryTable.Put(ctx, u.Quiet(), &d); err != nil {
 			return d, err
 		}

@@ -79,7 +79,7 @@ func (p *Practice) Deliver(ctx context.Context, e itsm.Event) error {
 				Meta: storage.Meta{ID: id, Created: u.Now(), Updated: u.Now()}, Endpoint: x.ID, State: DeliveryPending,
 				Event: e.ID, EventType: e.Type, RecordKind: e.Kind, RecordID: e.Record, EventVersion: e.Version, EventN: e.N,
 				Queued: u.Now(), Due: u.Now(),
-			}}
+			}, DeliveryBody: DeliveryBody{Enabled: x.Enabled}}
 			if err := DeliveryTable.Put(ctx, u.Quiet(), &d); err != nil {
 				return err
 			}
@@ -202,6 +202,12 @@ func (p *Practice) next(ctx context.Context, u *engine.Unit, o of) (*attempt, er
 		d := &waiting.Items[i]
 		if x.State != StateActive {
 			if err := over(d, DeliveryDead, "the endpoint is "+string(x.State)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if d.Enabled != x.Enabled {
+			if err := over(d, DeliveryDead, "the endpoint was disabled"); err != nil {
 				return nil, err
 			}
 			continue

@@ -80,6 +80,8 @@ type Body struct {
 	// Types are the types of events that it wants, each as a whole ("incident.resolved.v1") or by its
 	// beginning up to a dot ("incident.*").
 	Types []string `json:"types"`
+	// Enabled counts how often it was enabled: what was queued before the last time is not delivered.
+	Enabled int `json:"enabled,omitempty"`
 }
 
 // The columns of endpoints.
@@ -150,6 +152,8 @@ type DeliveryHead struct {
 type DeliveryBody struct {
 	// Error is what went wrong last. It never has the URL.
 	Error string `json:"error,omitempty"`
+	// Enabled is how often the endpoint had been enabled when it was queued.
+	Enabled int `json:"enabled,omitempty"`
 }
 
 // The columns of deliveries.
