@@ -83,8 +83,8 @@ func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Act
 	return may, nil
 }
 
-// hangsOn are the columns by which the records of a kind name the one that they hang on, the kind of that
-// where no column says it, and whether it is of the same id.
+// hangsOn are the columns by which the records of a kind name the one that they hang on, and the kind of that
+// where no column says it. Where no column names its id, it is the same.
 var hangsOn = map[string]struct{ kind, kindColumn, idColumn string }{
 	incident.MajorKind:    {kind: incident.Kind},
 	incident.CustomerKind: {kind: incident.Kind, idColumn: "incident"},
@@ -135,13 +135,14 @@ func (d *Desk) above(ctx context.Context, r storage.Reader, tenant itsm.Tenant, 
 	return nil, &storage.Error{Op: "get", Table: ref.Kind, ID: ref.ID, Err: storage.ErrNotFound}
 }
 
-// alone are the kinds of the desk's records that hang on no other, and of which none is restricted.
+// alone are the kinds of the desk's records that hang on no other, and of which none is restricted. A kind
+// that is neither here nor in hangsOn is told of to endpoints for restricted records alone.
 var alone = []string{
 	directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite,
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
-	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", webhook.Kind,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
+	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }
 
 // openness says who may be told of a record.
