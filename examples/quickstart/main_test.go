@@ -3,7 +3,7 @@ package main
 func Example() {
 	main()
 	// Output:
-	// incident id-000000001: cannot start while resolved; permitted: reopen, confirm, reply, note, classify, override_priority, restore, set_times, edit, restrict, link, unlink, tag, untag, attach, detach, log_work, add_cost, reverse_cost
+	// incident id-000000001: cannot start while resolved; permitted: reopen, confirm, reply, note, classify, restore, set_times, edit, restrict, link, unlink, tag, untag, attach, detach, log_work, add_cost, reverse_cost
 	// INC0000001, priority 2 - High, is closed
 	//   Mon 09:00  log        Ada
 	//   Mon 09:00  accept     Ada
