@@ -50,10 +50,7 @@ func jobSubject(ref itsm.Ref) string { return "sla/" + jobKey(ref) }
 
 // schedule has the job of a record be due when its timers want it.
 func (p *Practice) schedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock, was time.Time, wasSet bool) error {
-	at, ok, err := earliest(clocks)
-	if err != nil {
-		return err
-	}
+	at, ok := earliest(clocks)
 	if ok == wasSet && at.Equal(was) {
 		return nil
 	}

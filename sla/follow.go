@@ -71,10 +71,7 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 	if len(clocks) == 0 && (len(holds.Kinds[e.Kind]) == 0 || isDeletion(&e)) {
 		return nil
 	}
-	was, wasSet, err := earliest(clocks)
-	if err != nil {
-		return err
-	}
+	was, wasSet := earliest(clocks)
 	f := follower{p: p, u: u, k: k, e: &e, first: first}
 	if isDeletion(&e) {
 		for _, c := range clocks {
@@ -259,18 +256,16 @@ func (f *follower) ask(ctx context.Context, bases []*ready) (Facts, error) {
 	return f.facts, err
 }
 
-// earliest gives the first instant at which one of the timers has something to tell or do.
-func earliest(clocks []*clock) (first time.Time, ok bool, err error) {
+// earliest gives the first instant at which one of the timers has something to tell or do. One of which that
+// cannot be computed has nothing: its fault tells it, and it keeps no other from being told of.
+func earliest(clocks []*clock) (first time.Time, ok bool) {
 	for _, c := range clocks {
 		at, has, err := c.next()
-		if err != nil {
-			return first, ok, nil // what cannot be computed is told by the timer's fault
-		}
-		if has && (!ok || at.Before(first)) {
+		if err == nil && has && (!ok || at.Before(first)) {
 			first, ok = at, true
 		}
 	}
-	return first, ok, nil
+	return first, ok
 }
 
 // write puts the timers that have changed, and tells of them in the order in which it happened.

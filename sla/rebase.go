@@ -137,10 +137,7 @@ func (p *Practice) rewrite(ctx context.Context, u *engine.Unit, c *clock) error 
 
 // reschedule has the job of a record be due when its timers want it, whatever it was before.
 func (p *Practice) reschedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock) error {
-	at, ok, err := earliest(clocks)
-	if err != nil {
-		return err
-	}
+	at, ok := earliest(clocks)
 	return p.set(ctx, u, ref, at, ok)
 }
 
