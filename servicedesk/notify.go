@@ -69,7 +69,7 @@ func (h concerned) Audience(ctx context.Context, r storage.Reader, e itsm.Event,
 		}
 		return notify.Readers{Groups: []itsm.ID{i.Group}}, nil
 	case notify.AudienceNamed:
-		return h.addressed(ctx, r, e)
+		return h.addressed(ctx, e)
 	case notify.AudienceOnCall:
 		if a.Name != "" {
 			people, err := h.d.OnCall.OnCall(ctx, itsm.SystemActor(e.Tenant, "notify"), itsm.ID(a.Name), e.At)
@@ -100,7 +100,7 @@ func (h concerned) CheckAudience(ctx context.Context, r storage.Reader, recordKi
 
 // addressed gives whom an event is addressed to: the person to whom an incident is escalated, who leads a
 // major incident or is asked for its review, and who is to do something that came of it.
-func (h concerned) addressed(ctx context.Context, r storage.Reader, e itsm.Event) (notify.Readers, error) {
+func (h concerned) addressed(ctx context.Context, e itsm.Event) (notify.Readers, error) {
 	switch p := e.Data.(type) {
 	case incident.Escalated:
 		return named(p.To), nil

@@ -72,7 +72,7 @@ func (c *clock) fire(now time.Time) error {
 	}
 	s, happened, err := c.t.Fire(c.State, now)
 	if err != nil {
-		c.Fault, c.changed = clipTo(err.Error(), 1000), true
+		c.Fault, c.changed = faultText(err.Error()), true
 		return nil
 	}
 	if len(happened) > 0 {
@@ -83,7 +83,11 @@ func (c *clock) fire(now time.Time) error {
 		return nil
 	}
 	due, ok, err := c.t.Due(c.State)
-	if err != nil || !ok || !now.After(due) {
+	if err != nil {
+		c.Fault, c.changed = faultText(err.Error()), true
+		return nil
+	}
+	if !ok || !now.After(due) {
 		return nil
 	}
 	cycle := len(c.State.Cycles) - 1

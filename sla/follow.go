@@ -21,8 +21,9 @@ func isNotFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// clipTo shortens a text to some bytes, as every store can keep it.
-func clipTo(s string, most int) string {
+// faultText shortens the text of a fault, so that every store can keep it.
+func faultText(s string) string {
+	const most = 1000 // bytes
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
@@ -194,7 +195,7 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 			if has[key{h.Policy, t.Name()}] {
 				continue
 			}
-			state, err := f.fresh(t, h.From, facts)
+			state, err := f.fresh(t, facts)
 			if err != nil {
 				return nil, err
 			}
@@ -222,7 +223,7 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 
 // fresh gives the state of a timer of which nothing is kept: it knows whether the record was before the event as
 // the start wants it, so that it begins only where the record becomes so.
-func (f *follower) fresh(t *timer.Timer, from time.Time, facts Facts) (timer.State, error) {
+func (f *follower) fresh(t *timer.Timer, facts Facts) (timer.State, error) {
 	if f.first {
 		return timer.State{}, nil
 	}
@@ -233,11 +234,10 @@ func (f *follower) fresh(t *timer.Timer, from time.Time, facts Facts) (timer.Sta
 	if f.e.ToCategory == "" {
 		e.ToCategory = f.prior.category
 	}
-	s, _, err := t.Apply(timer.State{}, f.prior.moment(&e, "", facts))
-	if err != nil {
-		return timer.State{}, nil // it is as if it had not been so
+	if s, _, err := t.Apply(timer.State{}, f.prior.moment(&e, "", facts)); err == nil {
+		return timer.State{Held: s.Held}, nil
 	}
-	return timer.State{Held: s.Held}, nil
+	return timer.State{}, nil // it is as if it had not been so
 }
 
 // ask asks the host for the facts that any of the policies names, once.
@@ -280,7 +280,7 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) e
 			continue
 		}
 		if err := c.settle(u.Now()); err != nil && c.Fault == "" {
-			c.Fault = clipTo(err.Error(), 1000)
+			c.Fault = faultText(err.Error())
 		}
 		if len(c.news) == 0 {
 			if c.Version == 0 {

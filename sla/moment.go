@@ -185,7 +185,7 @@ func replay(t *timer.Timer, all []past, from time.Time, facts Facts) (s timer.St
 
 func faultOf(e *itsm.Event, err error) string {
 	text := "version " + itoa(e.Version) + ": " + err.Error()
-	return clipTo(text, 1000)
+	return faultText(text)
 }
 
 // sameState says whether two states have the same JSON form, which is what is kept of them.

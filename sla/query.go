@@ -168,7 +168,7 @@ func (c *clock) standing(k *readers, now time.Time) (s Standing, err error) {
 	s.Reading, err = c.t.At(c.State, s.Now)
 	if errors.Is(err, calendar.ErrHorizon) {
 		// What is known is told, with the reason for the rest.
-		s.Reading, s.Fault, err = c.known(), clipTo(err.Error(), 1000), nil
+		s.Reading, s.Fault, err = c.known(), faultText(err.Error()), nil
 	}
 	return s, err
 }

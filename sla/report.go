@@ -106,7 +106,7 @@ func (p *Practice) Report(ctx context.Context, actor itsm.Actor, agreement, mont
 	return report, err
 }
 
-// counts counts the cycles of the timers of an agreement's policy, customer and month, by target.
+// counts gives how many cycles there are of the timers of an agreement's policy, customer and month, by target.
 func (p *Practice) counts(ctx context.Context, r storage.Reader, a Agreement, month string) (map[string]Counts, error) {
 	all := map[string]Counts{}
 	if a.Policy == "" {

@@ -4,11 +4,10 @@
 // activated, and retired, by the next one or by itself. What is or was active is never changed and never
 // lost, and the event log says who did what, when and why.
 //
-//	from             by                             to
-//	                 Draft                          draft
-//	draft            Revise                         draft
-//	draft, retired   Activate                       active
-//	active           Retire, or another's Activate  retired
+//	Draft                                        -> draft
+//	Revise                       draft           -> draft
+//	Activate                     draft, retired  -> active
+//	Retire, another's Activate   active          -> retired
 //
 // # Families
 //
