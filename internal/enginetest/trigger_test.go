@@ -320,12 +320,14 @@ func fireAway(store *sqlstore.Store, events string) error {
 		}
 		var left []storage.Job
 		err := store.View(ctx, []storage.Tenant{worker.Tenant}, func(ctx context.Context, r storage.Reader) (err error) {
-			left, err = r.Jobs(ctx, storage.JobQuery{Limit: 1})
+			left, err = r.Jobs(ctx, storage.JobQuery{Limit: 2})
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		// What purges old firings waits for another day, and always does.
+		left = slices.DeleteFunc(left, func(j storage.Job) bool { return j.Kind == "trigger.purge" })
 		if len(left) == 0 {
 			fmt.Println("done")
 			return nil
