@@ -399,12 +399,14 @@ func (h *byHand) resolve(ctx context.Context, by itsm.Actor, id string, code pra
 		was := t.state
 		t.state, t.open, t.resolvedAt = "resolved", false, sql.NullInt64{Int64: now.UnixMicro(), Valid: true}
 		t.body.Resolution, t.firstContact = practice.Outcome{Code: code, Notes: notes, By: by.ID}, "missed"
+		t.body.ResolutionVersion = t.version + 1
 		return "incident.resolved.v1", logbook{
 			Actor: string(by.ID), ActorName: by.Name, Action: "resolve", From: was, To: t.state, FromCategory: "active", ToCategory: "resolved",
 			Changes: []itsm.Change{
 				{Field: "first_contact", Old: text(""), New: text(t.firstContact)},
 				{Field: "open", Old: json.RawMessage("true"), New: json.RawMessage("false")},
 				{Field: "resolution", New: marshalled(t.body.Resolution)},
+				{Field: "resolution_version", New: marshalled(t.body.ResolutionVersion)},
 				{Field: "resolved_at", New: moment(now)},
 				{Field: "state", Old: text(was), New: text(t.state)},
 			},
