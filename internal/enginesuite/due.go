@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -430,4 +431,105 @@ func concurrentTicks(t *testing.T, b *bench) {
 		require.Equal(t, 1, x.Count, "one effect for each job")
 	}
 	require.Empty(t, jobsOf(t, engines[0], b.actor))
+}
+
+// behind: one of two subscribers fails for a while. The other is told at once of what comes, and
+// none of them of anything twice.
+func behind(t *testing.T, b *bench) {
+	ctx := context.Background()
+	in, late := &inbox{}, &inbox{fail: func(itsm.Event) error { return errTest }}
+	e := b.engine(t, engine.Options{Backoff: time.Minute}, engine.Module{Subscribers: []engine.Subscriber{
+		{Name: "late", Deliver: late.deliver}, {Name: "inbox", Deliver: in.deliver},
+	}})
+	tick := func(after time.Duration) engine.Ran {
+		ran, err := e.Tick(ctx, b.now.Add(after))
+		require.NoError(t, err)
+		return ran
+	}
+	again := func() {
+		_, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
+		require.NoError(t, err)
+	}
+	again()
+	require.Len(t, jobsOf(t, e, b.actor), 1, "however many are told")
+	require.Equal(t, engine.Ran{Delivered: 1, Failed: 1}, tick(0))
+	again()
+	require.Equal(t, engine.Ran{Delivered: 1}, tick(time.Second), "the one that failed waits")
+	require.Equal(t, []int64{1, 2}, in.versions("b"))
+	late.fail = nil
+	again()
+	require.Equal(t, engine.Ran{Delivered: 4}, tick(2*time.Minute))
+	require.Equal(t, []int64{1, 2, 3}, in.versions("b"))
+	require.Equal(t, []int64{1, 2, 3}, late.versions("b"))
+	again()
+	require.Equal(t, engine.Ran{Delivered: 2}, tick(2*time.Minute), "it is with the others again")
+	require.Empty(t, jobsOf(t, e, b.actor))
+}
+
+// deliveryModel: commands, ticks and failures in any order, also while something is delivered.
+func deliveryModel(t *testing.T, b *bench) {
+	ctx := context.Background()
+	round := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		record := func(n int) storage.ID { return storage.ID(fmt.Sprintf("m%d.%d", round, n)) }
+		failing := make([]bool, 3)
+		inboxes := make([]*inbox, 3)
+		var e *engine.Engine
+		depth := 0
+		act := func() {
+			_, err := fill(ctx, e, b.actor, record(rapid.IntRange(0, 1).Draw(rt, "record")), 1, itsm.Command{})
+			require.NoError(rt, err)
+		}
+		m := engine.Module{}
+		for n := range inboxes {
+			inboxes[n] = &inbox{}
+			m.Subscribers = append(m.Subscribers, engine.Subscriber{Name: fmt.Sprint(n), Deliver: func(ctx context.Context, ev itsm.Event) error {
+				if failing[n] {
+					return errTest
+				}
+				if depth == 0 {
+					depth++
+					switch rapid.IntRange(0, 5).Draw(rt, "meanwhile") {
+					case 0:
+						act()
+					case 1: // another worker
+						_, err := e.Tick(ctx, b.now)
+						require.NoError(rt, err)
+					}
+					depth--
+				}
+				return inboxes[n].deliver(ctx, ev)
+			}})
+		}
+		e = b.engine(t, engine.Options{Clock: func() time.Time { return b.now }, JobAttempts: 1000, Backoff: time.Second}, m)
+		tick := func() {
+			_, err := e.Tick(ctx, b.now)
+			require.NoError(rt, err)
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"command": func(*rapid.T) { act() },
+			"tick":    func(*rapid.T) { tick() },
+			"wait":    func(*rapid.T) { b.now = b.now.Add(time.Minute) },
+			"fail":    func(t *rapid.T) { n := rapid.IntRange(0, 2).Draw(t, "who"); failing[n] = !failing[n] },
+		})
+		clear(failing)
+		for range 20 {
+			b.now = b.now.Add(24 * time.Hour)
+			tick()
+		}
+		for n := range 2 {
+			x, err := read(t, e, b.actor, record(n))
+			if err != nil {
+				continue // no command was about it
+			}
+			var all []int64
+			for v := range x.Version {
+				all = append(all, v+1)
+			}
+			for k, in := range inboxes {
+				require.Equal(rt, all, in.versions(record(n)), "subscriber %d", k)
+			}
+		}
+	})
 }

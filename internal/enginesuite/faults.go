@@ -126,28 +126,62 @@ func reactionPanics(t *testing.T, b *bench) {
 // poison: a process that dies while it runs a job leaves only the claim behind.
 func poison(t *testing.T, b *bench) {
 	ctx := context.Background()
-	in := &inbox{}
 	runs := 0
-	m := in.module()
-	m.Jobs = []engine.JobHandler{engine.OnDue("box.kill", func(context.Context, *engine.Unit, engine.Due, struct{}) error { runs++; return nil })}
-	e := b.engine(t, engine.Options{JobAttempts: 3}, m)
+	e := b.engine(t, engine.Options{JobAttempts: 3}, engine.Module{Jobs: []engine.JobHandler{
+		engine.OnDue("box.kill", func(context.Context, *engine.Unit, engine.Due, struct{}) error { runs++; return nil })}})
 	schedule(t, b, e, engine.Task{Kind: "box.kill", Key: "k", Due: b.now})
-	for range 2 {
-		_, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
-		require.NoError(t, err)
-	}
 	at := b.now
 	for range 3 {
 		claimed, err := b.store.Claim(ctx, storage.Claim{Now: at, Lease: time.Minute, Limit: 10})
 		require.NoError(t, err)
-		require.Len(t, claimed, 2)
+		require.Len(t, claimed, 1)
 		at = at.Add(2 * time.Minute)
 	}
 	ran, err := e.Tick(ctx, at)
 	require.NoError(t, err)
-	require.Equal(t, 2, ran.Dead)
+	require.Equal(t, 1, ran.Dead)
 	require.Zero(t, runs)
-	require.Equal(t, []int64{2}, in.versions("b"), "the event that kills is a dead letter, the next goes on")
+}
+
+// poisonousEvent: one of two subscribers ends the process by an event, which is as if its tick were
+// stopped: the claim stays behind.
+func poisonousEvent(t *testing.T, b *bench) {
+	ctx := context.Background()
+	in, out := &inbox{}, &inbox{}
+	stop := func() {}
+	tries := 0
+	e := b.engine(t, engine.Options{JobAttempts: 3}, engine.Module{Subscribers: []engine.Subscriber{
+		{Name: "before", Deliver: in.deliver},
+		{Name: "killer", Deliver: func(ctx context.Context, ev itsm.Event) error {
+			if ev.Version == 1 {
+				tries++
+				stop()
+				return ctx.Err()
+			}
+			return out.deliver(ctx, ev)
+		}},
+	}})
+	for range 2 {
+		_, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
+		require.NoError(t, err)
+	}
+	killed, dead := 0, 0
+	for at := b.now; dead == 0; at = at.Add(2 * time.Minute) {
+		var life context.Context
+		life, stop = context.WithCancel(ctx)
+		ran, err := e.Tick(life, at)
+		stop()
+		dead += ran.Dead
+		if err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+			killed++
+			require.Less(t, killed, 10)
+		}
+	}
+	require.Equal(t, 1, dead)
+	require.Equal(t, 4, tries, "one among the others, and three alone")
+	require.Equal(t, []int64{2}, out.versions("b"), "the event that kills is a dead letter, the next goes on")
+	require.Equal(t, []int64{1, 2, 1, 2}, in.versions("b"), "the other is told again once, by the claim that did not come back")
 }
 
 // longTick: each delivery takes a while, and another process ticks beside.

@@ -191,8 +191,8 @@ func jobsWithoutHandler(t *testing.T, b *bench) {
 	require.Equal(t, []itsm.Fault{
 		{Field: "jobs.box.go", Problem: "has no handler: 1 in tenant acme never run"},
 		{Field: "jobs.box.gone", Problem: "has no handler: 2 in tenant acme never run"},
-		{Field: "jobs.deliver.inbox", Problem: "has no handler: 1 in tenant acme never run"},
-		{Field: "jobs.deliver.inbox", Problem: "has no handler: 1 in tenant bolt never run"},
+		{Field: "jobs.deliver", Problem: "has no handler: 1 in tenant acme never run"},
+		{Field: "jobs.deliver", Problem: "has no handler: 1 in tenant bolt never run"},
 	}, v.Faults)
 	require.Len(t, jobsOf(t, later, b.actor), 5, "it changes nothing")
 	require.ErrorIs(t, later.Check(ctx, ""), storage.ErrInvalid)

@@ -209,6 +209,9 @@ func (e *Engine) Use(m Module) error {
 	}
 	for _, j := range m.Jobs {
 		faults.Key("jobs.kind", j.kind)
+		if j.kind == deliveryKind {
+			faults.Addf("jobs", "%q is the engine's own", j.kind)
+		}
 		if _, ok := r.jobs[j.kind]; ok || (j.run == nil && j.outside == nil) {
 			faults.Addf("jobs", "%q is registered already, or does nothing", j.kind)
 		}
@@ -242,6 +245,9 @@ func (e *Engine) Use(m Module) error {
 	for _, j := range m.Jobs {
 		r.jobs[j.kind] = j
 		r.kinds = append(r.kinds, j.kind)
+	}
+	if len(m.Subscribers) > 0 && len(r.subscribers) == 0 {
+		r.kinds = append(r.kinds, deliveryKind)
 	}
 	for _, s := range m.Subscribers {
 		r.subscribers = append(r.subscribers, s)

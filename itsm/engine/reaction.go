@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -112,7 +113,13 @@ type Subscriber struct {
 	Deliver func(ctx context.Context, e itsm.Event) error
 }
 
-func (s Subscriber) kind() string { return "deliver." + s.Name }
+// wants says whether it is told of events of a type.
+func (s Subscriber) wants(event string) bool {
+	return len(s.Types) == 0 || slices.Contains(s.Types, event)
+}
+
+// kind is that of the deliveries which it has for itself.
+func (s Subscriber) kind() string { return deliveryKind + "." + s.Name }
 
 // letter is the kind of the subscriber's dead letters.
 func (s Subscriber) letter() string { return "letter." + s.Name }

@@ -147,9 +147,12 @@ func (e *Engine) Run(ctx context.Context, report func(Ran, error)) error {
 }
 
 func (e *Engine) runJob(ctx context.Context, j storage.Job, now time.Time, left time.Duration) (Ran, error) {
+	if j.Kind == deliveryKind {
+		return e.runDelivery(ctx, j, now, left)
+	}
 	for _, s := range e.r.subscribers {
 		if s.kind() == j.Kind || s.letter() == j.Kind {
-			return e.runDelivery(ctx, s, j, now, left)
+			return e.runOwnDelivery(ctx, s, j, now, left)
 		}
 	}
 	h := e.r.jobs[j.Kind]
