@@ -48,12 +48,49 @@ func jobKey(ref itsm.Ref) string {
 // jobSubject has the jobs of a record run one at a time.
 func jobSubject(ref itsm.Ref) string { return "sla/" + jobKey(ref) }
 
-// schedule has the job of a record be due when its timers want it.
-func (p *Practice) schedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock, was time.Time, wasSet bool) error {
-	at, ok := earliest(clocks)
-	if ok == wasSet && at.Equal(was) {
+// arrange has the job of a record be due when its timers want it. It is told of the record's events after they are
+// committed: the timers themselves are written with the event, and what follows from them for later need not make
+// the command wait. What was committed is delivered whatever becomes of the process, and before anything
+// that falls due later.
+func (p *Practice) arrange(ctx context.Context, e itsm.Event) error {
+	if p.kinds[e.Kind] == nil {
 		return nil
 	}
+	ref := itsm.Ref{Kind: e.Kind, ID: e.Record}
+	actor := itsm.SystemActor(e.Tenant, "sla")
+	arranged := false
+	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		clocks, err := p.ofSubject(ctx, r, ref)
+		if err != nil {
+			return err
+		}
+		if len(clocks) == 0 {
+			arranged = true
+			return nil
+		}
+		jobs, err := r.Jobs(ctx, storage.JobQuery{Kind: jobDue, Key: jobKey(ref), Limit: 1})
+		if err != nil {
+			return err
+		}
+		at, ok := earliest(clocks)
+		arranged = len(jobs) == 0 && !ok || len(jobs) == 1 && ok && !jobs[0].Dead && jobs[0].Due.Equal(at)
+		return nil
+	})
+	if err != nil || arranged {
+		return err
+	}
+	return p.e.Update(ctx, actor, func(ctx context.Context, u *engine.Unit) error {
+		clocks, err := p.ofSubject(ctx, u, ref)
+		if err != nil {
+			return err
+		}
+		return p.schedule(ctx, u, ref, clocks)
+	})
+}
+
+// schedule has the job of a record be due when its timers want it.
+func (p *Practice) schedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock) error {
+	at, ok := earliest(clocks)
 	return p.set(ctx, u, ref, at, ok)
 }
 
@@ -113,7 +150,7 @@ func (p *Practice) due(ctx context.Context, u *engine.Unit, _ engine.Due, j dueJ
 	if err := p.write(ctx, u, clocks); err != nil {
 		return err
 	}
-	return p.schedule(ctx, u, ref, clocks, time.Time{}, false)
+	return p.schedule(ctx, u, ref, clocks)
 }
 
 // plan has the actions of a threshold be done, by a job of its own: what fails is tried again, and holds up neither

@@ -49,7 +49,7 @@ type Practice struct {
 }
 
 // New makes the practice and registers it on the engine, with reactions to every event of the kinds of
-// record and two kinds of job. It is ErrInvalid, with every fault, where an option cannot be, and where the
+// record, a subscriber to them, and two kinds of job. It is ErrInvalid, with every fault, where an option cannot be, and where the
 // engine is in use already or has the practice.
 func New(e *engine.Engine, o Options) (*Practice, error) {
 	var f itsm.Faults
@@ -84,7 +84,8 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 			}),
 			engine.OnAny(p.follow),
 		},
-		Jobs: []engine.JobHandler{engine.OnDue(jobDue, p.due), engine.OnDue(jobAct, p.act)},
+		Jobs:        []engine.JobHandler{engine.OnDue(jobDue, p.due), engine.OnDue(jobAct, p.act)},
+		Subscribers: []engine.Subscriber{{Name: TimerKind, Deliver: p.arrange}},
 	})
 }
 

@@ -132,13 +132,7 @@ func (p *Practice) rewrite(ctx context.Context, u *engine.Unit, c *clock) error 
 	if err != nil {
 		return err
 	}
-	return p.reschedule(ctx, u, c.SubjectRef(), clocks)
-}
-
-// reschedule has the job of a record be due when its timers want it, whatever it was before.
-func (p *Practice) reschedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock) error {
-	at, ok := earliest(clocks)
-	return p.set(ctx, u, ref, at, ok)
+	return p.schedule(ctx, u, c.SubjectRef(), clocks)
 }
 
 // rebased gives what a timer is under a version of its policy. It changes the clock, and nothing else.
@@ -352,7 +346,7 @@ func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		if err := p.write(ctx, u, clocks); err != nil {
 			return err
 		}
-		return p.reschedule(ctx, u, ref, clocks)
+		return p.schedule(ctx, u, ref, clocks)
 	})
 	return changes, err
 }

@@ -142,8 +142,8 @@ var (
 	ByDueOrder      = storage.Col("due_order", func(h *TimerHead) *int64 { return &h.DueOrder })
 )
 
-// TimerTable is the table of timers. There are indexes for those of a record, for the open ones by when they
-// are due, and for those of a policy and month.
+// TimerTable is the table of timers. Those of a record stand together by their ids; there are indexes for
+// the open ones by when they are due, and for those of a policy and month.
 var TimerTable = storage.Define(TimerKind, storage.Def[Timer, TimerHead, TimerBody]{
 	Parts: func(t *Timer) (*TimerHead, *TimerBody) { return &t.TimerHead, &t.TimerBody },
 	Columns: []storage.ColumnOf[TimerHead]{
@@ -151,7 +151,6 @@ var TimerTable = storage.Define(TimerKind, storage.Def[Timer, TimerHead, TimerBo
 		ByCycles, ByMet, ByBreaches, ByStarted, ByEnded, ByDue, ByManualDue, ByDueOrder,
 	},
 	Indexes: []storage.Index{
-		storage.IndexOn(BySubjectKind.Asc(), BySubject.Asc()),
 		storage.IndexOn(ByOpen.Asc(), ByDueOrder.Asc()),
 		storage.IndexOn(ByPolicy.Asc(), ByMonth.Asc()),
 	},
@@ -176,11 +175,16 @@ func newTimer(subject itsm.Ref, b *ready, target string, from time.Time, facts F
 // timerID is the one id that a timer can have, so that it is begun once. Ids of one record stand together, and where those
 // of records rise they do too, which is what stores write fastest.
 func timerID(subject itsm.Ref, policy, target string) itsm.ID {
-	own := digest(subject.Kind, string(subject.ID), policy, target)
-	if whole := subject.ID + "." + own[:16]; len(whole) <= storage.MaxKey {
-		return whole
+	return itsm.ID(idPrefix(subject)) + digest(subject.Kind, string(subject.ID), policy, target)[:16]
+}
+
+// idPrefix begins the ids of all timers of a record. Records of several kinds can have the same.
+func idPrefix(subject itsm.Ref) string {
+	const rest = 1 + 16
+	if len(subject.ID)+rest <= storage.MaxKey {
+		return string(subject.ID) + "."
 	}
-	return own
+	return string(digest(string(subject.ID))) + "."
 }
 
 // pin has the timer be computed by a basis.
