@@ -210,7 +210,7 @@ func (p *Practice) CheckChain(ctx context.Context, actor itsm.Actor, agreement, 
 		if err != nil {
 			return err
 		}
-		calendars, err := compileCalendars(effective(versions))
+		calendars, err := p.compile(effective(versions))
 		if err != nil {
 			return err
 		}

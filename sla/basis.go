@@ -119,34 +119,39 @@ type ready struct {
 	facts map[string]bool
 }
 
-// readies keeps bases ready by their ids, which are digests of all that they are made of.
-type readies struct {
-	mu  sync.Mutex
-	all map[itsm.ID]*ready
+// memo keeps what is shared and does not change by digests of all that it is made of, at most so many. Whatever is
+// dropped can be made again.
+type memo[V any] struct {
+	most int
+	mu   sync.Mutex
+	all  map[itsm.ID]V
 }
 
-// maxReady bounds what is kept ready. Whatever is dropped can be made again.
-const maxReady = 2000
+// How many policies are kept ready, and how many calendars, each of which is about a quarter of a megabyte.
+const (
+	maxReady     = 2000
+	maxCalendars = 200
+)
 
-func (c *readies) get(id itsm.ID) *ready {
+func (c *memo[V]) get(id itsm.ID) V {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.all[id]
 }
 
-func (c *readies) put(b *ready) {
+func (c *memo[V]) put(id itsm.ID, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.all == nil {
-		c.all = map[itsm.ID]*ready{}
+		c.all = map[itsm.ID]V{}
 	}
 	for other := range c.all {
-		if len(c.all) < maxReady {
+		if len(c.all) < c.most {
 			break
 		}
 		delete(c.all, other)
 	}
-	c.all[b.id] = b
+	c.all[id] = v
 }
 
 // basis gives a basis by its id, from what is kept ready or from the store.
@@ -177,7 +182,7 @@ func (p *Practice) basis(ctx context.Context, r storage.Reader, id itsm.ID) (*re
 	if b.id != id {
 		return nil, fmt.Errorf("sla basis %s: the versions that it is made of were changed", id)
 	}
-	p.readies.put(b)
+	p.readies.put(b.id, b)
 	return b, nil
 }
 
@@ -192,7 +197,7 @@ func quiet(r storage.Reader) storage.Reader {
 // makeReady compiles a policy with those of the calendars that it counts by.
 func (p *Practice) makeReady(v *PolicyVersion, calendars map[string]*CalendarVersion) (*ready, error) {
 	used := usedCalendars(v.Set.Policy, calendars)
-	compiled, err := compileCalendars(used)
+	compiled, err := p.compile(used)
 	if err != nil {
 		return nil, err
 	}
@@ -265,20 +270,42 @@ func usedCalendars(p timer.Policy, all map[string]*CalendarVersion) map[string]*
 	return used
 }
 
-func compileCalendars(versions map[string]*CalendarVersion) (map[string]*calendar.Calendar, error) {
+// compile compiles calendars, of which each may refer to the others.
+func (s *settings) compile(versions map[string]*CalendarVersion) (map[string]*calendar.Calendar, error) {
 	others := make([]calendar.Definition, 0, len(versions))
 	for _, name := range sortedKeys(versions) {
 		others = append(others, versions[name].Set.Definition)
 	}
 	compiled := make(map[string]*calendar.Calendar, len(versions))
 	for name, v := range versions {
-		c, err := calendar.Compile(v.Set.Definition, calendar.Options{Others: others})
+		c, err := s.compileOne(v.Set.Definition, others)
 		if err != nil {
 			return nil, err
 		}
 		compiled[name] = c
 	}
 	return compiled, nil
+}
+
+// compileOne compiles a calendar, or gives it as it was compiled before.
+func (s *settings) compileOne(d calendar.Definition, others []calendar.Definition) (*calendar.Calendar, error) {
+	madeOf := []calendar.Definition{d}
+	if len(d.AnyOf)+len(d.AllOf)+len(d.NoneOf) > 0 {
+		madeOf = append(madeOf, others...)
+	}
+	raw, err := json.Marshal(madeOf)
+	if err != nil {
+		return nil, err
+	}
+	id := digest(string(raw))
+	if c := s.calendars.get(id); c != nil {
+		return c, nil
+	}
+	c, err := calendar.Compile(d, calendar.Options{Others: others})
+	if err == nil {
+		s.calendars.put(id, c)
+	}
+	return c, err
 }
 
 // names are what a policy names of records.
@@ -344,7 +371,7 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 		return err
 	}
 	calendars := effective(versions)
-	if _, err := compileCalendars(calendars); err != nil {
+	if _, err := p.compile(calendars); err != nil {
 		return err
 	}
 	kinds := map[string][]entry{}

@@ -31,12 +31,13 @@ func (p *Practice) checkCalendar(ctx context.Context, u *engine.Unit, family str
 		return
 	}
 	var others []calendar.Definition
-	for name, v := range effective(versions) {
+	active := effective(versions)
+	for _, name := range sortedKeys(active) {
 		if name != family {
-			others = append(others, v.Set.Definition)
+			others = append(others, active[name].Set.Definition)
 		}
 	}
-	_, err = calendar.Compile(c.Definition, calendar.Options{Others: others})
+	_, err = p.compileOne(c.Definition, others)
 	f.Merge("", err)
 }
 
@@ -49,7 +50,7 @@ func (p *Practice) checkPolicy(ctx context.Context, u *engine.Unit, family strin
 		f.Merge("", err)
 		return
 	}
-	calendars, err := compileCalendars(effective(versions))
+	calendars, err := p.compile(effective(versions))
 	if err != nil {
 		f.Merge("", err)
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
+	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -96,11 +97,15 @@ type settings struct {
 	kindNames []string
 	actions   map[string]Action
 	mayRead   func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
-	readies   readies
+	readies   memo[*ready]
+	calendars memo[*calendar.Calendar]
 }
 
 func newSettings(o Options, f *itsm.Faults) *settings {
-	s := &settings{kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead}
+	s := &settings{
+		kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead,
+		readies: memo[*ready]{most: maxReady}, calendars: memo[*calendar.Calendar]{most: maxCalendars},
+	}
 	if len(o.Kinds) == 0 {
 		f.Add("kinds", "are required: without one nothing has a timer")
 	}
