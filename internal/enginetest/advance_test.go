@@ -37,6 +37,7 @@ func advance(t *testing.T, s storage.Store, atLeast int64) {
 // What one process advances, another goes on with when the numbers that it has reserved are used
 // up. Two stores over one database are like two processes.
 func TestAnAdvanceReachesOtherProcessesAfterTheirReservedNumbers(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			one, db := e.store(t, sqlstore.Options{SequenceBlock: 5})

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -32,8 +33,12 @@ func TestMain(m *testing.M) {
 	// Random commands on an engine cost many times what they cost in memory, where the same suites run
 	// a hundred sequences, and under the race detector as many times again. The flag asks for more:
 	// go test -rapid.checks 1000
-	if err := flag.Set("rapid.checks", sequences); err != nil {
-		panic(err)
+	//
+	// Tests wait for servers and locks more than for a processor, so more of them run at once.
+	for name, value := range map[string]string{"rapid.checks": sequences, "test.parallel": fmt.Sprint(2 * runtime.GOMAXPROCS(0))} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(throwaway.Run(m))
 }
@@ -91,6 +96,7 @@ func beside(t *testing.T, n int, what string, e engine, dsn string) {
 }
 
 func TestManyProcessesMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			for _, dsn := range []string{e.empty(t), older(t, e)} {
@@ -113,6 +119,7 @@ const (
 // no two of a subject at the same time. The workers note what they do beside the store, in
 // tables where doing so twice is an error.
 func TestProcessesShareTheWork(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			dsn := e.empty(t)
@@ -263,6 +270,7 @@ func TestAClaimStaysFairBehindALongBacklog(t *testing.T) {
 // Meanwhile the first of the subject's jobs becomes another, and another claim is made. On
 // SQLite a claim that has begun to write keeps the others waiting, so there is nothing to stop.
 func TestTwoClaimsNeverHaveJobsOfOneSubject(t *testing.T) {
+	t.Parallel()
 	timer := func(n int, due time.Duration) storage.Job {
 		return storage.Job{Kind: "timer", Key: fmt.Sprintf("%02d", n), Subject: "s", Due: noon.Add(due)}
 	}
@@ -387,6 +395,7 @@ func stopClaim(t *testing.T, stop int, begin, meanwhile func(ctx context.Context
 // TestAClaimOfLongSubjectsReadsAlongIndexes has more due than a claim looks at to see what there is,
 // most of it in lanes.
 func TestAClaimOfLongSubjectsReadsAlongIndexes(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			p := &tap{}

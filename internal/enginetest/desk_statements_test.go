@@ -42,6 +42,7 @@ func tappedDesk(t *testing.T, e engine, c servicedesk.Config) (*servicedesk.Desk
 // person what is known of the group. SQLite has one more, which makes the
 // unit the writer; PostgreSQL has one more where a group is locked.
 func TestLoggingOnADeskIsFewStatements(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			for _, c := range []struct {
@@ -91,6 +92,7 @@ func TestLoggingOnADeskIsFewStatements(t *testing.T) {
 // what is read does not hang on how many are reached, and what is written is a message for each of
 // those who are told, and their jobs together.
 func TestWhoIsToldOfAnEventIsReadByAsManyStatementsForMany(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			ctx := t.Context()
@@ -143,6 +145,7 @@ func TestWhoIsToldOfAnEventIsReadByAsManyStatementsForMany(t *testing.T) {
 // TestWhatHangsOnManyIncidentsIsReadByAsManyStatements counts and lists tasks and pages of few and of many
 // incidents, some of which the reader may not know of: the incidents are asked about together.
 func TestWhatHangsOnManyIncidentsIsReadByAsManyStatements(t *testing.T) {
+	t.Parallel()
 	analyst := itsm.Actor{Tenant: acme, ID: "ada", Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}}
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {

@@ -221,6 +221,7 @@ func TestAnEndedContextIsTheErrorWhateverTheDriverSays(t *testing.T) {
 // TestABusyCommitLeavesTheConnectionClean has a commit find the database locked by a reader, as
 // it can without WAL: the unit did not happen, and its connection goes back without it.
 func TestABusyCommitLeavesTheConnectionClean(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		if e.dialect != sqlstore.SQLite {
 			continue

@@ -487,6 +487,7 @@ var steps = []struct {
 // TestWhatIsWrittenByHandIsWhatThePracticeWrites holds the benchmarks to their word: after the same
 // commands by the same clock every table of both has the same rows.
 func TestWhatIsWrittenByHandIsWhatThePracticeWrites(t *testing.T) {
+	t.Parallel()
 	onShared := func(tb testing.TB) (*sql.DB, *sql.DB) {
 		db := postgreSQL.db(tb, emptySchema(tb))
 		return db, db

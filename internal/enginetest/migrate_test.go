@@ -133,6 +133,7 @@ func TestAnAddedColumnIsFilledFromBodies(t *testing.T) {
 }
 
 func TestAValueThatDoesNotFitItsColumnStaysInTheBody(t *testing.T) {
+	t.Parallel()
 	// What the body holds, and what becomes of column and body.
 	cases := []struct {
 		body   string
@@ -195,6 +196,7 @@ func TestAValueThatDoesNotFitItsColumnStaysInTheBody(t *testing.T) {
 }
 
 func TestAMigrationThatStopsAnywhereGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			// Every statement that makes tables, and of the many that move values some.
@@ -247,6 +249,7 @@ func expire(t *testing.T, e engine, dsn string) {
 }
 
 func TestManyMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			for _, dsn := range []string{e.empty(t), older(t, e)} {

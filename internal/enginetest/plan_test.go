@@ -67,6 +67,7 @@ func ofPages(plan string) string {
 }
 
 func TestAPageOfAQueueIsAWalkAlongItsIndex(t *testing.T) {
+	t.Parallel()
 	column := func(name string) string { return `"` + name + `"` }
 	isOpen := storage.Condition{Op: storage.Equal, Column: "open", Values: []any{true}}
 	ofTeam := storage.Condition{Op: storage.And, Of: []storage.Condition{isOpen,
@@ -157,6 +158,7 @@ var members = mustSchema("incident_member", 1, []storage.ColumnSpec{
 // A queue of what a person may see has rows that are named by those of another table. It is a walk along
 // the queue's index all the same, which looks the ids up among those that are named.
 func TestAQueueOfWhatOthersNameIsAWalkAlongItsIndex(t *testing.T) {
+	t.Parallel()
 	equal := func(column string, v any) storage.Condition {
 		return storage.Condition{Op: storage.Equal, Column: column, Values: []any{v}}
 	}
@@ -234,6 +236,7 @@ func TestAQueueOfWhatOthersNameIsAWalkAlongItsIndex(t *testing.T) {
 
 // Who is erased is taken out of the notes that they wrote, a page at a time, wherever these are.
 func TestTheNotesOfAnAuthorAreAWalkAlongTheirIndex(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			p := &tap{}
@@ -273,6 +276,7 @@ func TestTheNotesOfAnAuthorAreAWalkAlongTheirIndex(t *testing.T) {
 }
 
 func TestARecordIsOneSeek(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			p := &tap{}
@@ -304,6 +308,7 @@ func backlog(tb testing.TB, s storage.Store, tenants, each int, due func(tenant,
 }
 
 func TestAClaimReadsAlongIndexes(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			p := &tap{}

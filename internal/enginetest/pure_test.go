@@ -18,4 +18,4 @@ var engines = func() []engine {
 }()
 
 // sequences is how many random sequences of commands a model test runs on an engine.
-const sequences = "40"
+const sequences = "20"

@@ -5,4 +5,4 @@ package enginetest_test
 var engines = []engine{sqliteC, postgreSQL}
 
 // sequences is how many random sequences of commands a model test runs on an engine.
-const sequences = "10"
+const sequences = "5"

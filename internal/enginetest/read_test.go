@@ -32,6 +32,7 @@ func titles(n int) storage.Condition {
 }
 
 func TestAReadNeverFindsItsStatementClosed(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			s, _ := e.store(t, sqlstore.Options{Statements: 2}, incidents) // of which five are used

@@ -14,6 +14,7 @@ import (
 // TestFollowingServiceLevelsIsFewStatements counts what reaches the driver more on a desk with a policy of two targets
 // than on one without any, where one read for each event tells that there is none.
 func TestFollowingServiceLevelsIsFewStatements(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			statements := func(measured bool) (logged, noted, held int) {

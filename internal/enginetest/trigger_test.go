@@ -343,6 +343,7 @@ func fireAway(store *sqlstore.Store, events string) error {
 //
 //	cd internal/enginetest && go test -run TestD8 -trigger.events=100000 -timeout 3h
 func TestD8EveryEffectHappensOnceThoughTheProcessIsKilled(t *testing.T) {
+	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
