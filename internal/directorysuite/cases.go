@@ -295,7 +295,7 @@ func erasure(t *testing.T, newStore func(*testing.T) storage.Store) {
 		_, err = d.p.ChangeMembers(ctx, admin, g, directory.MemberChange{Add: []itsm.ID{"p1", "boss"}})
 		require.NoError(t, err)
 	}
-	d.clock.advance(time.Hour)
+	d.clock.Advance(time.Hour)
 	erased, err := d.p.ErasePerson(ctx, admin, "p1", itsm.Command{Key: "erase", Reason: "Asked for by letter"})
 	require.NoError(t, err)
 

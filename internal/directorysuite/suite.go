@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -75,31 +75,12 @@ func Book() *itsm.RoleBook {
 type desk struct {
 	e     *engine.Engine
 	p     *directory.Practice
-	clock *clock
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
+	clock *testclock.Clock
 }
 
 func open(t *testing.T, store storage.Store, o engine.Options) *desk {
 	t.Helper()
-	c := &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	c := testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
 	o.Clock, o.Authorizer = c.Now, Book()
 	e, err := engine.New(store, o)
 	require.NoError(t, err)

@@ -416,7 +416,7 @@ func (m *alertMachine) people(t *rapid.T) {
 }
 
 func (m *alertMachine) wait(t *rapid.T) {
-	now := m.clock.advance(time.Duration(rapid.SampledFrom([]int{1, 30, 60, 24 * 60, 50 * 60}).Draw(t, "minutes")) * time.Minute)
+	now := m.clock.Advance(time.Duration(rapid.SampledFrom([]int{1, 30, 60, 24 * 60, 50 * 60}).Draw(t, "minutes")) * time.Minute)
 	ran, err := m.e.Tick(m.ctx, now)
 	require.NoError(t, err)
 	require.Zero(t, ran.Failed+ran.Dead+ran.Lost, "%+v", ran)

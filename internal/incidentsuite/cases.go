@@ -171,13 +171,13 @@ func nested(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.NoError(t, err)
 	require.Equal(t, i.Version, same.Version)
 	require.Equal(t, []string{"log"}, d.actions(t, ctx, analyst(acme), i.ID))
-	ran, err := d.e.Tick(ctx, d.clock.advance(30*24*time.Hour))
+	ran, err := d.e.Tick(ctx, d.clock.Advance(30*24*time.Hour))
 	require.NoError(t, err)
 	require.Zero(t, ran.Jobs)
 
 	require.NoError(t, both(nil))
 	require.Equal(t, []string{"log", "assign", "resolve"}, d.actions(t, ctx, analyst(acme), i.ID))
-	ran, err = d.e.Tick(ctx, d.clock.advance(incident.DefaultAutoClose))
+	ran, err = d.e.Tick(ctx, d.clock.Advance(incident.DefaultAutoClose))
 	require.NoError(t, err)
 	require.Equal(t, 1, ran.Jobs)
 
@@ -351,7 +351,7 @@ func hostsLifecycle(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.NoError(t, err)
 	require.False(t, resolved.Open)
 	require.Equal(t, d.clock.Now(), resolved.ResolvedAt)
-	_, err = d.e.Tick(ctx, d.clock.advance(incident.DefaultAutoClose))
+	_, err = d.e.Tick(ctx, d.clock.Advance(incident.DefaultAutoClose))
 	require.NoError(t, err)
 	closed, err := d.p.Get(ctx, ana, i.ID)
 	require.NoError(t, err)
@@ -424,7 +424,7 @@ func timers(t *testing.T, newStore func(*testing.T) storage.Store) {
 	ana := analyst(acme)
 	tick := func(after time.Duration) int {
 		t.Helper()
-		ran, err := d.e.Tick(ctx, d.clock.advance(after))
+		ran, err := d.e.Tick(ctx, d.clock.Advance(after))
 		require.NoError(t, err)
 		require.Zero(t, ran.Failed+ran.Dead+ran.Lost)
 		return ran.Jobs
@@ -497,7 +497,7 @@ func children(t *testing.T, newStore func(*testing.T) storage.Store) {
 	require.NoError(t, err)
 	_, err = d.p.Resolve(ctx, ana, parent.ID, incident.Resolution{Code: incident.CodeWorkaround, Notes: "Other relay"})
 	require.NoError(t, err)
-	ran, err := d.e.Tick(ctx, d.clock.advance(time.Second))
+	ran, err := d.e.Tick(ctx, d.clock.Advance(time.Second))
 	require.NoError(t, err)
 	require.Equal(t, 3, ran.Jobs, "one that looks, and one for each that is open")
 	for n, want := range []incident.State{incident.StateResolved, incident.StateResolved, incident.StateCancelled} {
@@ -521,7 +521,7 @@ func pages(t *testing.T, newStore func(*testing.T) storage.Store) {
 			r.Group = "desk"
 		})
 		want[i.ID] = true
-		d.clock.advance(time.Minute)
+		d.clock.Advance(time.Minute)
 	}
 	seen := map[itsm.ID]bool{}
 	var last incident.Head

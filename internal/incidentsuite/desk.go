@@ -52,7 +52,7 @@ func runDeskModel(t *testing.T, newStore func(*testing.T) storage.Store) {
 			"more":    func(rt *rapid.T) { m.T = rt; m.command() },
 			"time": func(rt *rapid.T) {
 				m.T = rt
-				now := m.clock.advance(time.Duration(rapid.IntRange(0, 3*24*60).Draw(rt, "minutes")) * time.Minute)
+				now := m.clock.Advance(time.Duration(rapid.IntRange(0, 3*24*60).Draw(rt, "minutes")) * time.Minute)
 				ran, err := m.e.Tick(m.ctx, now)
 				require.NoError(rt, err)
 				require.Zero(rt, ran.Failed+ran.Dead+ran.Lost, "%+v", ran)

@@ -84,7 +84,7 @@ func (m *families) log(tenant storage.Tenant) {
 }
 
 func (m *families) tick() {
-	ran, err := m.e.Tick(m.ctx, m.clock.advance(time.Minute))
+	ran, err := m.e.Tick(m.ctx, m.clock.Advance(time.Minute))
 	require.NoError(m, err)
 	require.Zero(m, ran.Failed+ran.Dead+ran.Lost, "%+v", ran)
 }

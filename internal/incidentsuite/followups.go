@@ -62,7 +62,7 @@ func (d *desk) hold(t require.TestingT, id itsm.ID, reason incident.HoldReason) 
 // tickTo moves the clock in steps and ticks at each.
 func (d *desk) tickTo(t require.TestingT, end time.Duration, step time.Duration) {
 	for range int(end / step) {
-		_, err := d.e.Tick(context.Background(), d.clock.advance(step))
+		_, err := d.e.Tick(context.Background(), d.clock.Advance(step))
 		require.NoError(t, err)
 	}
 }
@@ -177,7 +177,7 @@ func followUps(t *testing.T, newStore func(*testing.T) storage.Store) {
 			ids = append(ids, i.ID)
 		}
 		for range 24 {
-			now := d.clock.advance(6 * hours)
+			now := d.clock.Advance(6 * hours)
 			errs := together.Run(len(others), func(n int) error {
 				ctx, die := context.WithCancel(context.Background())
 				defer time.AfterFunc(time.Duration(1+n*n)*time.Millisecond, die).Stop() // in the midst of its jobs
@@ -190,7 +190,7 @@ func followUps(t *testing.T, newStore func(*testing.T) storage.Store) {
 			})
 			require.NoError(t, errors.Join(errs...))
 			// What a process that died had claimed is taken over when its lease has ended.
-			_, err := d.e.Tick(t.Context(), d.clock.advance(2*time.Minute))
+			_, err := d.e.Tick(t.Context(), d.clock.Advance(2*time.Minute))
 			require.NoError(t, err)
 		}
 		for _, id := range ids {
@@ -222,7 +222,7 @@ func followUpModel(t *testing.T, newStore func(*testing.T) storage.Store) {
 			ctx, who := context.Background(), manager(acme)
 			switch act := rapid.SampledFrom([]string{"pass", "pass", "pass", "hold", "change", "resume", "reply", "resolve"}).Draw(rt, "act"); {
 			case act == "pass":
-				now := d.clock.advance(time.Duration(rapid.IntRange(1, 60).Draw(rt, "hours")) * hours)
+				now := d.clock.Advance(time.Duration(rapid.IntRange(1, 60).Draw(rt, "hours")) * hours)
 				_, err := d.e.Tick(ctx, now)
 				require.NoError(rt, err)
 				if waits == "" {

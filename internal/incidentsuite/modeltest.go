@@ -92,7 +92,7 @@ func (m *machine) log() {
 
 // time moves the clock and, most often, lets the jobs run.
 func (m *machine) time() {
-	now := m.clock.advance(time.Duration(rapid.IntRange(0, 5*24*60).Draw(m.T, "minutes")) * time.Minute)
+	now := m.clock.Advance(time.Duration(rapid.IntRange(0, 5*24*60).Draw(m.T, "minutes")) * time.Minute)
 	if !rapid.Bool().Draw(m.T, "tick") {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -123,26 +124,8 @@ type desk struct {
 	e     *engine.Engine
 	p     *notify.Practice
 	d     *directory.Practice
-	clock *clock
+	clock *testclock.Clock
 	*sender
-}
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
 }
 
 // sender remembers what it was given. fail gives the error of a message before it is kept, after that of
@@ -298,7 +281,7 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // New York; Ana, Bob and Cem are the desk.
 func open(t *testing.T, store storage.Store, o notify.Options) *desk {
 	t.Helper()
-	h := &desk{clock: &clock{now: monday}, sender: &sender{}}
+	h := &desk{clock: testclock.New(monday), sender: &sender{}}
 	var err error
 	h.e, err = engine.New(store, engine.Options{Clock: h.clock.Now, JobAttempts: 3})
 	require.NoError(t, err)
@@ -396,7 +379,7 @@ func (h *desk) write(t require.TestingT, ctx context.Context, actor itsm.Actor, 
 
 // pass moves the clock and does what is due.
 func (h *desk) pass(t require.TestingT, ctx context.Context, by time.Duration) engine.Ran {
-	ran, err := h.e.Tick(ctx, h.clock.advance(by))
+	ran, err := h.e.Tick(ctx, h.clock.Advance(by))
 	require.NoError(t, err)
 	return ran
 }

@@ -61,7 +61,7 @@ func manyTickers(t *testing.T, store storage.Store) {
 		all = append(all, d.start(t, ctx, policy))
 	}
 	for range 3 {
-		now := d.clock.advance(time.Minute)
+		now := d.clock.Advance(time.Minute)
 		for _, err := range together.Run(4, func(int) error { _, err := d.e.Tick(ctx, now); return err }) {
 			require.NoError(t, err)
 		}
@@ -90,7 +90,7 @@ func failedAttempts(t *testing.T, store storage.Store) {
 	ctx := t.Context()
 	e := d.start(t, ctx, d.policy(t, ctx, acme, 0, step(5, to("ana")), step(5, to("ben"))))
 	for i := range 3 {
-		ran, err := d.e.Tick(ctx, d.clock.advance(5*time.Minute))
+		ran, err := d.e.Tick(ctx, d.clock.Advance(5*time.Minute))
 		require.NoError(t, err)
 		require.Equal(t, 1, ran.Failed, "attempt %d", i+1)
 		require.Equal(t, []string{"start", "page ana"}, d.story(t, ctx, e))
@@ -149,7 +149,7 @@ func acknowledging(t *testing.T, store storage.Store) {
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	d.pass(t, ctx, 5*time.Minute)
 
-	d.clock.advance(time.Minute)
+	d.clock.Advance(time.Minute)
 	got, err := d.p.Acknowledge(ctx, person(acme, "nora", "network"), e.ID, itsm.Command{Key: "k", Reason: "I am on it"})
 	require.NoError(t, err)
 	require.Equal(t, oncall.StateAcknowledged, got.State)
@@ -176,7 +176,7 @@ func acknowledgingWhileItTicks(t *testing.T, store storage.Store) {
 	for range 8 {
 		all = append(all, d.start(t, ctx, policy))
 	}
-	now := d.clock.advance(time.Minute)
+	now := d.clock.Advance(time.Minute)
 	errs := together.Run(len(all)+2, func(i int) error {
 		if i < len(all) {
 			_, err := d.p.Acknowledge(ctx, person(acme, "ana"), all[i].ID, itsm.Command{})
@@ -197,7 +197,7 @@ func acknowledgingWhileItTicks(t *testing.T, store storage.Store) {
 func escalating(t *testing.T, store storage.Store) {
 	d, ctx := open(t, store), t.Context()
 	e := d.start(t, ctx, d.policy(t, ctx, acme, 0, step(5, to("ana")), step(7, to("ben"))))
-	d.clock.advance(time.Minute)
+	d.clock.Advance(time.Minute)
 	got, err := d.p.Escalate(ctx, person(acme, "ana"), e.ID, itsm.Command{})
 	require.NoError(t, err)
 	require.Equal(t, d.clock.Now().Add(7*time.Minute), got.Due)
@@ -266,7 +266,7 @@ func overrides(t *testing.T, store storage.Store) {
 	require.Equal(t, []string{"start", "page ana", "page cleo", "page cleo eve", "page dan"}, d.story(t, ctx, e))
 
 	// One that has begun is withdrawn from now on; what was stays as it was.
-	d.clock.advance(30 * time.Minute)
+	d.clock.Advance(30 * time.Minute)
 	_, err = d.p.WithdrawOverride(ctx, manager(acme), last.ID, itsm.Command{})
 	require.NoError(t, err)
 	table, err := d.p.Timetable(ctx, manager(acme), s.ID, now, now.Add(48*time.Hour))
@@ -331,7 +331,7 @@ func unreachable(t *testing.T, store storage.Store) {
 	// That somebody was told before does not count when it begins again.
 	_, err = d.p.Acknowledge(ctx, person(acme, "ana"), e.ID, itsm.Command{})
 	require.NoError(t, err)
-	d.clock.advance(time.Hour)
+	d.clock.Advance(time.Hour)
 	e, err = d.p.Escalate(ctx, person(acme, "ana"), e.ID, itsm.Command{})
 	require.NoError(t, err)
 	require.Equal(t, oncall.StateUnreachable, e.State)

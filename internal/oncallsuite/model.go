@@ -267,7 +267,7 @@ func (m *machine) command() {
 }
 
 func (m *machine) time() {
-	now := m.clock.advance(time.Duration(rapid.IntRange(0, 120).Draw(m.T, "minutes")) * time.Minute)
+	now := m.clock.Advance(time.Duration(rapid.IntRange(0, 120).Draw(m.T, "minutes")) * time.Minute)
 	if !rapid.Bool().Draw(m.T, "tick") {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/oncall"
@@ -90,30 +91,11 @@ type ended struct{}
 
 func (ended) EventType() string { return "alert.ended.v1" }
 
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
-}
-
 // desk is the practice over a store.
 type desk struct {
 	e     *engine.Engine
 	p     *oncall.Practice
-	clock *clock
+	clock *testclock.Clock
 
 	mu sync.Mutex
 	// sent is of which escalation a sender was told, by the event's id.
@@ -124,7 +106,7 @@ func open(t *testing.T, store storage.Store, more ...engine.Module) *desk {
 	t.Helper()
 	book, err := itsm.NewRoleBook(append(itsm.StandardRoles(), itsm.Role{Name: role, Grants: []itsm.Grant{{Permission: "oncall.*"}}})...)
 	require.NoError(t, err)
-	d := &desk{clock: &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}, sent: map[itsm.ID]itsm.ID{}}
+	d := &desk{clock: testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), sent: map[itsm.ID]itsm.ID{}}
 	d.e, err = engine.New(store, engine.Options{Clock: d.clock.Now, Authorizer: book, Backoff: time.Second})
 	require.NoError(t, err)
 	d.p, err = oncall.New(d.e, oncall.Options{})
@@ -210,7 +192,7 @@ func (d *desk) start(t require.TestingT, ctx context.Context, policy oncall.Poli
 
 // pass lets time pass and does what is due by then.
 func (d *desk) pass(t require.TestingT, ctx context.Context, by time.Duration) {
-	ran, err := d.e.Tick(ctx, d.clock.advance(by))
+	ran, err := d.e.Tick(ctx, d.clock.Advance(by))
 	require.NoError(t, err)
 	require.Zero(t, ran.Failed+ran.Dead, "%+v", ran)
 }

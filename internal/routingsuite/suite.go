@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
@@ -103,7 +103,7 @@ func (opened) EventType() string { return "ticket.opened.v1" }
 type host struct {
 	e     *engine.Engine
 	p     *routing.Practice
-	clock *clock
+	clock *testclock.Clock
 	// people are those of the groups, the same in every tenant; their loads are counted.
 	people map[itsm.ID][]routing.Candidate
 }
@@ -129,25 +129,6 @@ func (h *host) Candidates(ctx context.Context, r storage.Reader, kind string, gr
 	return all, nil
 }
 
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
-}
-
 var floor = itsm.FieldDefinition{Name: "floor", Type: itsm.FieldInteger}
 
 func fieldSet(t *testing.T, definitions ...itsm.FieldDefinition) *itsm.FieldSet {
@@ -162,7 +143,7 @@ func open(t *testing.T, store storage.Store, fields ...itsm.FieldDefinition) *ho
 	if fields == nil {
 		fields = []itsm.FieldDefinition{floor}
 	}
-	h := &host{clock: &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}, people: map[itsm.ID][]routing.Candidate{
+	h := &host{clock: testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), people: map[itsm.ID][]routing.Candidate{
 		"desk":    {person("ana"), person("bob"), person("cem"), person("dan")},
 		"network": {person("nat"), person("ned")},
 	}}

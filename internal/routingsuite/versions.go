@@ -29,7 +29,7 @@ func versions(t *testing.T, store storage.Store) {
 	require.EqualValues(t, "mona", first.DraftedBy)
 	require.Equal(t, "to begin with", first.DraftReason)
 
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	set := everything("network", routing.MethodRoundRobin)
 	first, err = h.p.Revise(ctx, mona, first.ID, routing.Revision{Command: itsm.Command{IfVersion: first.Version, Reason: "in turn"}, Set: set})
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func versions(t *testing.T, store storage.Store) {
 	_, err = h.p.Revise(ctx, mona, first.ID, routing.Revision{Command: itsm.Command{IfVersion: 1}, Set: set})
 	require.ErrorIs(t, err, itsm.ErrConflict)
 
-	at := h.clock.advance(time.Hour)
+	at := h.clock.Advance(time.Hour)
 	first, err = h.p.Activate(ctx, mona, first.ID, itsm.Command{Reason: "agreed"})
 	require.NoError(t, err)
 	require.Equal(t, versioned.StateActive, first.State)

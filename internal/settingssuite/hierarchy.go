@@ -165,7 +165,7 @@ func ownHierarchy(t *testing.T, store storage.Store) {
 	require.NoError(t, err)
 	require.Equal(t, 1, ran.Failed)
 	h.fails = false
-	d.clock.advance(1e12)
+	d.clock.Advance(1e12)
 	d.settle(t)
 	require.Equal(t, "newer", d.text(t, globex).Value)
 }

@@ -39,7 +39,7 @@ func late(t *testing.T, store storage.Store) {
 	d.setText(t, msp, "old")
 	behind.tenant, behind.before = acme, func() {
 		d.setText(t, msp, "new")
-		d.clock.advance(10 * time.Minute) // the worker's claim is over, and another has it
+		d.clock.Advance(10 * time.Minute) // the worker's claim is over, and another has it
 		d.settle(t)
 		require.Equal(t, "new", d.text(t, acme).Value)
 	}

@@ -6,12 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/settings"
@@ -87,37 +87,18 @@ const (
 type desk struct {
 	e     *engine.Engine
 	p     *settings.Practice
-	clock *clock
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
+	clock *testclock.Clock
 }
 
 func open(t *testing.T, store storage.Store, o settings.Options) *desk {
 	t.Helper()
-	d := process(t, store, o, &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
+	d := process(t, store, o, testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)))
 	require.NoError(t, d.e.Migrate(t.Context()))
 	return d
 }
 
 // process gives a desk over a store that is ready: one of several processes.
-func process(t *testing.T, store storage.Store, o settings.Options, c *clock) *desk {
+func process(t *testing.T, store storage.Store, o settings.Options, c *testclock.Clock) *desk {
 	t.Helper()
 	d := &desk{clock: c}
 	var err error

@@ -25,7 +25,7 @@ func comesDown(t *testing.T, store storage.Store) {
 	d.setText(t, msp, "from above")
 	require.Equal(t, "from above", d.text(t, msp).Value, "at once in the tenant itself")
 	require.Equal(t, "default text", d.text(t, acme).Value, "not before what is due has run")
-	d.clock.advance(time.Hour)
+	d.clock.Advance(time.Hour)
 	d.settle(t)
 	for _, tenant := range []storage.Tenant{acme, globex, logistics} {
 		v := d.text(t, tenant)
@@ -199,7 +199,7 @@ func versions(t *testing.T, store storage.Store) {
 	d, ctx := family(t, store), t.Context()
 	first, err := limit.Set(ctx, d.p, owner(acme), 20, itsm.Command{Reason: "to begin with"})
 	require.NoError(t, err)
-	at := d.clock.advance(time.Hour)
+	at := d.clock.Advance(time.Hour)
 	same, err := limit.Set(ctx, d.p, owner(acme), 20, itsm.Command{Reason: "the same"})
 	require.NoError(t, err)
 	require.Equal(t, first, same, "nothing happens")
@@ -359,7 +359,7 @@ func atOnce(t *testing.T, store storage.Store) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
-	d.clock.advance(2 * time.Hour) // what was put off
+	d.clock.Advance(2 * time.Hour) // what was put off
 	d.settle(t)
 	for _, tenant := range []storage.Tenant{msp, acme, logistics, globex} {
 		require.Equal(t, fmt.Sprint("text ", rounds-1), d.text(t, tenant).Value, tenant)

@@ -407,7 +407,7 @@ func brokenOff(t *testing.T, h *host) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, []string{"first: 1"}, h.lines(t, mona, one.ID), "the second was not committed")
 	h.onWrite = nil
-	h.clock.advance(2 * time.Minute) // past the lease
+	h.clock.Advance(2 * time.Minute) // past the lease
 	h.tick(t)
 	require.Equal(t, []string{"first: 1", "second: 2", "third: 3", "first: 1", "second: 2", "third: 3"}, h.lines(t, mona, one.ID))
 	require.Len(t, h.firings(t, mona, one.ID), 6)
@@ -431,7 +431,7 @@ func failures(t *testing.T, h *host) {
 	require.Contains(t, f.Error, errBroken.Error())
 
 	h.breaks("twice", false)
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	h.tick(t)
 	require.Equal(t, []string{"sound: c", "sound: c", "twice: a 2", "twice: b"}, h.lines(t, mona, one.ID), "as it was at the event")
 	f, err = h.p.Firing(ctx, mona, f.ID)
@@ -472,7 +472,7 @@ func deadLetters(t *testing.T, h *host) {
 	one := h.open(t, mona, "vpn", 2)
 	for range 5 {
 		h.tick(t)
-		h.clock.advance(time.Hour)
+		h.clock.Advance(time.Hour)
 	}
 	letters, err := h.e.DeadLetters(ctx, mona, storage.Job{}, 10)
 	require.NoError(t, err)
@@ -502,7 +502,7 @@ func purged(t *testing.T, h *host) {
 	days := func(n int) {
 		t.Helper()
 		for range n {
-			h.clock.advance(24 * time.Hour)
+			h.clock.Advance(24 * time.Hour)
 			h.tick(t)
 		}
 	}
@@ -528,7 +528,7 @@ func purged(t *testing.T, h *host) {
 	require.Empty(t, h.firings(t, mona, two.ID))
 
 	// What was not run for long delivers first what there is.
-	h.clock.advance(400 * 24 * time.Hour)
+	h.clock.Advance(400 * 24 * time.Hour)
 	h.tick(t)
 	require.Len(t, h.firings(t, mona, three.ID), 1)
 	days(2)
@@ -558,7 +558,7 @@ func newVersion(t *testing.T, h *host) {
 	require.ErrorIs(t, err, context.Canceled)
 	h.onWrite = nil
 	h.follow(t, mona, on("first", "", storage.Condition{}, "1, other"), on("second", "", storage.Condition{}, "2, other"))
-	h.clock.advance(2 * time.Minute)
+	h.clock.Advance(2 * time.Minute)
 	h.tick(t)
 	require.Equal(t, []string{"first: 1", "second: 2, other"}, h.lines(t, mona, one.ID))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/trigger"
@@ -124,7 +125,7 @@ func (resolved) EventType() string { return "ticket.resolved.v1" }
 type host struct {
 	e     *engine.Engine
 	p     *trigger.Practice
-	clock *clock
+	clock *testclock.Clock
 
 	mu sync.Mutex
 	// broken are triggers whose action "write" fails.
@@ -133,25 +134,6 @@ type host struct {
 	onWrite func(l line)
 	// echo makes a reaction of the host to every edit, once for each.
 	echo bool
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
 }
 
 var errBroken = errors.New("broken by the test")
@@ -177,7 +159,7 @@ func fieldSet(t *testing.T) *itsm.FieldSet {
 
 func open(t *testing.T, store storage.Store) *host {
 	t.Helper()
-	h := &host{clock: &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}, broken: map[string]bool{}}
+	h := &host{clock: testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}}
 	var err error
 	h.e, err = engine.New(store, engine.Options{Clock: h.clock.Now, Attempts: 60, JobAttempts: 3})
 	require.NoError(t, err)

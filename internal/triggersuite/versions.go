@@ -30,7 +30,7 @@ func versions(t *testing.T, h *host) {
 	h.tick(t)
 	require.Empty(t, h.firings(t, mona, one.ID), "a draft does not fire")
 
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	revised := set(on("a", "opened", none, "2"))
 	first, err = h.p.Revise(ctx, mona, first.ID, trigger.Revision{Command: itsm.Command{IfVersion: first.Version, Reason: "less"}, Set: revised})
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func published(t *testing.T, h *host) {
 	two := h.open(t, mona, "vpn", 1)
 	h.tick(t)
 	h.breaks("greet", false)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.tick(t)
 	require.Contains(t, h.lines(t, mona, two.ID), "greet: provider")
 

@@ -32,7 +32,7 @@ func life(t *testing.T, h *host) {
 	_, err = h.Revise(ctx, mona, v.ID, versioned.Revision[calendar]{Command: itsm.Command{IfVersion: 1}, Set: days("mon")})
 	require.ErrorIs(t, err, itsm.ErrConflict)
 
-	at := h.clock.advance(time.Hour)
+	at := h.clock.Advance(time.Hour)
 	v, err = h.Activate(ctx, mona, v.ID, itsm.Command{Reason: "agreed"})
 	require.NoError(t, err)
 	require.Equal(t, versioned.StateActive, v.State)
@@ -40,7 +40,7 @@ func life(t *testing.T, h *host) {
 	require.EqualValues(t, "mona", v.ActivatedBy)
 	require.Equal(t, "agreed", v.ActivateReason)
 
-	at = h.clock.advance(time.Hour)
+	at = h.clock.Advance(time.Hour)
 	second := h.follow(t, mona, "office", days("fri"))
 	require.EqualValues(t, 2, second.Number)
 	v, err = h.Version(ctx, mona, v.ID)

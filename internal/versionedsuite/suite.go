@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/versioned"
@@ -95,7 +96,7 @@ type host struct {
 	*versioned.Keeper[calendar]
 	notices *versioned.Keeper[notice]
 	e       *engine.Engine
-	clock   *clock
+	clock   *testclock.Clock
 
 	mu sync.Mutex
 	// closed are days that no calendar may have, vetoed a family that may not be activated.
@@ -129,7 +130,7 @@ func (h *host) check(_ context.Context, u *engine.Unit, family string, stack ver
 
 func open(t *testing.T, store storage.Store) *host {
 	t.Helper()
-	h := &host{clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}}
+	h := &host{clock: testclock.New(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))}
 	book, err := itsm.NewRoleBook(
 		itsm.Role{Name: "manager", Grants: []itsm.Grant{{Permission: canRead}, {Permission: canManage}}},
 		itsm.Role{Name: "reader", Grants: []itsm.Grant{{Permission: canRead}}})
@@ -156,25 +157,6 @@ func open(t *testing.T, store storage.Store) *host {
 	}))
 	require.NoError(t, h.e.Migrate(t.Context()))
 	return h
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
 }
 
 func person(tenant itsm.Tenant, id itsm.ID, roles ...itsm.RoleName) itsm.Actor {

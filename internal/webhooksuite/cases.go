@@ -337,7 +337,7 @@ func rotation(t *testing.T, store storage.Store) {
 	}
 	require.NoError(t, verified(old))
 	require.NoError(t, verified(current))
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	require.ErrorIs(t, verified(old), webhook.ErrNotVerified)
 	require.NoError(t, verified(current))
 	_, stolen, err := h.p.Rotate(ctx, manager(acme), e.ID, webhook.Rotation{Now: true})

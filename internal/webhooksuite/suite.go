@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/cloudevents"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -96,26 +97,8 @@ func (changed) EventType() string { return "ticket.changed.v1" }
 type desk struct {
 	e     *engine.Engine
 	p     *webhook.Practice
-	clock *clock
+	clock *testclock.Clock
 	*server
-}
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
 }
 
 // request is what the server was sent.
@@ -176,7 +159,7 @@ func manager(t storage.Tenant) itsm.Actor {
 // open makes a desk over a store, whose endpoints may be on the loopback.
 func open(t *testing.T, store storage.Store, change ...func(*webhook.Options)) *desk {
 	t.Helper()
-	h := &desk{clock: &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}, server: &server{}}
+	h := &desk{clock: testclock.New(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), server: &server{}}
 	h.Server = httptest.NewServer(h.server)
 	t.Cleanup(h.Close)
 	var err error
@@ -242,7 +225,7 @@ func (h *desk) change(t require.TestingT, ctx context.Context, tk ticket, intern
 
 // pass moves the clock and does what is due.
 func (h *desk) pass(t require.TestingT, ctx context.Context, by time.Duration) engine.Ran {
-	ran, err := h.e.Tick(ctx, h.clock.advance(by))
+	ran, err := h.e.Tick(ctx, h.clock.Advance(by))
 	require.NoError(t, err)
 	return ran
 }
