@@ -3,13 +3,9 @@
 package notify
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -144,20 +140,9 @@ const (
 // Parse reads the JSON form of a rule set: one object without unknown members, at most [MaxJSON]
 // bytes. Whether it fits the records and events that there are is said when it is drafted.
 func Parse(raw []byte) (RuleSet, error) {
-	if len(raw) > MaxJSON {
-		return RuleSet{}, storage.Invalid("rule set", "json", fmt.Sprintf("is longer than %d bytes", MaxJSON))
-	}
-	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is not an object")
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
 	var s RuleSet
-	if err := dec.Decode(&s); err != nil {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is not a rule set: "+err.Error())
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is more than one object")
+	if err := strictjson.Decode("rule set", raw, MaxJSON, &s); err != nil {
+		return RuleSet{}, err
 	}
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -64,7 +65,7 @@ const (
 // fields alone is ErrInvalid, and so is, with every fault, what [Ladder.Check] refuses.
 func ParseLadder(raw []byte) (Ladder, error) {
 	var l Ladder
-	if err := parse("ladder", raw, &l); err != nil {
+	if err := strictjson.Decode("ladder", raw, MaxDocument, &l); err != nil {
 		return Ladder{}, err
 	}
 	return l, l.Check()

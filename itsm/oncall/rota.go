@@ -3,15 +3,11 @@
 package oncall
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/itsm"
 )
@@ -113,36 +109,10 @@ const (
 // fields alone is ErrInvalid, and so is, with every fault, what [Rota.Check] refuses.
 func ParseRota(raw []byte) (Rota, error) {
 	var r Rota
-	if err := parse("rota", raw, &r); err != nil {
+	if err := strictjson.Decode("rota", raw, MaxDocument, &r); err != nil {
 		return Rota{}, err
 	}
 	return r, r.Check()
-}
-
-// parse reads one JSON object strictly.
-func parse(subject string, raw []byte, into any) error {
-	if len(raw) > MaxDocument {
-		return itsm.Invalid(subject, "json", fmt.Sprintf("is longer than %d bytes", MaxDocument))
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		var kind *json.UnmarshalTypeError
-		if errors.As(err, &kind) && kind.Field != "" {
-			return itsm.Invalid(subject, kind.Field, "must not be a JSON "+kind.Value)
-		}
-		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return itsm.Invalid(subject, "json", "has a field that is not known: "+name)
-		}
-		return itsm.Invalid(subject, "json", "is not a JSON object")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return itsm.Invalid(subject, "json", "goes on after its end")
-	}
-	if b := bytes.TrimLeft(raw, " \t\r\n"); len(b) == 0 || b[0] != '{' {
-		return itsm.Invalid(subject, "json", "is not a JSON object")
-	}
-	return nil
 }
 
 // Check gives ErrInvalid with every fault of the rota at once.

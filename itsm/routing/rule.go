@@ -3,12 +3,7 @@
 package routing
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -99,20 +94,9 @@ const (
 // Parse reads the JSON form of a rule set: one object without unknown members, at most [MaxJSON]
 // bytes. It does not know what can be spoken of: Check does.
 func Parse(raw []byte) (RuleSet, error) {
-	if len(raw) > MaxJSON {
-		return RuleSet{}, storage.Invalid("rule set", "json", fmt.Sprintf("is longer than %d bytes", MaxJSON))
-	}
-	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is not an object")
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
 	var s RuleSet
-	if err := dec.Decode(&s); err != nil {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is not a rule set: "+err.Error())
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return RuleSet{}, storage.Invalid("rule set", "json", "is more than one object")
+	if err := strictjson.Decode("rule set", raw, MaxJSON, &s); err != nil {
+		return RuleSet{}, err
 	}
 	return s, nil
 }

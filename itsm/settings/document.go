@@ -4,13 +4,11 @@
 package settings
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -44,16 +42,8 @@ const MaxDocument = 8 << 20
 // format. Whether the settings are defined and their values right is for [Practice.Import] to say.
 func ParseDocument(raw []byte) (Document, error) {
 	var d Document
-	if len(raw) > MaxDocument {
-		return d, storage.Invalid("document", "", fmt.Sprintf("must be at most %d bytes", MaxDocument))
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
-		return Document{}, storage.Invalid("document", "", "cannot be read: "+err.Error())
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Document{}, storage.Invalid("document", "", "must be one JSON value")
+	if err := strictjson.Decode("document", raw, MaxDocument, &d); err != nil {
+		return Document{}, err
 	}
 	var f itsm.Faults
 	d.check(&f)

@@ -3,14 +3,11 @@
 package trigger
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -105,20 +102,9 @@ const (
 // Parse reads the JSON form of a set: one object without unknown members, at most [MaxJSON] bytes. It
 // does not know what can be named: the commands of a [Practice] do.
 func Parse(raw []byte) (Set, error) {
-	if len(raw) > MaxJSON {
-		return Set{}, storage.Invalid("triggers", "json", fmt.Sprintf("is longer than %d bytes", MaxJSON))
-	}
-	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' {
-		return Set{}, storage.Invalid("triggers", "json", "is not an object")
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
 	var s Set
-	if err := dec.Decode(&s); err != nil {
-		return Set{}, storage.Invalid("triggers", "json", "is not a set of triggers: "+err.Error())
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Set{}, storage.Invalid("triggers", "json", "is more than one object")
+	if err := strictjson.Decode("triggers", raw, MaxJSON, &s); err != nil {
+		return Set{}, err
 	}
 	return s, nil
 }
