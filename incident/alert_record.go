@@ -5,12 +5,11 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -119,18 +118,9 @@ var alertEntryTable = storage.Define("incident_alert_entry", storage.Def[alertEn
 	Indexes: []storage.Index{storage.IndexOn(entryByIncident.Asc(), entryByReceived.Desc())},
 })
 
-// alertDigest makes an id of parts: the same for the same parts, and another for others.
-func alertDigest(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:20])
-}
-
 // lockAlerts lets one unit at a time say where the alerts of a key go.
 func lockAlerts(ctx context.Context, u *engine.Unit, key string) error {
-	return u.Lock(ctx, "incident_alert/"+alertDigest(key))
+	return u.Lock(ctx, "incident_alert/"+digest.Of(key))
 }
 
 // currentAlert gives the record of where the alerts of a key go; none has version 0.
@@ -181,7 +171,7 @@ func retire(ctx context.Context, u *engine.Unit, a *alertRecord) error {
 // newAlert gives the record of a key and an incident that has had no alert of it.
 func newAlert(key string, incident itsm.ID) alertRecord {
 	a := alertRecord{Alert: Alert{Key: key, Incident: incident, Slot: &key}}
-	a.ID = itsm.ID(alertDigest(key, string(incident)))
+	a.ID = itsm.ID(digest.Of(key, string(incident)))
 	return a
 }
 
@@ -201,7 +191,7 @@ func alertTo(ctx context.Context, u *engine.Unit, key string, incident itsm.ID) 
 // as many as are kept.
 func (p *Practice) keepEntry(ctx context.Context, u *engine.Unit, a *alertRecord, e AlertEntry) error {
 	n, most := a.Count+a.Clears-1, int64(p.o.Alerts.Keep)
-	id := itsm.ID(alertDigest(string(a.ID), strconv.FormatInt(n%most, 10)))
+	id := itsm.ID(digest.Of(string(a.ID), strconv.FormatInt(n%most, 10)))
 	r := alertEntryRecord{}
 	if n >= most {
 		var err error

@@ -14,6 +14,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -250,7 +251,7 @@ func (p *Practice) ReverseCost(ctx context.Context, actor itsm.Actor, id itsm.ID
 	})
 }
 
-func reversalOf(entry itsm.ID) itsm.ID { return derivedID("reversal", string(entry)) }
+func reversalOf(entry itsm.ID) itsm.ID { return itsm.ID(digest.Of("reversal", string(entry))) }
 
 // record checks the action and puts an entry.
 func (w *work) record(ctx context.Context, a Action, c CostRecord) error {

@@ -6,13 +6,12 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -130,8 +129,7 @@ var originTable = storage.Define("incident_origin", storage.Def[origin, originHe
 
 // pairID is the id of what two records have with each other, from which neither can be told.
 func pairID(a, b string) itsm.ID {
-	sum := sha256.Sum256([]byte(a + "\x00" + b))
-	return itsm.ID(hex.EncodeToString(sum[:20]))
+	return itsm.ID(digest.Of(a, b))
 }
 
 // FanOut says to which customers an incident comes, and in which words.

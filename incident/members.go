@@ -5,11 +5,10 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -40,8 +39,7 @@ var memberTable = storage.Define("incident_member", storage.Def[memberRecord, me
 })
 
 func memberID(incident, person itsm.ID) itsm.ID {
-	sum := sha256.Sum256([]byte(string(incident) + "\x00" + string(person)))
-	return itsm.ID(hex.EncodeToString(sum[:20]))
+	return itsm.ID(digest.Of(string(incident), string(person)))
 }
 
 // memberOf is the filter of the incidents of which the person is a member.

@@ -4,14 +4,13 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -260,13 +259,7 @@ var tagTable = storage.Define("incident_tag", storage.Def[tagRecord, tagHead, ta
 	Indexes: []storage.Index{storage.IndexOn(tagByTag.Asc(), tagByIncident.Asc())},
 })
 
-// derivedID is the id of a record that there is once for its parts.
-func derivedID(parts ...string) itsm.ID {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return itsm.ID(hex.EncodeToString(sum[:20]))
-}
-
-func tagID(incident itsm.ID, tag string) itsm.ID { return derivedID(string(incident), tag) }
+func tagID(incident itsm.ID, tag string) itsm.ID { return itsm.ID(digest.Of(string(incident), tag)) }
 
 // putTags makes the tag records what they must be after a change.
 func putTags(ctx context.Context, u *engine.Unit, was, now *Incident) error {

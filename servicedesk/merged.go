@@ -5,11 +5,10 @@ package servicedesk
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 
 	"github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -41,8 +40,7 @@ func (d *Desk) tellMerged(ctx context.Context, e itsm.Event) error {
 
 // derived is the id of an event as one of another record.
 func derived(event, record itsm.ID) itsm.ID {
-	sum := sha256.Sum256([]byte(string(event) + "\x00" + string(record)))
-	return itsm.ID("merged-" + hex.EncodeToString(sum[:16]))
+	return itsm.ID("merged-" + digest.Of(string(event), string(record)))
 }
 
 // merged gives the incidents that were merged into any of these.

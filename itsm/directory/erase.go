@@ -5,6 +5,7 @@ package directory
 import (
 	"context"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -15,7 +16,7 @@ const codeLength = 8
 
 // pseudonym is what an erased person is called.
 func (p *Practice) pseudonym(t itsm.Tenant, id itsm.ID) string {
-	return p.o.ErasedName + " " + string(digest(string(t) + "\x00" + string(id)))[:codeLength]
+	return p.o.ErasedName + " " + digest.Of(string(t), string(id))[:codeLength]
 }
 
 // ErasePerson erases the personal data of a person, for good. The record and its id stay, so that

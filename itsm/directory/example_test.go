@@ -111,7 +111,7 @@ func ExamplePractice_ErasePerson() {
 		fmt.Println()
 	}
 	// Output:
-	// 7f3a is Erased person 5bf24bd6  false
+	// 7f3a is Erased person b4f9fbb4  false
 	// directory.person_added.v1 by mona
 	// directory.person_edited.v1 by mona phone >
 	// directory.person_erased.v1 by mona active true>false email > erased_at >"2026-03-02T09:00:00Z" name > phone >

@@ -5,11 +5,10 @@ package directory
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -47,12 +46,7 @@ var memberTable = storage.Define("directory_member", storage.Def[memberRecord, m
 })
 
 func memberID(group, person itsm.ID) itsm.ID {
-	return digest(string(group) + "\x00" + string(person))
-}
-
-func digest(s string) itsm.ID {
-	sum := sha256.Sum256([]byte(s))
-	return itsm.ID(hex.EncodeToString(sum[:20]))
+	return itsm.ID(digest.Of(string(group), string(person)))
 }
 
 // MemberChange adds people to a group and removes people from it. Adding one who is a member, and
@@ -146,7 +140,7 @@ func removeMember(ctx context.Context, u *engine.Unit, group, person itsm.ID) (b
 
 // lockPerson holds what names the person still until the end of the unit.
 func lockPerson(ctx context.Context, u *engine.Unit, person itsm.ID) error {
-	return u.Lock(ctx, "directory_member/"+string(digest(string(person))))
+	return u.Lock(ctx, "directory_member/"+digest.Of(string(person)))
 }
 
 func checkMembers(field string, people []itsm.ID, f *itsm.Faults) {

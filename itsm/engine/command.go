@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -141,13 +138,4 @@ func (u *Unit) atEnd(ctx context.Context, fn func(context.Context) error) error 
 	}
 	u.s.after = append(u.s.after, fn)
 	return nil
-}
-
-// digest is a hash of parts that no other parts have.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:20])
 }

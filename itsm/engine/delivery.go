@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -72,7 +73,7 @@ func (u *Unit) deliver(ctx context.Context) error {
 func deliveryKey(k recordKey) string {
 	key := k.kind + "/" + string(k.id)
 	if len(key) > storage.MaxKey {
-		key = k.kind + "/" + digest(string(k.id))
+		key = k.kind + "/" + digest.Of(string(k.id))
 	}
 	return key
 }
@@ -85,7 +86,7 @@ func subjectOf(kind, key string) string {
 	if s := kind + subjectPrefix + key; len(s) <= storage.MaxKey {
 		return s
 	}
-	return digest(kind, key)
+	return digest.Of(kind, key)
 }
 
 // deliveryPage is how many events of a record are delivered under one claim.
@@ -249,7 +250,7 @@ func (e *Engine) bring(claim context.Context, sub Subscriber, j storage.Job, at 
 				b.ran.Dead++
 				b.failure = failure.Error()
 				b.dead = append(b.dead, storage.Job{
-					Kind: sub.letter(), Key: digest(j.Key, fmt.Sprint(b.at.Version), fmt.Sprint(b.at.N)), Subject: subjectOf(sub.kind(), j.Key), Due: now,
+					Kind: sub.letter(), Key: digest.Of(j.Key, fmt.Sprint(b.at.Version), fmt.Sprint(b.at.N)), Subject: subjectOf(sub.kind(), j.Key), Due: now,
 					Payload: b.at.payload(), Dead: true, Attempts: attempts, Error: plainText(b.failure),
 				})
 			}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -432,7 +433,7 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 		}
 		var at *storage.Error
 		if errors.As(err, &at) && at.Table != "" && errors.Is(at.Err, storage.ErrConflict) {
-			hot = "record/" + digest(at.Table, string(at.ID))
+			hot = "record/" + digest.Of(at.Table, string(at.ID))
 		}
 		var exists *createConflict
 		if errors.As(err, &exists) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -44,8 +45,8 @@ func (u *Unit) key(ctx context.Context, c Call) (k keyRecord, again bool, err er
 	if err != nil {
 		return k, false, storage.Invalid(c.Name, "request", "cannot be written as JSON")
 	}
-	id := storage.ID(digest(string(c.Actor.ID), c.Name, c.Command.Key))
-	hash := digest(string(c.Target), string(request))
+	id := storage.ID(digest.Of(string(c.Actor.ID), c.Name, c.Command.Key))
+	hash := digest.Of(string(c.Target), string(request))
 	k, err = commandTable.Get(ctx, u.s.tx, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -56,7 +57,7 @@ func (h *LinkHead) Link() itsm.Link {
 // once.
 func linkID(l itsm.Link) storage.ID {
 	id := func(l itsm.Link) string {
-		return digest(string(l.Type), l.From.Kind, string(l.From.ID), l.To.Kind, string(l.To.ID))
+		return digest.Of(string(l.Type), l.From.Kind, string(l.From.ID), l.To.Kind, string(l.To.ID))
 	}
 	return storage.ID(min(id(l), id(l.Inverse())))
 }

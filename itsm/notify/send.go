@@ -5,14 +5,13 @@ package notify
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -42,18 +41,12 @@ type digestOf struct {
 func task(n *Notification) engine.Task {
 	if n.Digest {
 		return engine.Task{
-			Kind: jobDigest, Key: hash(string(n.Person), string(n.Channel), fmt.Sprint(n.Due.UnixMicro())),
+			Kind: jobDigest, Key: digest.Of(string(n.Person), string(n.Channel), fmt.Sprint(n.Due.UnixMicro())),
 			Due: n.Due, Payload: digestOf{n.Person, n.Channel, n.Due},
 		}
 	}
 	// Messages to one person on one channel are sent in their order, unless one fails.
-	return engine.Task{Kind: JobSend, Key: string(n.ID), Subject: Kind + "/" + hash(string(n.Person), string(n.Channel)), Due: n.Due}
-}
-
-// hash makes a key of texts of any length.
-func hash(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:20])
+	return engine.Task{Kind: JobSend, Key: string(n.ID), Subject: Kind + "/" + digest.Of(string(n.Person), string(n.Channel)), Due: n.Due}
 }
 
 // send gives one message to the sender. The message is marked before, so that nothing is collapsed into
@@ -247,7 +240,7 @@ func (p *Practice) digest(ctx context.Context, u *engine.Unit, _ engine.Due, of 
 		}
 	}
 	if page.Next != "" {
-		err := u.Schedule(ctx, engine.Task{Kind: jobDigest, Key: hash(string(of.Person), string(of.Channel), fmt.Sprint(of.Due.UnixMicro())), Due: now, Payload: of})
+		err := u.Schedule(ctx, engine.Task{Kind: jobDigest, Key: digest.Of(string(of.Person), string(of.Channel), fmt.Sprint(of.Due.UnixMicro())), Due: now, Payload: of})
 		if err != nil {
 			return err
 		}

@@ -4,12 +4,11 @@ package oncall
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -403,8 +402,7 @@ func (p *Practice) open(ctx context.Context, u *engine.Unit, subject itsm.Ref) (
 
 // lockOf names the lock of what concerns all escalations of a record.
 func lockOf(subject itsm.Ref) string {
-	sum := sha256.Sum256([]byte(subject.Kind + "\x00" + string(subject.ID)))
-	return "oncall/subject/" + hex.EncodeToString(sum[:20])
+	return "oncall/subject/" + digest.Of(subject.Kind, string(subject.ID))
 }
 
 func (w *work) reach(ctx context.Context) Reach { return w.p.reach(ctx, w.u) }

@@ -4,10 +4,9 @@ package routing
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -120,6 +119,5 @@ func takeTurn(ctx context.Context, u *engine.Unit, t turn, group, last itsm.ID) 
 
 // groupLock is the lock of a group. A group's id may be as long as a lock's name.
 func groupLock(group itsm.ID) string {
-	sum := sha256.Sum256([]byte(group))
-	return Kind + "/group/" + hex.EncodeToString(sum[:16])
+	return Kind + "/group/" + digest.Of(string(group))
 }

@@ -5,13 +5,12 @@ package settings
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -41,8 +40,7 @@ type refreshJob struct {
 func schedulePush(ctx context.Context, u *engine.Unit, setting string, after storage.Tenant) error {
 	key := setting
 	if after != "" {
-		sum := sha256.Sum256([]byte(after))
-		key += "/" + hex.EncodeToString(sum[:12])
+		key += "/" + digest.Of(string(after))[:24]
 	}
 	return u.Schedule(ctx, engine.Task{Kind: pushKind, Key: key, Due: u.Now(), Payload: pushJob{setting, after}})
 }

@@ -5,11 +5,9 @@ package task
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -52,9 +50,7 @@ var planTable = storage.Define(PlanKind, storage.Def[planRecord, planHead, planB
 
 // planID is the id of the plan of a parent, the same whoever makes it.
 func planID(parent itsm.Ref) itsm.ID {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s%d:%s", len(parent.Kind), parent.Kind, len(parent.ID), parent.ID)
-	return itsm.ID(hex.EncodeToString(h.Sum(nil)[:20]))
+	return itsm.ID(digest.Of(parent.Kind, string(parent.ID)))
 }
 
 // readPlan gives the plan of a parent, or an empty one and false.

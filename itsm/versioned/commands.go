@@ -4,12 +4,11 @@ package versioned
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
@@ -273,8 +272,7 @@ func (k *Keeper[S]) command(ctx context.Context, c engine.Call, fn func(context.
 // lock keeps other commands from changing the versions of a family, whose name may be as long as a
 // lock's.
 func (k *Keeper[S]) lock(ctx context.Context, u *engine.Unit, family string) error {
-	sum := sha256.Sum256([]byte(family))
-	return u.Lock(ctx, k.table.Name()+"/family/"+hex.EncodeToString(sum[:16]))
+	return u.Lock(ctx, k.table.Name()+"/family/"+digest.Of(family))
 }
 
 // begin gives a new version its id and the next number of its family and stack. It is not put yet.

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/cloudevents"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -35,12 +35,7 @@ type of struct {
 }
 
 func schedule(ctx context.Context, u *engine.Unit, o of, due time.Time) error {
-	return u.Schedule(ctx, engine.Task{Kind: jobDeliver, Key: hash(string(o.Endpoint), o.Kind, string(o.Record)), Due: due, Payload: o})
-}
-
-func hash(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:20])
+	return u.Schedule(ctx, engine.Task{Kind: jobDeliver, Key: digest.Of(string(o.Endpoint), o.Kind, string(o.Record)), Due: due, Payload: o})
 }
 
 // Deliver queues an event for the endpoints that want it. The practice subscribes it to every event of its
@@ -67,7 +62,7 @@ func (p *Practice) Deliver(ctx context.Context, e itsm.Event) error {
 				}
 				continue
 			}
-			id := storage.ID(hash(string(x.ID), string(e.ID)))
+			id := storage.ID(digest.Of(string(x.ID), string(e.ID)))
 			_, err := DeliveryTable.Get(ctx, u.Quiet(), id)
 			if err == nil {
 				continue // queued already
@@ -298,7 +293,7 @@ func webhookID(event itsm.ID) string {
 	if s := string(event); plainID.MatchString(s) {
 		return "msg_" + s
 	}
-	return "msg_" + hash(string(event))
+	return "msg_" + digest.Of(string(event))
 }
 
 // send makes one attempt.

@@ -1,0 +1,2 @@
+// Package digest makes names and ids of parts of any length.
+package digest
