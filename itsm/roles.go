@@ -132,7 +132,7 @@ func StandardRoles() []Role {
 				on("problem", all, "register", "note"),
 				on("change", all, "draft", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
-				on("sla", all, "explain", "set_due"),
+				on("sla", all, "explain", "set_due", "draw", "give_back"),
 			),
 		},
 		{

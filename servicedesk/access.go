@@ -41,7 +41,7 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		return d.ServiceLevels.MayRead(ctx, r, actor, ref.ID)
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:
 		return d.Engine.Authorizer().Authorize(ctx, actor, directory.PermissionReadNames, nil)
-	case incident.MajorKind, incident.CustomerKind, task.PlanKind, trigger.FiringKind:
+	case incident.MajorKind, incident.CustomerKind, task.PlanKind, trigger.FiringKind, sla.EntitlementKind:
 		// They are read by commands of their own; to know of one takes to know of what it hangs on.
 		if err := d.Engine.Authorizer().Authorize(ctx, actor, incident.PermissionReadInternal, nil); err != nil {
 			return err
@@ -93,6 +93,7 @@ var hangsOn = map[string]struct{ kind, kindColumn, idColumn string }{
 	oncall.KindEscalation: {kindColumn: "subject_kind", idColumn: "subject_id"},
 	trigger.FiringKind:    {kindColumn: "record_kind", idColumn: "record"},
 	sla.TimerKind:         {kindColumn: "subject_kind", idColumn: "subject"},
+	sla.EntitlementKind:   {kindColumn: "subject_kind", idColumn: "subject"},
 }
 
 // above gives the records that one hangs on; none where it stands by itself. One that is not there is

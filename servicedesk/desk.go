@@ -46,7 +46,7 @@ type Config struct {
 	// asked; where they name no MayRead, the desk's own is.
 	OnCall oncall.Options
 	// SLA are the settings of service levels: kinds of record that have timers beside incidents, and what thresholds
-	// can do. Where they name no MayRead, the desk's own does.
+	// can do, and what is not logged as no agreement covers it. Where they name no MayRead, the desk's own does.
 	SLA sla.Options
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].

@@ -5,6 +5,7 @@ package servicedesk
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -30,6 +31,10 @@ func (d *Desk) serviceLevels(c Config) (err error) {
 				return nil, err
 			}
 			return d.facts(ctx, r, i.Head, named)
+		},
+		Worked: func(e itsm.Event) time.Duration {
+			cost, _ := e.Data.(incident.CostRecorded)
+			return cost.Worked
 		},
 	}}, o.Kinds...)
 	if o.MayRead == nil {

@@ -42,6 +42,8 @@ type Agreement struct {
 	Credits []Credit   `json:"credits,omitempty"`
 	// RestsOn says what the promise rests on, by target: agreements that hand on to each other, or work side by side.
 	RestsOn map[string]Rest `json:"rests_on,omitempty"`
+	// Entitlement says which records are covered when they are logged; nil says nothing about it.
+	Entitlement *Entitlement `json:"entitlement,omitempty"`
 }
 
 // Credit is a part of the fee that is given back in a month in which fewer cycles were met.
@@ -139,6 +141,11 @@ func (p *Practice) checkAgreement(ctx context.Context, u *engine.Unit, family st
 		if i > 0 && (!c.Below.LessThan(a.Credits[i-1].Below) || c.Percent.LessThan(a.Credits[i-1].Percent)) {
 			f.Addf(fmt.Sprintf("credits[%d]", i), "must be below the one before it, and give no less")
 		}
+	}
+	if a.Entitlement != nil {
+		calendars, err := activeVersions(ctx, u, CalendarTable)
+		f.Merge("entitlement.hours", err)
+		p.checkEntitlement(&a, effective(calendars), f)
 	}
 	for _, target := range sortedKeys(a.RestsOn) {
 		known("rests_on", target)

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ var basisTable = storage.Define("sla_basis", storage.Def[basis, basisHead, basis
 	Parts: func(b *basis) (*basisHead, *basisBody) { return &b.basisHead, &b.basisBody },
 })
 
-// current is the one record of a tenant that says by what timers begin. Who activates or retires a version
+// current is the one record of a tenant that says by what timers begin and records are assessed. Who activates or retires a version
 // writes it; who follows an event reads it, and nothing else where the rest is kept ready.
 type current struct {
 	currentHead
@@ -63,6 +64,8 @@ type currentHead struct {
 type currentBody struct {
 	// Kinds are the policies that hold for a kind of record, by name.
 	Kinds map[string][]entry `json:"kinds"`
+	// Coverage names what is in force of entitlements for a kind of record; empty where there was something once.
+	Coverage map[string]itsm.ID `json:"coverage,omitempty"`
 }
 
 // entry is a policy that holds since an instant.
@@ -194,6 +197,20 @@ func quiet(r storage.Reader) storage.Reader {
 	return r
 }
 
+// contents is a digest of versions with what they say.
+type contents struct{ hash.Hash }
+
+func (c contents) add(pin Pin, set any) error {
+	raw, err := json.Marshal(struct {
+		Pin Pin `json:"pin"`
+		Set any `json:"set"`
+	}{pin, set})
+	fmt.Fprintf(c, "%d:%s", len(raw), raw)
+	return err
+}
+
+func (c contents) id() itsm.ID { return itsm.ID(hex.EncodeToString(c.Sum(nil)[:20])) }
+
 // makeReady compiles a policy with those of the calendars that it counts by.
 func (p *Practice) makeReady(v *PolicyVersion, calendars map[string]*CalendarVersion) (*ready, error) {
 	used := usedCalendars(v.Set.Policy, calendars)
@@ -209,27 +226,19 @@ func (p *Practice) makeReady(v *PolicyVersion, calendars map[string]*CalendarVer
 	for name, c := range compiled {
 		b.zones[name] = c.Zone()
 	}
-	hash := sha256.New()
-	add := func(pin Pin, set any) error {
-		raw, err := json.Marshal(struct {
-			Pin Pin `json:"pin"`
-			Set any `json:"set"`
-		}{pin, set})
-		fmt.Fprintf(hash, "%d:%s", len(raw), raw)
-		return err
-	}
-	if err := add(b.pin, v.Set); err != nil {
+	made := contents{sha256.New()}
+	if err := made.add(b.pin, v.Set); err != nil {
 		return nil, err
 	}
 	for _, name := range sortedKeys(used) {
 		version := used[name]
 		pin := Pin{name, version.ID, version.Number}
 		b.calendars = append(b.calendars, pin)
-		if err := add(pin, version.Set); err != nil {
+		if err := made.add(pin, version.Set); err != nil {
 			return nil, err
 		}
 	}
-	b.id = itsm.ID(hex.EncodeToString(hash.Sum(nil)[:20]))
+	b.id = made.id()
 	if k := p.kinds[v.Set.Kind]; k != nil {
 		for _, name := range names(v.Set) {
 			if !k.facts[name] {
@@ -247,6 +256,18 @@ func (p *Practice) makeReady(v *PolicyVersion, calendars map[string]*CalendarVer
 // usedCalendars are those that a policy can count by, with those that they refer to: where a target names its
 // calendar by the record, all.
 func usedCalendars(p timer.Policy, all map[string]*CalendarVersion) map[string]*CalendarVersion {
+	var named []string
+	for _, t := range p.Targets {
+		named = append(named, t.Calendar)
+		if t.CalendarBy != "" {
+			named = append(named, sortedKeys(all)...)
+		}
+	}
+	return withOthers(all, named...)
+}
+
+// withOthers gives the calendars that are named, with those that they refer to.
+func withOthers(all map[string]*CalendarVersion, named ...string) map[string]*CalendarVersion {
 	used := map[string]*CalendarVersion{}
 	var add func(name string)
 	add = func(name string) {
@@ -259,13 +280,8 @@ func usedCalendars(p timer.Policy, all map[string]*CalendarVersion) map[string]*
 			add(other)
 		}
 	}
-	for _, t := range p.Targets {
-		add(t.Calendar)
-		if t.CalendarBy != "" {
-			for name := range all {
-				add(name)
-			}
-		}
+	for _, name := range named {
+		add(name)
 	}
 	return used
 }
@@ -356,7 +372,7 @@ func activeVersions[S any](ctx context.Context, r storage.Reader, t versioned.Ta
 // MaxPolicies is how many policies may be active for a kind of record.
 const MaxPolicies = 100
 
-// renew writes what holds, after a version of a policy or calendar was activated or retired. What is
+// renew writes what holds, after a version of a policy, calendar or agreement was activated or retired. What is
 // followed and does not fit together any more, as a policy whose calendar is gone, is ErrInvalid.
 func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 	if err := u.Lock(ctx, "sla/current"); err != nil {
@@ -367,6 +383,10 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 		return err
 	}
 	versions, err := activeVersions(ctx, u, CalendarTable)
+	if err != nil {
+		return err
+	}
+	agreements, err := activeVersions(ctx, u, AgreementTable)
 	if err != nil {
 		return err
 	}
@@ -394,17 +414,26 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 			f.Addf("policies", "for %s would be %d; at most %d may be active", kind, len(list), MaxPolicies)
 		}
 	}
+	covered, err := p.cover(effective(agreements), calendars, &f)
+	if err != nil {
+		return err
+	}
 	if err := f.Err("what holds"); err != nil {
 		return err
 	}
-	c, _, err := readCurrent(ctx, u.Quiet())
-	if err != nil {
-		return err
+	c, any, err := readCurrent(ctx, u.Quiet())
+	if err != nil || !any && len(kinds)+len(covered) == 0 {
+		return err // there is nothing to hold, and was not
 	}
 	if c.Version == 0 {
 		c.ID, c.Created = currentID, u.Now()
 	}
-	c.Kinds, c.Updated = kinds, u.Now()
+	for kind := range c.Coverage {
+		if _, still := covered[kind]; !still {
+			covered[kind] = "" // what was taken may be given back
+		}
+	}
+	c.Kinds, c.Coverage, c.Updated = kinds, covered, u.Now()
 	u.Remember(holdsKey{}, PolicyKind, nil)
 	return currentTable.Put(ctx, u.Quiet(), &c)
 }

@@ -1,10 +1,12 @@
-// This file holds the events: of the versions of calendars and policies, and of timers.
+// This file holds the events: of the versions of calendars and policies, of timers, and of entitlements.
 
 package sla
 
 import (
 	"slices"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/versioned"
@@ -144,6 +146,32 @@ type DueSet struct {
 	Due time.Time `json:"due,omitzero"`
 }
 
+// Assessed: a record was logged, and this is what its agreements make of it.
+type Assessed struct {
+	Subject itsm.Ref `json:"subject"`
+	Finding
+}
+
+// Drawn: a record took units of a block.
+type Drawn struct {
+	Subject   itsm.Ref `json:"subject"`
+	Agreement string   `json:"agreement"`
+	Unit      Unit     `json:"unit"`
+	Period    string   `json:"period"`
+	// Units are those that were taken, Overdrawn those that were not left.
+	Units     decimal.Decimal `json:"units"`
+	Overdrawn decimal.Decimal `json:"overdrawn"`
+}
+
+// GivenBack: a record gave back what it had of blocks, or some of it.
+type GivenBack struct {
+	Subject   itsm.Ref `json:"subject"`
+	Agreement string   `json:"agreement"`
+	Unit      Unit     `json:"unit"`
+	// Blocks is how much of each.
+	Blocks []Taken `json:"blocks"`
+}
+
 // The names of the event types.
 func (Paused) EventType() string           { return "sla_timer.paused.v1" }
 func (Resumed) EventType() string          { return "sla_timer.resumed.v1" }
@@ -156,6 +184,9 @@ func (Cancelled) EventType() string        { return "sla_timer.cancelled.v1" }
 func (Rebased) EventType() string          { return "sla_timer.rebased.v1" }
 func (Rebuilt) EventType() string          { return "sla_timer.rebuilt.v1" }
 func (DueSet) EventType() string           { return "sla_timer.due_set.v1" }
+func (Assessed) EventType() string         { return "sla_entitlement.assessed.v1" }
+func (Drawn) EventType() string            { return "sla_entitlement.drawn.v1" }
+func (GivenBack) EventType() string        { return "sla_entitlement.given_back.v1" }
 
 // EventTypes gives the types of all events, for documentation and for readers of the log.
 func EventTypes() []itsm.EventType {
@@ -163,6 +194,7 @@ func EventTypes() []itsm.EventType {
 	return append(all,
 		itsm.EventOf[Paused](), itsm.EventOf[Resumed](), itsm.EventOf[DueChanged](), itsm.EventOf[ThresholdReached](), itsm.EventOf[Breached](),
 		itsm.EventOf[Met](), itsm.EventOf[Missed](), itsm.EventOf[Cancelled](), itsm.EventOf[Rebased](), itsm.EventOf[Rebuilt](), itsm.EventOf[DueSet](),
+		itsm.EventOf[Assessed](), itsm.EventOf[Drawn](), itsm.EventOf[GivenBack](),
 	)
 }
 

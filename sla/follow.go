@@ -1,4 +1,4 @@
-// This file holds how timers follow the events of their records, in the transaction of the event.
+// This file holds how timers, and entitlements, follow the events of their records, in the transaction of the event.
 
 package sla
 
@@ -70,10 +70,16 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 			return err
 		}
 	}
-	if len(clocks) == 0 && (len(holds.Kinds[e.Kind]) == 0 || isDeletion(&e)) {
-		return nil
-	}
 	f := follower{p: p, u: u, k: k, e: &e, first: first}
+	// History that is written now was logged before: nothing is taken for it, and it is not refused.
+	if id := holds.Coverage[e.Kind]; first && id != "" && e.At.Equal(u.Now()) && !isDeletion(&e) {
+		if f.covers, err = p.coverageOf(ctx, u, e.Kind, id); err != nil {
+			return err
+		}
+	}
+	if len(clocks) == 0 && (len(holds.Kinds[e.Kind]) == 0 || isDeletion(&e)) {
+		return f.entitle(ctx, ref, &holds)
+	}
 	if isDeletion(&e) {
 		for _, c := range clocks {
 			s, happened, changed := erase(c.State, &e)
@@ -95,7 +101,10 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 		}
 		clocks = append(clocks, begun...)
 	}
-	return p.write(ctx, u, clocks)
+	if err := p.write(ctx, u, clocks); err != nil {
+		return err
+	}
+	return f.entitle(ctx, ref, &holds)
 }
 
 // follower is one event being followed.
@@ -105,7 +114,10 @@ type follower struct {
 	k     *speech
 	e     *itsm.Event
 	first bool
+	// covers are the entitlements by which the record is assessed; nil where it is not.
+	covers *coverage
 
+	looked     bool
 	row        storage.Row
 	now, prior seen
 	before     itsm.Category
@@ -114,7 +126,12 @@ type follower struct {
 	asked      bool
 }
 
+// look finds how the record is after the event, once.
 func (f *follower) look(ctx context.Context) (err error) {
+	if f.looked {
+		return nil
+	}
+	f.looked = true
 	if _, f.row, err = f.u.LoadAt(ctx, *f.e); err != nil {
 		return err
 	}
@@ -237,14 +254,14 @@ func (f *follower) fresh(t *timer.Timer, facts Facts) (timer.State, error) {
 	return timer.State{}, nil // it is as if it had not been so
 }
 
-// ask asks the host for the facts that any of the policies names, once.
+// ask asks the host for the facts that any of the policies names, or of the entitlements, once.
 func (f *follower) ask(ctx context.Context, bases []*ready) (Facts, error) {
 	if f.asked {
 		return f.facts, nil
 	}
 	f.asked = true
 	named, err := f.k.FactsOf(ctx, f.u, f.row, func(fact string) bool {
-		return slices.ContainsFunc(bases, func(b *ready) bool { return b.facts[fact] })
+		return f.covers != nil && f.covers.facts[fact] || slices.ContainsFunc(bases, func(b *ready) bool { return b.facts[fact] })
 	})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ type Options struct {
 	// ErrForbidden that it may not. Nil lets those know of it alone who have [PermissionRead]. A system actor is
 	// not asked about.
 	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// Refuse are the verdicts on which a record is not logged: the command fails with a [*NotEntitledError], and
+	// nothing of it is written. Empty refuses nothing: verdicts are told.
+	Refuse []Verdict
 }
 
 // RecordKind is a kind of record that has timers.
@@ -48,6 +51,9 @@ type RecordKind struct {
 	// record's clock starts counts for it. What it leaves out is not known.
 	// named says whether a policy names a fact, so that what none names need not be found out.
 	FactsOf func(ctx context.Context, r storage.Reader, row storage.Row, named func(fact string) bool) (map[string]any, error)
+	// Worked gives the work that an event of a record tells of, which is taken from a block of minutes: less than nothing for
+	// work that is taken back, 0 for an event that tells of none. Nil takes none by itself: see [Practice.Draw].
+	Worked func(e itsm.Event) time.Duration
 }
 
 // Action is what a threshold does, in a unit of its own with the threshold's other actions: their effects and the
@@ -97,14 +103,21 @@ type settings struct {
 	kindNames []string
 	actions   map[string]Action
 	mayRead   func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	refuse    []Verdict
 	readies   memo[*ready]
+	coverages memo[*coverage]
 	calendars memo[*calendar.Calendar]
 }
 
 func newSettings(o Options, f *itsm.Faults) *settings {
 	s := &settings{
-		kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead,
-		readies: memo[*ready]{most: maxReady}, calendars: memo[*calendar.Calendar]{most: maxCalendars},
+		kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead, refuse: slices.Clone(o.Refuse),
+		readies: memo[*ready]{most: maxReady}, coverages: memo[*coverage]{most: maxReady}, calendars: memo[*calendar.Calendar]{most: maxCalendars},
+	}
+	for i, v := range o.Refuse {
+		if v == Covered || !slices.Contains(Verdicts(), v) {
+			f.Addf(fmt.Sprintf("refuse[%d]", i), "is %q; it is one of: %v", clip(string(v)), Verdicts()[1:])
+		}
 	}
 	if len(o.Kinds) == 0 {
 		f.Add("kinds", "are required: without one nothing has a timer")

@@ -28,6 +28,10 @@ const (
 	PermissionRebuild itsm.Permission = "sla.rebuild"
 	// PermissionReport lets read what became of agreements.
 	PermissionReport itsm.Permission = "sla.report"
+	// PermissionDraw takes minutes of blocks that were paid for before.
+	PermissionDraw itsm.Permission = "sla.draw"
+	// PermissionGiveBack gives back what a record took of a block.
+	PermissionGiveBack itsm.Permission = "sla.give_back"
 	// PermissionSetDue sets due dates by hand.
 	PermissionSetDue itsm.Permission = "sla.set_due"
 )
@@ -65,9 +69,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	p.Policies = versioned.New(e, PolicyTable, PermissionRead, PermissionDefine, versioned.Options[Policy]{Family: family, Check: p.checkPolicy})
 	p.Agreements = versioned.New(e, AgreementTable, PermissionRead, PermissionDefine, versioned.Options[Agreement]{Family: family, Check: p.checkAgreement})
 	return p, e.Use(engine.Module{
-		Name:    "sla",
-		Tables:  []*storage.Schema{CalendarTable.Schema(), PolicyTable.Schema(), AgreementTable.Schema(), TimerTable.Schema(), basisTable.Schema(), currentTable.Schema()},
-		Private: map[string][]string{TimerKind: told},
+		Name: "sla",
+		Tables: []*storage.Schema{CalendarTable.Schema(), PolicyTable.Schema(), AgreementTable.Schema(), TimerTable.Schema(), assessmentTable.Schema(),
+			basisTable.Schema(), currentTable.Schema(), balanceTable.Schema()},
+		Private: map[string][]string{TimerKind: told, EntitlementKind: toldOfAssessments},
 		Events:  EventTypes(),
 		Reactions: []engine.Reaction{
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ CalendarActivated) error {
@@ -80,6 +85,12 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 				return p.renew(ctx, u)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r PolicyRetired) error {
+				return p.retired(ctx, u, r.By)
+			}),
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ AgreementActivated) error {
+				return p.renew(ctx, u)
+			}),
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r AgreementRetired) error {
 				return p.retired(ctx, u, r.By)
 			}),
 			engine.OnAny(p.follow),
