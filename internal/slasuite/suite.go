@@ -32,6 +32,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t, newStore(t))) })
 	}
+	t.Run("BlocksAreAPlainSumOfWhatWasTaken", func(t *testing.T) { runBlocks(t, open(t, newStore(t))) })
 	t.Run("L23TimersAreWhatTheirEventsMakeOfThem", func(t *testing.T) { runRandom(t, open(t, newStore(t))) })
 }
 
@@ -72,6 +73,18 @@ var cases = []struct {
 	{"L15AgreementsNameThePolicyAndTheProvider", agreements},
 	{"L27AChainNamesTheLinkThatBreaks", chains},
 	{"L28AReportCountsExactlyAndGivesCredits", reports},
+	{"EveryFaultOfAnEntitlementIsTold", entitlementFaults},
+	{"ARecordIsAssessedWhenItIsLogged", verdicts},
+	{"TheBestOfSeveralAgreementsCounts", bestVerdict},
+	{"ABlockOfRecordsIsTakenAndGivenBack", recordBlock},
+	{"ABlockOfMinutesIsTakenByWork", minuteBlock},
+	{"ABlockIsForATermOrAMonth", periods},
+	{"SixteenAtOnceTakeNoMoreThanABlockHas", manyAtOnce},
+	{"WhatIsRefusedLeavesNothing", refusal},
+	{"EntitlementsAreForThoseWhoMayReadThem", entitlementReaders},
+	{"HistoryIsNotAssessed", notAssessed},
+	{"AHostsOwnRecordsAreAssessed", ownEntitlement},
+	{"EntitlementsOfTenantsAreApart", entitlementsApart},
 	{"PermissionsAreAsked", permissions},
 	{"TenantsAreApart", tenantsApart},
 	{"AUnitThatFailsLeavesNoTimer", undone},
@@ -153,7 +166,8 @@ var errBroken = errors.New("broken by the test")
 // monday is when the clocks of all cases begin.
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, store storage.Store) *host {
+// open makes a host over a store, which logs nothing of which the verdict is to be refused.
+func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 	t.Helper()
 	h := &host{clock: &clock{now: monday}, sites: map[string]string{}}
 	var err error
@@ -181,6 +195,10 @@ func open(t *testing.T, store storage.Store) *host {
 					}
 					return nil, nil
 				},
+				Worked: func(e itsm.Event) time.Duration {
+					cost, _ := e.Data.(incident.CostRecorded)
+					return cost.Worked
+				},
 			},
 			{
 				Schema: orders.Schema(),
@@ -190,7 +208,7 @@ func open(t *testing.T, store storage.Store) *host {
 				},
 			},
 		},
-		Actions: map[string]sla.Action{"tell": h.tell},
+		Actions: map[string]sla.Action{"tell": h.tell}, Refuse: refuse,
 		MayRead: func(ctx context.Context, _ storage.Reader, actor itsm.Actor, ref itsm.Ref) error {
 			if ref.Kind == incident.Kind {
 				_, err := h.incidents.Get(ctx, actor, ref.ID)
