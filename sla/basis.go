@@ -62,7 +62,7 @@ type currentHead struct {
 }
 
 type currentBody struct {
-	// Kinds are the policies that hold for a kind of record, by name.
+	// Kinds are the policies that hold for a kind of record, by name; none where some held once.
 	Kinds map[string][]entry `json:"kinds"`
 	// Coverage names what is in force of entitlements for a kind of record; empty where there was something once.
 	Coverage map[string]itsm.ID `json:"coverage,omitempty"`
@@ -427,6 +427,11 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 	}
 	if c.Version == 0 {
 		c.ID, c.Created = currentID, u.Now()
+	}
+	for kind := range c.Kinds {
+		if _, still := kinds[kind]; !still {
+			kinds[kind] = nil // there may be timers
+		}
 	}
 	for kind := range c.Coverage {
 		if _, still := covered[kind]; !still {

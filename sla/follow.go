@@ -65,7 +65,7 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 	first := e.Version == 1 && e.N == 0
 	ref := itsm.Ref{Kind: e.Kind, ID: e.Record}
 	var clocks []*clock
-	if !first {
+	if _, ever := holds.Kinds[e.Kind]; ever && !first {
 		if clocks, err = p.ofSubject(ctx, u, ref); err != nil {
 			return err
 		}

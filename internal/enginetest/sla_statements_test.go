@@ -4,11 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/servicedesk"
+	"github.com/itsmkit/itsmkit/sla"
+	"github.com/itsmkit/itsmkit/sla/timer"
 )
 
 // TestFollowingServiceLevelsIsFewStatements counts what reaches the driver more on a desk with a policy of two targets
@@ -55,6 +58,59 @@ func TestFollowingServiceLevelsIsFewStatements(t *testing.T) {
 			require.Equal(t, 2, loggedMore-logged, "two timers")
 			require.Equal(t, 1, notedMore-noted, "the timers are read")
 			require.Equal(t, 3, heldMore-held, "the timers are read; the one that changed is read for its history, and written")
+		})
+	}
+}
+
+// TestAssessingEntitlementsIsFewStatements counts what reaches the driver more when an incident is logged and noted where an
+// agreement entitles. Where none does, what tells it is the read that there is anyway.
+func TestAssessingEntitlementsIsFewStatements(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			statements := func(of *sla.Entitlement) (logged, noted, locks int) {
+				desk, p := tappedDesk(t, e, servicedesk.Config{})
+				if of != nil {
+					of.Kind = itsmincident.Kind
+					v, err := desk.ServiceLevels.Agreements.Draft(t.Context(), deskBoss, sla.AgreementDraft{Family: "all",
+						Set: sla.Agreement{Name: "all", Type: timer.SLA, Provider: "desk", Entitlement: of}})
+					require.NoError(t, err)
+					_, err = desk.ServiceLevels.Agreements.Activate(t.Context(), deskBoss, v.ID, itsm.Command{})
+					require.NoError(t, err)
+				}
+				count := func(do func()) (n, locks int) {
+					p.all()
+					do()
+					ran, transactions := p.all()
+					require.Equal(t, 1, transactions, strings.Join(ran, "\n"))
+					for _, s := range ran {
+						if strings.Contains(s, "advisory") {
+							locks++
+						}
+					}
+					return len(ran), locks
+				}
+				var i itsmincident.Incident
+				log := func() {
+					var err error
+					i, err = desk.Incidents.Log(t.Context(), deskBoss, itsmincident.Report{Title: "The VPN is down", Requester: "rosa"})
+					require.NoError(t, err)
+				}
+				log() // the block of numbers is reserved by the first, and what is in force is made ready
+				logged, locks = count(log)
+				noted, _ = count(func() {
+					_, err := desk.Incidents.Note(t.Context(), deskBoss, i.ID, itsmincident.Note{Text: "Looked"})
+					require.NoError(t, err)
+				})
+				return logged, noted, locks
+			}
+			logged, noted, none := statements(nil)
+			require.Zero(t, none)
+			free, notedFree, none := statements(&sla.Entitlement{})
+			require.Zero(t, none)
+			require.Equal(t, []int{1, 0}, []int{free - logged, notedFree - noted}, "the assessment is written")
+			taken, notedTaken, locks := statements(&sla.Entitlement{Block: &sla.Block{Unit: sla.UnitRecords, Amount: decimal.NewFromInt(5), Period: sla.PeriodTerm}})
+			require.Equal(t, []int{3, 0}, []int{taken - locks - logged, notedTaken - noted}, "the block is read and written too")
+			require.LessOrEqual(t, locks, 1)
 		})
 	}
 }
