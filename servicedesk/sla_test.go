@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/incident"
@@ -63,4 +64,46 @@ func TestL7IncidentsAreMeasuredByTheHoursOfTheRequestersSite(t *testing.T) {
 	timers, err = f.ServiceLevels.Of(ctx, itsm.Actor{Tenant: rosa.Tenant, ID: "rob", Roles: rosa.Roles}, of)
 	require.NoError(t, err)
 	require.Empty(t, timers)
+}
+
+// What no agreement covers can be refused, and the work that is recorded is taken of the block of the requester's organisation.
+func TestAnIncidentIsCoveredByTheAgreementOfItsRequestersOrganisation(t *testing.T) {
+	f, ctx := newDesk(t, servicedesk.Config{SLA: sla.Options{Refuse: []sla.Verdict{sla.NoAgreement}}}), t.Context()
+	for _, id := range []itsm.ID{"initech", "umbrella"} {
+		_, err := f.Directory.AddOrganisation(ctx, boss, directory.NewOrganisation{ID: id, Name: string(id)})
+		require.NoError(t, err)
+	}
+	_, err := f.Directory.AddPerson(ctx, boss, directory.NewPerson{ID: "rosa", Name: "Rosa", Organisation: "initech"})
+	require.NoError(t, err)
+	_, err = f.Directory.AddPerson(ctx, boss, directory.NewPerson{ID: "ned", Name: "Ned", Organisation: "umbrella"})
+	require.NoError(t, err)
+	v, err := f.ServiceLevels.Agreements.Draft(ctx, boss, sla.AgreementDraft{Family: "initech", Set: sla.Agreement{
+		Name: "initech", Type: timer.SLA, Provider: "desk", Customer: "initech", Entitlement: &sla.Entitlement{
+			Kind: incident.Kind, CustomerBy: "requester.organisation",
+			Block: &sla.Block{Unit: sla.UnitMinutes, Amount: decimal.NewFromInt(60), Period: sla.PeriodTerm},
+		}}})
+	require.NoError(t, err)
+	_, err = f.ServiceLevels.Agreements.Activate(ctx, boss, v.ID, itsm.Command{})
+	require.NoError(t, err)
+
+	_, err = f.Incidents.Log(ctx, ada, incident.Report{Title: "No sound", Requester: "ned"})
+	var refused *sla.NotEntitledError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "no agreement is with umbrella for incident", refused.Reason)
+	i, err := f.Incidents.Log(ctx, rosa, incident.Report{Title: "No sound", Requester: "rosa"})
+	require.NoError(t, err)
+	_, err = f.Incidents.LogWork(ctx, boss, i.ID, incident.Work{Worked: 75 * time.Minute})
+	require.NoError(t, err)
+	of := itsm.Ref{Kind: incident.Kind, ID: i.ID}
+	seen, err := f.ServiceLevels.EntitlementOf(ctx, boss, of)
+	require.NoError(t, err)
+	require.Equal(t, []string{"60", "15"}, []string{seen.Taken[0].Units.String(), seen.Taken[0].Overdrawn.String()})
+	seen, err = f.ServiceLevels.EntitlementOf(ctx, rosa, of)
+	require.NoError(t, err)
+	require.Equal(t, sla.Covered, seen.Verdict)
+	require.Empty(t, seen.Taken)
+	other := rosa
+	other.ID = "ned"
+	_, err = f.ServiceLevels.EntitlementOf(ctx, other, of)
+	require.ErrorIs(t, err, itsm.ErrNotFound)
 }

@@ -45,6 +45,12 @@
 // [Practice.Agreements] keeps who promises what to whom, [Practice.Report] counts what became of it in a month, with the credits
 // that follow, and [Practice.CheckChain] compares a promise with what it rests on.
 //
+// # Entitlements
+//
+// An agreement can say which records it covers: its term, hours and scope, and a block that was paid for before ([Entitlement]). A
+// record is assessed in the transaction that logs it; [Practice.EntitlementOf] tells what was found, [Practice.Entitled] what would be. [Options].Refuse
+// has records not logged that are not covered.
+//
 // # Who may read
 //
 // Who may read a record reads its timers. Those of operational level agreements and underpinning contracts are internal:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/sla"
@@ -139,4 +141,51 @@ func Example() {
 	// Mon 13:00 to Wed 09:00 paused parts
 	// Wed 09:00 to Wed 10:00 open
 	// met with 8h of 8h
+}
+
+// A workshop has agreed on two repairs a month, brought in while it is open.
+func ExamplePractice_EntitlementOf() {
+	ctx := context.Background()
+	s, err := open()
+	if err == nil {
+		err = s.agree(ctx)
+	}
+	var v sla.AgreementVersion
+	if err == nil {
+		v, err = s.levels.Agreements.Draft(ctx, s.mona, sla.AgreementDraft{Family: "fleet", Set: sla.Agreement{
+			Name: "fleet", Type: timer.SLA, Provider: "workshop", Entitlement: &sla.Entitlement{
+				Kind: "repair", Hours: "office",
+				Block: &sla.Block{Unit: sla.UnitRecords, Amount: decimal.NewFromInt(2), Period: sla.PeriodMonth},
+			}}})
+	}
+	if err == nil {
+		_, err = s.levels.Agreements.Activate(ctx, s.mona, v.ID, itsm.Command{Reason: "Signed"})
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bring := func(at, id string) {
+		s.now, _ = time.Parse("2006-01-02 15:04", at)
+		r := Repair{RepairHead{State: itsm.CategoryNew}}
+		r.ID = itsm.ID(id)
+		_ = s.e.Update(ctx, s.mona, func(ctx context.Context, u *engine.Unit) error { return Repairs.Put(ctx, u, &r) })
+		found, _ := s.levels.EntitlementOf(ctx, s.mona, itsm.Ref{Kind: "repair", ID: r.ID})
+		fmt.Printf("%s %s: %s\n", id, found.Verdict, found.Reason)
+	}
+	bring("2026-11-27 15:00", "r1")
+	bring("2026-11-27 17:00", "r2")
+	bring("2026-11-30 09:00", "r3")
+
+	said, _ := s.levels.Entitled(ctx, s.mona, sla.Question{Kind: "repair"})
+	fmt.Println("another would be", said.Verdict)
+	_, _ = s.levels.GiveBack(ctx, s.mona, itsm.Ref{Kind: "repair", ID: "r3"}, itsm.Command{Reason: "It was a fault of ours"})
+	left, _ := s.levels.Balance(ctx, s.mona, "fleet", s.now)
+	fmt.Println(left.Left, "of", left.Amount, "left for", left.Period)
+	// Output:
+	// r1 covered: fleet covers it, by the records for 2026-11
+	// r2 outside_hours: fleet covers the hours of office, which opens at 2026-11-30T09:00:00Z
+	// r3 covered: fleet covers it, by the records for 2026-11
+	// another would be used_up
+	// 1 of 2 left for 2026-11
 }
