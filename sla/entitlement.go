@@ -120,7 +120,7 @@ func (p *Practice) checkEntitlement(a *Agreement, calendars map[string]*Calendar
 			f.Addf(at+".block.period", "is %q; it is one of: term, month", clip(string(b.Period)))
 		}
 		amount(at+".block.amount", b.Amount, f)
-		if b.Unit == UnitRecords && !b.Amount.IsInteger() {
+		if b.Unit == UnitRecords && b.Amount.Exponent() >= -9 && !b.Amount.IsInteger() {
 			f.Add(at+".block.amount", "must be whole: it is of records")
 		}
 	}
@@ -165,7 +165,7 @@ const MaxEntitlements = 1000
 // newCoverage makes the agreements for a kind of record answer. Their hours must be among the calendars, which fit together.
 func (p *Practice) newCoverage(kind string, agreements map[string]*AgreementVersion, calendars map[string]*CalendarVersion, f *itsm.Faults) (*coverage, error) {
 	c := &coverage{customers: map[string]map[string][]*entitled{}, byName: map[string]*entitled{}, facts: map[string]bool{}}
-	made := contents{sha256.New()}
+	made, hours := contents{sha256.New()}, map[string]*calendar.Calendar{}
 	for _, name := range sortedKeys(agreements) {
 		v := agreements[name]
 		x := v.Set.Entitlement
@@ -181,17 +181,19 @@ func (p *Practice) newCoverage(kind string, agreements map[string]*AgreementVers
 				f.Addf("agreement "+name, "counts by %q, which is no calendar that is active", clip(x.Hours))
 				continue
 			}
-			used := withOthers(calendars, x.Hours)
-			compiled, err := p.compile(used)
-			if err != nil {
-				return nil, err
+			if e.hours = hours[x.Hours]; e.hours == nil {
+				compiled, err := p.compile(withOthers(calendars, x.Hours))
+				if err != nil {
+					return nil, err
+				}
+				e.hours = compiled[x.Hours]
+				hours[x.Hours] = e.hours
 			}
-			e.hours = compiled[x.Hours]
 			e.zone = e.hours.Zone()
-			for _, name := range sortedKeys(used) {
-				pin := Pin{name, used[name].ID, used[name].Number}
+			for _, used := range sortedKeys(withOthers(calendars, x.Hours)) {
+				pin := Pin{used, calendars[used].ID, calendars[used].Number}
 				e.calendars = append(e.calendars, pin)
-				if err := made.add(pin, used[name].Set); err != nil {
+				if err := made.add(pin, calendars[used].Set); err != nil {
 					return nil, err
 				}
 			}

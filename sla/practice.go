@@ -15,8 +15,8 @@ import (
 // The permissions. They are asked for on all of the tenant: a grant in a narrower scope gives nothing
 // here.
 const (
-	// PermissionRead lets read calendars, policies and lists of timers, and of the records that one may
-	// read the internal timers too: those of operational level agreements and underpinning contracts.
+	// PermissionRead lets read calendars, policies, agreements with how their blocks stand, and lists of timers, and of the records that one may
+	// read the internal timers too: those of operational level agreements and underpinning contracts, and what they took of blocks.
 	PermissionRead itsm.Permission = "sla.read"
 	// PermissionDefine lets draft, revise, activate and publish calendars and policies.
 	PermissionDefine itsm.Permission = "sla.define"

@@ -255,6 +255,11 @@ func recordBlock(t *testing.T, h *host) {
 	_, err = h.p.Draw(ctx, mona, ref(third), sla.Drawing{Command: because("Work"), Minutes: number("1")})
 	require.ErrorIs(t, err, itsm.ErrTransition, "it is a block of records")
 
+	duplicate := h.logAt(t, acme, "north")
+	_, err = h.incidents.Merge(ctx, mona, duplicate.ID, incident.Merging{Into: third.ID})
+	require.NoError(t, err)
+	require.Equal(t, "term: 0 of 2, 2 left, 0 over", h.balance(t, acme, "north"), "a duplicate is none of them")
+
 	// What is taken by an agreement that is not active any more is given back all the same.
 	fourth := h.logAt(t, acme, "north")
 	_, err = h.p.Agreements.Retire(ctx, mona, signed.ID, because("Over"))
