@@ -109,14 +109,13 @@ func (c *clock) fire(now time.Time) error {
 	}
 	s, happened, err := c.t.Fire(c.State, now)
 	if err != nil {
-		c.Fault, c.changed = faultText(err.Error()), true
-		return nil
+		c.Fault, c.changed = faultText(err.Error()), true // and due may be known all the same
 	}
 	if len(happened) > 0 {
 		c.State, c.changed = s, true
 		c.note(happened)
 	}
-	if c.wasTold() {
+	if c.wasTold() && c.Outcome == timer.OutcomeBreached {
 		return nil
 	}
 	due, ok, err := c.t.Due(c.State)
@@ -127,9 +126,14 @@ func (c *clock) fire(now time.Time) error {
 	if !ok || !now.After(due) {
 		return nil
 	}
+	// Lists are to know it, whether it is told or was, of an earlier due of the cycle, and whether or not the calendar
+	// knows now.
+	c.Outcome, c.changed = timer.OutcomeBreached, true
+	if c.wasTold() {
+		return nil
+	}
 	cycle := len(c.State.Cycles) - 1
 	c.Told = append(slices.Clone(c.Told), Breach{Cycle: cycle, Due: due, Noted: now})
-	c.changed = true
 	c.news = append(c.news, news{at: due.Add(1), action: "breach", // after what is to happen at due itself
 		data: Breached{About: c.about(cycle), Due: due, Late: now.Sub(due) > time.Microsecond}})
 	return nil

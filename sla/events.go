@@ -203,6 +203,8 @@ type news struct {
 	at     time.Time
 	action string
 	data   itsm.Payload
+	// reason is why it was commanded, where the unit does not know.
+	reason string
 	// fired is the threshold whose actions are to be done.
 	fired *timer.Happening
 }

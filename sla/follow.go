@@ -222,12 +222,7 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 				c.Fault = faultOf(f.e, err)
 			}
 			c.State = next
-			if by := b.policy.CustomerBy; by != "" {
-				c.Customer, _ = f.now.values[by].(string)
-				if fact, ok := facts[by].(string); ok {
-					c.Customer = fact
-				}
-			}
+			c.name(f.now, facts)
 			c.note(happened)
 			begun = append(begun, c)
 		}
@@ -315,7 +310,7 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) e
 	}
 	slices.SortStableFunc(all, func(a, b told) int { return a.n.at.Compare(b.n.at) })
 	for _, x := range all {
-		u.Emit(itsm.Event{Kind: TimerKind, Record: x.c.ID, Action: x.n.action, Internal: x.c.Internal(), Data: x.n.data})
+		u.Emit(itsm.Event{Kind: TimerKind, Record: x.c.ID, Action: x.n.action, Internal: x.c.Internal(), Reason: x.n.reason, Data: x.n.data})
 		if x.n.fired == nil {
 			continue
 		}

@@ -166,8 +166,8 @@ func (p *Practice) history(ctx context.Context, r storage.Reader, k *speech, ref
 }
 
 // replay computes a timer's state from all moments. Where one cannot be taken into account it is passed over, and
-// the fault says why.
-func replay(t *timer.Timer, all []past, from time.Time, facts Facts) (s timer.State, fault string) {
+// the fault says why. Begun is the moment by which there is a timer, or nil.
+func replay(t *timer.Timer, all []past, from time.Time, facts Facts) (s timer.State, begun *past, fault string) {
 	for i := range all {
 		x := &all[i]
 		if x.deleted {
@@ -178,9 +178,31 @@ func replay(t *timer.Timer, all []past, from time.Time, facts Facts) (s timer.St
 		if err != nil {
 			fault = faultOf(&x.event, err)
 		}
-		s = next
+		if s = next; begun == nil && hasBegun(s) {
+			begun = x
+		}
 	}
-	return s, fault
+	return s, begun, fault
+}
+
+// name keeps the customer whom a record names as it was seen. A name that no column can hold is a fault, and no
+// reason to refuse what was commanded.
+func (c *clock) name(s seen, facts Facts) {
+	by := c.b.policy.CustomerBy
+	if by == "" {
+		return
+	}
+	name, _ := s.values[by].(string)
+	if fact, ok := facts[by].(string); ok {
+		name = fact
+	}
+	var f itsm.Faults
+	f.Text("customer", name, storage.MaxText, false)
+	if err := f.Err("sla timer"); err != nil {
+		c.Fault = faultText(err.Error())
+		return
+	}
+	c.Customer = name
 }
 
 func faultOf(e *itsm.Event, err error) string {

@@ -168,7 +168,8 @@ func (c *clock) standing(k *readers, now time.Time) (s Standing, err error) {
 	s.Reading, err = c.t.At(c.State, s.Now)
 	if errors.Is(err, calendar.ErrHorizon) {
 		// What is known is told, with the reason for the rest.
-		s.Reading, s.Fault, err = c.known(), faultText(err.Error()), nil
+		s.Reading, s.Timer.Fault, err = c.known(), faultText(err.Error()), nil
+		s.Timer = k.shown(s.Timer)
 	}
 	return s, err
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -50,6 +51,7 @@ type Rebasing struct {
 // Rebase computes a timer by another version of its policy, from all that happened to its record, with all pauses:
 // what has fired stays fired. A timer that has ended never changes: it is refused, unless nothing is to be
 // written. A version of another policy, one that has never been active, and one without the target are ErrInvalid.
+// Given again under its key it changes nothing, and tells how the timer stands.
 func (p *Practice) Rebase(ctx context.Context, actor itsm.Actor, id itsm.ID, r Rebasing) (Change, error) {
 	var change Change
 	if r.DryRun {
@@ -92,7 +94,28 @@ func (p *Practice) Rebase(ctx context.Context, actor itsm.Actor, id itsm.ID, r R
 		c.changed, c.news = true, []news{{at: u.Now(), action: "rebase", data: Rebased{About: c.about(max(len(c.State.Cycles)-1, 0)),
 			From: change.From, To: change.To, Was: change.Before.Due, Due: change.After.Due}}}
 		return *c.Timer, p.rewrite(ctx, u, c)
-	}, p.shownAgain(actor))
+	}, func(ctx context.Context, u *engine.Unit, t Timer, again bool) (Timer, error) {
+		if !again {
+			return t, nil
+		}
+		c, _, err := p.find(ctx, u, actor, t.ID)
+		if err == nil {
+			change, err = c.unchanged(p.e.Now())
+		}
+		return t, err
+	})
+	return change, err
+}
+
+// unchanged is the change that nothing makes.
+func (c *clock) unchanged(now time.Time) (change Change, err error) {
+	pin := Pin{c.Policy, c.PolicyVersion, c.PolicyNumber}
+	change = Change{Timer: c.ID, Subject: c.SubjectRef(), Policy: c.Policy, Target: c.Target, From: pin, To: pin,
+		Cycles: [2]int{len(c.State.Cycles), len(c.State.Cycles)}}
+	if change.Before, err = c.t.At(c.State, c.notBefore(now)); errors.Is(err, calendar.ErrHorizon) {
+		change.Before, err = c.known(), nil
+	}
+	change.After = change.Before
 	return change, err
 }
 
@@ -200,11 +223,9 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 	if err != nil {
 		return change, err
 	}
-	facts := c.Facts
-	if facts == nil && len(b.facts) > 0 {
-		if facts, err = p.factsNow(ctx, r, k, c.SubjectRef(), b); err != nil {
-			return change, err
-		}
+	facts, err := p.factsFor(ctx, r, k, c, b)
+	if err != nil {
+		return change, err
 	}
 	now = c.notBefore(now)
 	change = Change{Timer: c.ID, Subject: c.SubjectRef(), Policy: c.Policy, Target: c.Target, From: Pin{c.Policy, c.PolicyVersion, c.PolicyNumber}, To: b.pin}
@@ -214,12 +235,15 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 	if err != nil {
 		return change, err
 	}
-	s, fault := replay(t, all, c.From, facts)
+	s, begun, fault := replay(t, all, c.From, facts)
 	for i := range min(len(s.Cycles), len(c.State.Cycles)) {
 		s.Cycles[i].Fired = slices.Clone(c.State.Cycles[i].Fired)
 	}
 	change.Cycles = [2]int{len(c.State.Cycles), len(s.Cycles)}
 	c.State, c.Fault, c.Facts, c.b, c.t = s, fault, facts, b, t
+	if c.Version == 0 && begun != nil {
+		c.name(begun.seen, facts)
+	}
 	c.Told = slices.DeleteFunc(slices.Clone(c.Told), func(x Breach) bool { return x.Cycle >= len(s.Cycles) })
 	if change.After, err = t.At(s, c.notBefore(now)); err != nil {
 		return change, err
@@ -228,20 +252,39 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 	return change, nil
 }
 
-// factsNow asks the host for the facts of a record as it is now.
-func (p *Practice) factsNow(ctx context.Context, r storage.Reader, k *speech, ref itsm.Ref, b *ready) (Facts, error) {
-	row, err := quiet(r).Get(ctx, k.Schema, r.Tenants()[0], ref.ID)
+// factsFor gives the facts by which a timer is computed by a basis: those that were asked for when it began as they were
+// then, and of a record as it is now those that only this basis names.
+func (p *Practice) factsFor(ctx context.Context, r storage.Reader, k *speech, c *clock, b *ready) (Facts, error) {
+	lacks := func(fact string) bool {
+		_, known := c.Facts[fact]
+		return b.facts[fact] && !known && (c.Version == 0 || !c.b.facts[fact])
+	}
+	if !slices.ContainsFunc(sortedKeys(b.facts), lacks) {
+		return c.Facts, nil
+	}
+	row, err := quiet(r).Get(ctx, k.Schema, r.Tenants()[0], c.Subject)
 	if isNotFound(err) {
-		return nil, nil
+		return c.Facts, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	named, err := k.FactsOf(ctx, r, row, func(fact string) bool { return b.facts[fact] })
+	named, err := k.FactsOf(ctx, r, row, lacks)
 	if err != nil {
 		return nil, err
 	}
-	return k.declared(row, named)
+	found, err := k.declared(row, named)
+	if err != nil {
+		return nil, err
+	}
+	all := make(Facts, len(c.Facts)+len(found))
+	for name, v := range found {
+		if lacks(name) {
+			all[name] = v
+		}
+	}
+	maps.Copy(all, c.Facts)
+	return all, nil
 }
 
 // declared gives the facts that are known, as they are compared. What was not declared is ErrInvalid.
@@ -291,7 +334,8 @@ func (p *Practice) RebaseAll(ctx context.Context, actor itsm.Actor, where storag
 
 // Rebuild computes the timers of a record anew from all its events, by the versions that each has pinned, and begins those that
 // the policies that hold should have begun since they do: to repair what a fault of the program or of a
-// calendar left wrong. What is as it should be stays; of the others the changes are given.
+// calendar left wrong. What is as it should be stays; of the others the changes are given, and their events tell the
+// command's reason. To repeat it changes nothing, so it takes no notice of a key.
 func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, r itsm.Command) (changes []Change, err error) {
 	k := p.kinds[ref.Kind]
 	if k == nil {
@@ -337,7 +381,7 @@ func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 				continue
 			}
 			changes = append(changes, change)
-			c.changed, c.news = true, []news{{at: u.Now(), action: "rebuild",
+			c.changed, c.news = true, []news{{at: u.Now(), action: "rebuild", reason: r.Reason,
 				data: Rebuilt{About: c.about(max(len(c.State.Cycles)-1, 0)), Was: change.Before.Due, Due: change.After.Due}}}
 			if c.Version == 0 {
 				clocks = append(clocks, c)

@@ -7,12 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -277,16 +279,17 @@ func (c *clock) wasTold() bool {
 	return n > 0 && c.Told[n-1].Cycle == len(c.State.Cycles)-1
 }
 
-// next gives the first instant at which something is to be told or done, in microseconds; false where
+// next gives the first instant at which something is to be told, done or written, in microseconds; false where
 // there is none.
 func (c *clock) next() (at time.Time, ok bool, err error) {
-	if at, ok, err = c.t.NextThreshold(c.State); err != nil {
+	// A threshold that lies outside the calendar comes after due, where the calendar knows that.
+	if at, ok, err = c.t.NextThreshold(c.State); err != nil && !errors.Is(err, calendar.ErrHorizon) {
 		return at, false, err
 	}
 	if ok {
 		at = storage.Instant(at.Add(time.Microsecond - 1)) // not before it
 	}
-	if c.State.Phase() != timer.PhaseRunning || c.wasTold() {
+	if c.State.Phase() != timer.PhaseRunning || c.wasTold() && c.Outcome == timer.OutcomeBreached {
 		return at, ok, nil
 	}
 	due, has, err := c.t.Due(c.State)

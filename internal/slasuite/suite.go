@@ -88,6 +88,13 @@ var cases = []struct {
 	{"PermissionsAreAsked", permissions},
 	{"TenantsAreApart", tenantsApart},
 	{"AUnitThatFailsLeavesNoTimer", undone},
+	{"L8AThresholdOutsideACalendarSilencesNoOther", beyond},
+	{"L28AReportCountsWhatIsBreachedAgain", again},
+	{"L3ACustomerThatNoColumnHoldsFailsNoCommand", longNames},
+	{"L21ARebaseAsksForTheFactsOfItsVersion", factsOfAVersion},
+	{"L22WhatIsRebuiltHasItsCustomerAndReason", rebuilt},
+	{"L21ARebaseUnderAnOldKeyTellsTheTimer", sameKey},
+	{"L15FaultsAreNotForRequesters", quietFaults},
 }
 
 const acme storage.Tenant = "acme"
@@ -139,6 +146,7 @@ type host struct {
 	mu     sync.Mutex
 	broken bool              // makes the action "tell" fail
 	sites  map[string]string // of requesters
+	floors map[string]string // of requesters
 	asked  int               // how often facts were
 }
 
@@ -169,7 +177,7 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // open makes a host over a store, which logs nothing of which the verdict is to be refused.
 func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 	t.Helper()
-	h := &host{clock: &clock{now: monday}, sites: map[string]string{}}
+	h := &host{clock: &clock{now: monday}, sites: map[string]string{}, floors: map[string]string{}}
 	var err error
 	h.e, err = engine.New(store, engine.Options{Clock: h.clock.Now, Attempts: 60, JobAttempts: 3})
 	require.NoError(t, err)
@@ -184,16 +192,20 @@ func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 					c, _ := h.incidents.Lifecycle().Category(incident.State(state))
 					return c
 				},
-				Facts: []routing.Fact{{Name: "requester.site", Kind: storage.Text}},
+				Facts: []routing.Fact{{Name: "requester.site", Kind: storage.Text}, {Name: "requester.floor", Kind: storage.Text}},
 				FactsOf: func(_ context.Context, _ storage.Reader, row storage.Row, named func(string) bool) (map[string]any, error) {
 					h.mu.Lock()
 					defer h.mu.Unlock()
 					h.asked++
 					who, _ := row.Value(incident.Table.Schema(), "requester").(string)
+					known := map[string]any{}
 					if site := h.sites[who]; site != "" && named("requester.site") {
-						return map[string]any{"requester.site": site}, nil
+						known["requester.site"] = site
 					}
-					return nil, nil
+					if floor := h.floors[who]; floor != "" && named("requester.floor") {
+						known["requester.floor"] = floor
+					}
+					return known, nil
 				},
 				Worked: func(e itsm.Event) time.Duration {
 					cost, _ := e.Data.(incident.CostRecorded)

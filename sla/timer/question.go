@@ -4,6 +4,7 @@ package timer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -241,54 +242,74 @@ type Upcoming struct {
 }
 
 // Thresholds gives those of the last cycle that are still to fire, in the order of their instants, if nothing
-// happens meanwhile. There are none before it begins, while it is paused, and when it has ended.
+// happens meanwhile. There are none before it begins, while it is paused, and when it has ended. Where one of
+// them lies outside the calendar it is [calendar.ErrHorizon].
 func (t *Timer) Thresholds(s State, now time.Time) ([]Upcoming, error) {
+	list, beyond, err := t.upcoming(&s, now)
+	if err = cmp.Or(err, beyond); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// upcoming gives the thresholds that are still to fire and that the calendar knows, in order. Beyond is the error
+// of one that lies after all that the calendar knows, and so after each of the others.
+func (t *Timer) upcoming(s *State, now time.Time) (list []Upcoming, beyond, err error) {
 	if s.Phase() != PhaseRunning {
-		return nil, nil
+		return nil, nil, nil
 	}
 	c := s.last()
-	var list []Upcoming
 	for i := range t.target.Thresholds {
 		h := &t.target.Thresholds[i]
 		if c.fired(h.Name) {
 			continue
 		}
-		at, ok, err := t.threshold(c, h)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		switch at, ok, err := t.threshold(c, h); {
+		case errors.Is(err, calendar.ErrHorizon):
+			beyond = err
+		case err != nil:
+			return nil, nil, err
+		case ok:
 			list = append(list, Upcoming{h.Name, at, now.After(at), slices.Clone(h.Actions)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Upcoming) int { return a.At.Compare(b.At) })
-	return list, nil
+	return list, beyond, nil
 }
 
 // NextThreshold gives the first instant at which a threshold is still to fire; false where there is none. It is
-// for when a job is to be run that calls [Timer.Fire].
+// for when a job is to be run that calls [Timer.Fire]. It is [calendar.ErrHorizon] where all that are still to fire
+// lie outside the calendar: those that do come after those that do not.
 func (t *Timer) NextThreshold(s State) (time.Time, bool, error) {
 	if s.Phase() != PhaseRunning {
 		return time.Time{}, false, nil
 	}
 	c := s.last()
 	var first time.Time
+	var beyond error
 	found := false
 	for i := range t.target.Thresholds {
 		h := &t.target.Thresholds[i]
 		if c.fired(h.Name) {
 			continue
 		}
-		at, ok, err := t.threshold(c, h)
-		if err != nil {
+		switch at, ok, err := t.threshold(c, h); {
+		case errors.Is(err, calendar.ErrHorizon):
+			beyond = err
+		case err != nil:
 			return time.Time{}, false, err
-		}
-		if ok && (!found || at.Before(first)) {
+		case ok && (!found || at.Before(first)):
 			first, found = at, true
 		}
 	}
+	if !found && beyond != nil {
+		return time.Time{}, false, beyond
+	}
 	return first, found, nil
 }
+
+// beyondAll is more open time than there is between any two instants of a calendar, with room to add as much.
+const beyondAll = time.Duration(1 << 62)
 
 // threshold gives its instant.
 func (t *Timer) threshold(c *Cycle, h *Threshold) (time.Time, bool, error) {
@@ -300,7 +321,7 @@ func (t *Timer) threshold(c *Cycle, h *Threshold) (time.Time, bool, error) {
 	goal := time.Duration(b.Open)
 	open := goal + time.Duration(h.Offset)
 	if h.Share.Parts > 0 {
-		open = h.Share.of(goal)
+		open = min(h.Share.of(goal), beyondAll)
 	}
 	whole := h.Offset == 0 && (h.Share.Parts == 0 || h.Share.Of == h.Share.Parts)
 	return t.reach(cal, c, b, max(open, 0), whole, time.Time{})
@@ -308,10 +329,11 @@ func (t *Timer) threshold(c *Cycle, h *Threshold) (time.Time, bool, error) {
 
 // Fire fires the thresholds of the last cycle whose instants are not after now, in their order, and notes that
 // they have, so that none fires twice in a cycle. While the timer is paused none does: what was missed fires late
-// when it is resumed, and what has stopped fires nothing.
+// when it is resumed, and what has stopped fires nothing. One that lies outside the calendar keeps no other from
+// firing; where the calendar does not know now, and nothing else fires, it is [calendar.ErrHorizon].
 func (t *Timer) Fire(s State, now time.Time) (State, []Happening, error) {
 	now = now.UTC().Round(0)
-	list, err := t.Thresholds(s, now)
+	list, beyond, err := t.upcoming(&s, now)
 	if err != nil {
 		return s, nil, err
 	}
@@ -331,6 +353,13 @@ func (t *Timer) Fire(s State, now time.Time) (State, []Happening, error) {
 		}
 		happened = append(happened, Happening{What: DidFire, At: u.At, Cycle: len(s.Cycles) - 1, Why: why,
 			Threshold: u.Threshold, Actions: u.Actions, Fired: now, Late: u.Late})
+	}
+	if beyond != nil && happened == nil {
+		if cal, err := t.calendar(s.last().basis()); err != nil {
+			return s, nil, err
+		} else if _, until := cal.Horizon(); now.After(until) {
+			return s, nil, beyond
+		}
 	}
 	return s, happened, nil
 }
