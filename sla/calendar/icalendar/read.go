@@ -27,7 +27,8 @@ const (
 
 	maxHead   = 1024 // bytes of a property before its value: names and parameters
 	maxNested = 10
-	maxBarren = 5 // rules that never come in their span, which take longest to find nothing
+	maxBarren = 5         // rules that never come in their span, which take longest to find nothing
+	maxSteps  = 1_000_000 // occurrences of all rules, within the span and before it
 	maxList   = 400
 )
 
@@ -65,6 +66,8 @@ type event struct {
 	rule         string
 	more         []int64 // RDATE
 	except       map[int64]bool
+	cancelled    bool           // it takes no place, and is here for the occurrence that it replaces
+	replaced     map[int64]bool // instants of occurrences that others replace; events of one UID share it
 }
 
 // occurrence is one time that an event takes place.
@@ -89,7 +92,9 @@ type reader struct {
 	from, until int64 // readings
 	skipped     []Skipped
 	occurrences []occurrence
+	zones       map[string]wall.Clock // those that were named so far, as each is read from a file
 	rules       int
+	steps       int // occurrences of rules that were gone through
 	barren      int
 }
 
@@ -246,6 +251,13 @@ func (r *reader) event(v ical.Event) (e *event, reason string) {
 	e.uid = text(v, ical.PropUID)
 	e.summary = text(v, ical.PropSummary)
 	if strings.EqualFold(text(v, ical.PropStatus), "cancelled") {
+		if id := v.Props.Get(ical.PropRecurrenceID); id != nil && id.Params.Get("RANGE") == "" {
+			if reading, zone, _, ok := r.value(id, id.Value); ok {
+				e.cancelled = true
+				e.replaces(zone, reading)
+				return e, ""
+			}
+		}
 		return e, "is cancelled"
 	}
 	start := v.Props.Get(ical.PropDateTimeStart)
@@ -319,25 +331,31 @@ func (e *event) replaces(zone wall.Clock, reading int64) {
 // replacement goes before the UID of an event that replaces an occurrence; no UID begins with it.
 const replacement = "\x00"
 
-// detach takes the occurrences out of their events that others replace.
-func (r *reader) detach(events []*event) []*event {
-	by := map[string][]*event{}
+// detach has events know which of their occurrences others replace. A document can have many of both under one
+// UID, so they are not gone through for each other.
+func (r *reader) detach(events []*event) (all []*event) {
+	by := map[string]map[int64]bool{}
 	for _, e := range events {
-		by[e.uid] = append(by[e.uid], e)
-	}
-	for _, e := range events {
-		uid, ok := strings.CutPrefix(e.uid, replacement)
-		if !ok {
-			continue
-		}
-		for at := range e.except {
-			for _, original := range by[uid] {
-				original.except[original.zone.Reads(time.Unix(at, 0))] = true
+		if uid, ok := strings.CutPrefix(e.uid, replacement); ok {
+			if by[uid] == nil {
+				by[uid] = map[int64]bool{}
+			}
+			for at := range e.except {
+				by[uid][at] = true
 			}
 		}
-		e.uid, e.except = uid, map[int64]bool{}
 	}
-	return events
+	for _, e := range events {
+		if uid, ok := strings.CutPrefix(e.uid, replacement); ok {
+			e.uid, e.except = uid, nil
+		} else {
+			e.replaced = by[e.uid]
+		}
+		if !e.cancelled {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // text gives a text property, shortened, and without what is not text.
@@ -389,8 +407,15 @@ func (r *reader) list(e *event, prop *ical.Prop, add func(reading int64)) bool {
 func (r *reader) value(prop *ical.Prop, value string) (reading int64, zone wall.Clock, allDay, ok bool) {
 	zone = r.zone
 	if name := prop.Params.Get(ical.PropTimezoneID); name != "" {
-		if zone, ok = zoneOf(strings.TrimPrefix(name, "/")); !ok {
-			return 0, zone, false, false
+		name = strings.TrimPrefix(name, "/")
+		if zone, ok = r.zones[name]; !ok {
+			if zone, ok = zoneOf(name); !ok {
+				return 0, zone, false, false
+			}
+			if r.zones == nil {
+				r.zones = map[string]wall.Clock{}
+			}
+			r.zones[name] = zone
 		}
 	}
 	kind := strings.ToUpper(prop.Params.Get(ical.ParamValue))
@@ -433,6 +458,9 @@ func (r *reader) expand(e *event) string {
 	add := func(reading int64) string {
 		length := (e.days+1)*daySeconds + e.exact
 		if e.except[reading] || reading+length+wall.Reach < r.from || reading > r.until+wall.Reach {
+			return ""
+		}
+		if len(e.replaced) > 0 && e.replaced[e.zone.First(reading).Unix()] {
 			return ""
 		}
 		if len(r.occurrences) == MaxOccurrences {
@@ -486,10 +514,11 @@ func (r *reader) recur(e *event) (all []int64, problem string) {
 		if !ok || t.Unix() > option.Until.Unix() {
 			break
 		}
-		if seen++; t.Unix()+length < r.from {
-			if seen > 400*366 {
-				return nil, "begins too long before the span"
-			}
+		seen++
+		if r.steps++; r.steps > maxSteps {
+			return nil, fmt.Sprintf("begins too long before the span: with the events before it there are more than %d occurrences to go through", maxSteps)
+		}
+		if t.Unix()+length < r.from {
 			continue
 		}
 		if len(all) == MaxOccurrences {
