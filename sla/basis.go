@@ -303,13 +303,30 @@ func (s *settings) compile(versions map[string]*CalendarVersion) (map[string]*ca
 	return compiled, nil
 }
 
+// needed gives those of the others that a definition refers to, and they in turn, so that neither how many calendars a
+// tenant has nor an edit of another one matters to it.
+func needed(d calendar.Definition, others []calendar.Definition) (all []calendar.Definition) {
+	names := map[string]bool{d.Name: true}
+	for todo := []calendar.Definition{d}; len(todo) > 0; todo = todo[1:] {
+		for _, name := range slices.Concat(todo[0].AnyOf, todo[0].AllOf, todo[0].NoneOf) {
+			if names[name] {
+				continue
+			}
+			names[name] = true
+			if i := slices.IndexFunc(others, func(o calendar.Definition) bool { return o.Name == name }); i >= 0 {
+				all = append(all, others[i])
+				todo = append(todo, others[i])
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b calendar.Definition) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
 // compileOne compiles a calendar, or gives it as it was compiled before.
 func (s *settings) compileOne(d calendar.Definition, others []calendar.Definition) (*calendar.Calendar, error) {
-	madeOf := []calendar.Definition{d}
-	if len(d.AnyOf)+len(d.AllOf)+len(d.NoneOf) > 0 {
-		madeOf = append(madeOf, others...)
-	}
-	raw, err := json.Marshal(madeOf)
+	others = needed(d, others)
+	raw, err := json.Marshal(append([]calendar.Definition{d}, others...))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package slasuite
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/sla"
+	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -172,4 +174,24 @@ func quietFaults(t *testing.T, h *host) {
 	h.goTo(t, at(9, "12:00"))
 	require.Contains(t, h.timers(t, mona, ref(i))["gold.resolution"].Fault, "horizon")
 	require.Empty(t, h.timers(t, requester(acme), ref(i))["gold.resolution"].Fault)
+}
+
+// manyCalendars has more calendars than one can refer to.
+func manyCalendars(t *testing.T, h *host) {
+	mona := manager(acme)
+	h.activateCalendar(t, mona, office("office"))
+	set := gold()
+	set.Targets[1].CalendarBy = "requester.site"
+	h.activate(t, mona, set)
+	for i := range calendar.MaxOthers + 5 {
+		d := office(fmt.Sprintf("site %d", i))
+		d.Hours[0].To = "16:00"
+		if i > 0 {
+			d.Hours, d.AnyOf = nil, []string{"site 0"}
+		}
+		h.activateCalendar(t, mona, d)
+	}
+	h.sites["rosa"] = "site 104"
+	i := h.log(t, acme)
+	require.Equal(t, at(4, "11:00"), h.timers(t, mona, ref(i))["gold.resolution"].Due, "16 hours of seven a day")
 }

@@ -95,6 +95,7 @@ var cases = []struct {
 	{"L22WhatIsRebuiltHasItsCustomerAndReason", rebuilt},
 	{"L21ARebaseUnderAnOldKeyTellsTheTimer", sameKey},
 	{"L15FaultsAreNotForRequesters", quietFaults},
+	{"L6ATenantHasACalendarForEachOfItsSites", manyCalendars},
 }
 
 const acme storage.Tenant = "acme"
