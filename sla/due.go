@@ -73,13 +73,17 @@ func (p *Practice) arrange(ctx context.Context, e itsm.Event) error {
 			return err
 		}
 		at, ok := earliest(clocks)
-		arranged = len(jobs) == 0 && !ok || len(jobs) == 1 && ok && !jobs[0].Dead && jobs[0].Due.Equal(at)
+		// One that is claimed may be about to be set by what its worker read before.
+		arranged = len(jobs) == 0 && !ok || len(jobs) == 1 && ok && !jobs[0].Dead && jobs[0].Lease.IsZero() && jobs[0].Due.Equal(at)
 		return nil
 	})
 	if err != nil || arranged {
 		return err
 	}
 	return p.e.Update(ctx, actor, func(ctx context.Context, u *engine.Unit) error {
+		if err := alone(ctx, u, ref); err != nil {
+			return err
+		}
 		clocks, err := p.ofSubject(ctx, u, ref)
 		if err != nil {
 			return err
@@ -88,7 +92,13 @@ func (p *Practice) arrange(ctx context.Context, e itsm.Event) error {
 	})
 }
 
-// schedule has the job of a record be due when its timers want it.
+// alone waits for other units that set the job of a record. It comes before its timers are read for that, so that who
+// sets the job last has read what all others had.
+func alone(ctx context.Context, u *engine.Unit, ref itsm.Ref) error {
+	return u.Lock(ctx, jobSubject(ref))
+}
+
+// schedule has the job of a record be due when its timers want it, in a unit that is alone.
 func (p *Practice) schedule(ctx context.Context, u *engine.Unit, ref itsm.Ref, clocks []*clock) error {
 	at, ok := earliest(clocks)
 	return p.set(ctx, u, ref, at, ok)
@@ -142,6 +152,9 @@ func (c *clock) fire(now time.Time) error {
 // due is the job: it has the timers of a record tell what is due, and sets itself for the next.
 func (p *Practice) due(ctx context.Context, u *engine.Unit, _ engine.Due, j dueJob) error {
 	ref := itsm.Ref{Kind: j.Kind, ID: j.Record}
+	if err := alone(ctx, u, ref); err != nil {
+		return err
+	}
 	clocks, err := p.ofSubject(ctx, u, ref)
 	if err != nil {
 		return err

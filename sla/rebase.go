@@ -121,10 +121,14 @@ func (c *clock) unchanged(now time.Time) (change Change, err error) {
 
 // commanded reads a timer for a command of an actor who has the permission and may read it.
 func (p *Practice) commanded(ctx context.Context, u *engine.Unit, id itsm.ID, permission itsm.Permission) (*clock, error) {
-	if _, _, err := p.find(ctx, u, u.Actor(), id); err != nil {
+	c, _, err := p.find(ctx, u, u.Actor(), id)
+	if err != nil {
 		return nil, err
 	}
 	if err := p.permitted(ctx, u.Actor(), permission); err != nil {
+		return nil, err
+	}
+	if err := alone(ctx, u, c.SubjectRef()); err != nil {
 		return nil, err
 	}
 	t, err := TimerTable.Get(ctx, u, id) // so that the unit knows what it changes
@@ -357,6 +361,9 @@ func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 			return err
 		}
 		if err := p.permitted(ctx, actor, PermissionRebuild); err != nil {
+			return err
+		}
+		if err := alone(ctx, u, ref); err != nil {
 			return err
 		}
 		clocks, err := p.ofSubject(ctx, u, ref)
