@@ -24,14 +24,20 @@ const (
 	EndOfDay TimeOfDay = "end"
 )
 
+// Valid says whether it is one of these or a time of day, such as "16:00" or "16:00:30".
+func (t TimeOfDay) Valid() bool {
+	_, isTime := timeOfDay(string(t))
+	return t == KeepTime || t == EndOfDay || isTime
+}
+
 // WorkingDays gives the instant n working days after that of t: for 1, on the first working day after
 // t's local date, whether that is one itself or not. A negative n counts back. For 0 the day is t's
 // date if it is a working day, and otherwise the next; KeepTime then gives t itself. A working day is a date
 // on which a window opens that is open at all, and of time from other calendars, a date that
 // has some of it.
 func (c *Calendar) WorkingDays(t time.Time, n int, at TimeOfDay) (time.Time, error) {
-	seconds, isTime := timeOfDay(string(at))
-	if at != KeepTime && at != EndOfDay && !isTime {
+	seconds, _ := timeOfDay(string(at))
+	if !at.Valid() {
 		return time.Time{}, itsm.Invalid("working days", "at", fmt.Sprintf(`must be %s, %s or a time of day like "16:00"`, KeepTime, EndOfDay))
 	}
 	if _, _, err := c.at(t); err != nil {

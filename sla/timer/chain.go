@@ -170,7 +170,7 @@ func (c *chainCheck) link(at string, l *Link, depth int) {
 		c.Add(at+".goal.by", "is of a record; a chain has none")
 	}
 	own2 := compiler{}
-	own2.goal(at+".goal", &l.Goal, cal)
+	own2.goal(at+".goal", &l.Goal)
 	for _, x := range own2.List() {
 		c.Add(x.Field, x.Problem)
 	}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/itsmkit/itsmkit/internal/implication"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -193,7 +192,7 @@ func (c *compiler) target(t *Target, at string) {
 	}
 	if c.most(at+"goals", len(t.Goals), MaxGoals) {
 		for i := range t.Goals {
-			c.goal(fmt.Sprintf("%sgoals[%d]", at, i), &t.Goals[i], cal)
+			c.goal(fmt.Sprintf("%sgoals[%d]", at, i), &t.Goals[i])
 		}
 	}
 	if c.most(at+"thresholds", len(t.Thresholds), MaxThresholds) {
@@ -320,10 +319,7 @@ func (c *compiler) shape(at string, when storage.Condition, depth int, values, p
 	}
 }
 
-// probe is an instant on which a goal in working days is tried.
-var probe = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
-
-func (c *compiler) goal(at string, g *Goal, cal *calendar.Calendar) {
+func (c *compiler) goal(at string, g *Goal) {
 	c.Text(at+".name", g.Name, storage.MaxText, false)
 	c.condition(at+".when", g.When)
 	given := 0
@@ -341,10 +337,8 @@ func (c *compiler) goal(at string, g *Goal, cal *calendar.Calendar) {
 		if w.Days < 0 || w.Days > 5000 {
 			c.Addf(at+".working_days.days", "is %d; it is 0 to 5000", w.Days)
 		}
-		if cal != nil {
-			if _, err := cal.WorkingDays(probe, 0, w.At); errors.Is(err, itsm.ErrInvalid) {
-				c.Addf(at+".working_days.at", "is %q; it is keep, end, or a time like 16:00", clip(string(w.At)))
-			}
+		if !w.At.Valid() {
+			c.Addf(at+".working_days.at", "is %q; it is keep, end, or a time like 16:00", clip(string(w.At)))
 		}
 	}
 	switch given {

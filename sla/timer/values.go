@@ -51,7 +51,7 @@ func Percent(n int64) Share { return Share{n, 100} }
 // maxShare bounds both numbers of a share.
 const maxShare = 1_000_000_000_000
 
-// String gives the text form: hundredths where they are exact, and otherwise a fraction.
+// String gives the text form: hundredths where they are exact and can be read, and otherwise a fraction.
 func (s Share) String() string {
 	if s.Parts <= 0 {
 		return ""
@@ -59,7 +59,9 @@ func (s Share) String() string {
 	r := big.NewRat(s.Of, s.Parts)
 	r.Mul(r, big.NewRat(100, 1))
 	if digits, exact := r.FloatPrec(); exact && digits <= 9 {
-		return r.FloatString(digits) + "%"
+		if text := r.FloatString(digits) + "%"; new(Share).UnmarshalText([]byte(text)) == nil {
+			return text
+		}
 	}
 	r.Quo(r, big.NewRat(100, 1))
 	return r.String()
