@@ -42,7 +42,7 @@ type Timer struct {
 // definitions that cannot do what they seem to, such as a start that is a stop, with the reason. The result
 // shares nothing with the policy.
 func Compile(p Policy, calendars map[string]*calendar.Calendar, o Options) (*Compiled, error) {
-	c := compiler{o: o, calendars: calendars}
+	c := compiler{o: o, calendars: calendars, search: implication.NewSearch()}
 	c.policy(&p)
 	if err := c.Err("policy"); err != nil {
 		return nil, err
@@ -98,6 +98,7 @@ type compiler struct {
 	o         Options
 	calendars map[string]*calendar.Calendar
 	applies   storage.Condition
+	search    *implication.Search // one for all targets, so that it bounds what a policy takes
 }
 
 func (c *compiler) name(at, name string) {
@@ -395,10 +396,10 @@ func (c *compiler) traps(t *Target, at string) {
 	start, pause, resume := logic(t.Start), logic(t.Pause), logic(t.Resume)
 	stop, cancel, reset := logic(t.Stop), logic(t.Cancel), logic(t.Reset)
 	follows := func(if_, then storage.Condition) bool {
-		return implication.NewSearch().Follows(implication.Conjoin(if_), then)
+		return c.search.Follows(implication.Conjoin(if_), then)
 	}
 	never := func(when storage.Condition) bool {
-		return implication.NewSearch().Impossible(implication.Conjoin(when))
+		return c.search.Impossible(implication.Conjoin(when))
 	}
 	begins, paused := all(c.applies, start), all(c.applies, pause)
 	switch {

@@ -3,6 +3,7 @@
 package timer_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
+	"github.com/itsmkit/itsmkit/storage"
 )
 
 // short is an office that is known up to Thursday 5 March 2026.
@@ -66,4 +68,32 @@ func TestATimeOfDayIsCheckedThoughTheCalendarIsUnknown(t *testing.T) {
 	_, err := timer.Compile(timer.Policy{Name: "gold", Kind: "incident", Targets: []timer.Target{target}}, desk(), timer.Options{})
 	require.ErrorContains(t, err, `"moon" is unknown`)
 	require.ErrorContains(t, err, `"25:00"; it is keep, end, or a time`)
+}
+
+// TestAPolicyIsCheckedInTime has conditions of which each alone takes long to be compared with another.
+func TestAPolicyIsCheckedInTime(t *testing.T) {
+	equal := func(name string, v int64) storage.Condition {
+		return storage.Condition{Op: storage.Equal, Column: name, Values: []any{v}}
+	}
+	wide := func(n, salt int) storage.Condition {
+		and := storage.Condition{Op: storage.And}
+		for i := range n {
+			and.Of = append(and.Of, storage.Condition{Op: storage.Or, Of: []storage.Condition{
+				equal(fmt.Sprint("a", i, salt), 1), {Op: storage.Not, Of: []storage.Condition{equal(fmt.Sprint("c", i), int64(salt))}}}})
+		}
+		return and
+	}
+	list := func(salt int, in itsm.Category) (all []timer.Match) {
+		for i := range 20 {
+			all = append(all, timer.Match{In: []itsm.Category{in}, When: wide(40, salt+i)})
+		}
+		return all
+	}
+	p := timer.Policy{Name: "p", Kind: "incident", When: wide(40, 1000), Targets: []timer.Target{{Name: "t", Calendar: "office",
+		Start: list(0, itsm.CategoryNew), Stop: list(100, itsm.CategoryResolved), Pause: list(200, itsm.CategoryWaiting), Cancel: list(300, itsm.CategoryCancelled),
+		Goals: []timer.Goal{timer.Within(time.Hour)}}}}
+	begin := time.Now()
+	_, err := timer.Compile(p, desk(), timer.Options{})
+	require.NoError(t, err)
+	require.Less(t, time.Since(begin), 20*time.Second)
 }
