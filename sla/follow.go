@@ -91,6 +91,13 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 			return err
 		}
 		for _, c := range clocks {
+			holds, err := f.renew(ctx, c, holds.Kinds[e.Kind])
+			if err != nil {
+				return err
+			}
+			if !holds {
+				continue
+			}
 			if err := f.move(c); err != nil {
 				return err
 			}
@@ -162,6 +169,41 @@ func (f *follower) lookBack() error {
 	f.prior, err = f.k.look(row)
 	f.priorKnown = true
 	return err
+}
+
+// renew has a timer that is kept for the pauses before it begins be of the version that holds, under which it would
+// begin. Where none holds any more it cannot.
+func (f *follower) renew(ctx context.Context, c *clock, holding []entry) (holds bool, err error) {
+	if len(c.State.Cycles) > 0 {
+		return true, nil
+	}
+	i := slices.IndexFunc(holding, func(h entry) bool { return h.Policy == c.Policy })
+	if i < 0 {
+		return false, nil
+	}
+	if holding[i].Basis == c.Basis {
+		return true, nil
+	}
+	b, err := f.p.basis(ctx, f.u, holding[i].Basis)
+	if err != nil {
+		return false, err
+	}
+	t, ok := b.compiled.Timer(c.Target)
+	if !ok {
+		return false, nil
+	}
+	if len(b.facts) > 0 {
+		named, err := f.k.FactsOf(ctx, f.u, f.row, func(fact string) bool { return b.facts[fact] })
+		if err != nil {
+			return false, err
+		}
+		if c.Facts, err = f.k.declared(f.row, named); err != nil {
+			return false, err
+		}
+	}
+	c.pin(b)
+	c.b, c.t = b, t
+	return true, nil
 }
 
 // move has a timer take the event into account, after what was due before it.

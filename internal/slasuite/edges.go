@@ -195,3 +195,33 @@ func manyCalendars(t *testing.T, h *host) {
 	i := h.log(t, acme)
 	require.Equal(t, at(4, "11:00"), h.timers(t, mona, ref(i))["gold.resolution"].Due, "16 hours of seven a day")
 }
+
+// newVersion has a target be paused before it begins, and its policy be edited meanwhile.
+func newVersion(t *testing.T, h *host) {
+	ctx, mona := t.Context(), manager(acme)
+	h.activateCalendar(t, mona, office("office"))
+	set := groupTarget()
+	target := &set.Targets[0]
+	target.CountFrom = "created"
+	target.Pause = []timer.Match{{In: []itsm.Category{itsm.CategoryWaiting}, Reasons: []string{"caller"}}}
+	target.Goals = []timer.Goal{timer.Within(4 * time.Hour)}
+	h.activate(t, mona, set)
+	i := h.log(t, acme)
+	h.begin(t, i)
+	h.clock.advance(time.Hour)
+	h.hold(t, i, incident.HoldCaller)
+	h.clock.advance(time.Hour)
+	_, err := h.incidents.Resume(ctx, mona, i.ID, itsm.Command{})
+	require.NoError(t, err)
+	target.Goals = []timer.Goal{timer.Within(5 * time.Hour)}
+	v := h.activate(t, mona, set)
+	h.clock.advance(time.Hour)
+	_, err = h.incidents.Reassign(ctx, mona, i.ID, incident.Assignment{Group: "network"})
+	require.NoError(t, err)
+	got := h.timers(t, mona, ref(i))["network.solve"]
+	require.Equal(t, v.ID, got.PolicyVersion, "it began under it")
+	require.Equal(t, at(2, "15:00"), got.Due, "five hours from when it was logged, and the hour of the pause")
+	changes, err := h.p.Rebuild(ctx, mona, ref(i), itsm.Command{})
+	require.NoError(t, err)
+	require.Empty(t, changes)
+}

@@ -96,6 +96,7 @@ var cases = []struct {
 	{"L21ARebaseUnderAnOldKeyTellsTheTimer", sameKey},
 	{"L15FaultsAreNotForRequesters", quietFaults},
 	{"L6ATenantHasACalendarForEachOfItsSites", manyCalendars},
+	{"L21ATimerIsOfTheVersionUnderWhichItBegins", newVersion},
 }
 
 const acme storage.Tenant = "acme"
