@@ -150,7 +150,7 @@ func (p *Practice) view(ctx context.Context, actor itsm.Actor, id itsm.ID, fn fu
 }
 
 // notBefore gives the instant, or that of the timer's last moment where that is later: of what was before a timer
-// answers by Explain.
+// answers by the segments of Explain.
 func (c *clock) notBefore(now time.Time) time.Time {
 	if now.Before(c.State.Last.At) {
 		return c.State.Last.At
@@ -293,7 +293,7 @@ func (p *Practice) NextBreach(ctx context.Context, actor itsm.Actor, where stora
 }
 
 // Explain tells what counted of a cycle, by its place from 0, up to an instant, what did not, and why. A cycle
-// of -1 is the last. Who may read the timer may ask.
+// of -1 is the last. An instant before the timer's last moment is taken as that. Who may read the timer may ask.
 func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, id itsm.ID, cycle int, until time.Time) (x timer.Explanation, err error) {
 	err = p.view(ctx, actor, id, func(c *clock, _ *readers) error {
 		if cycle == -1 {
