@@ -40,7 +40,7 @@ func begins(t *testing.T, h *host) {
 	require.Equal(t, monday, response.Started)
 	require.Zero(t, response.Ended)
 
-	h.clock.advance(30 * time.Minute)
+	h.clock.Advance(30 * time.Minute)
 	_, err := h.incidents.Assign(ctx, manager(acme), i.ID, incident.Assignment{Assignee: "ada"})
 	require.NoError(t, err)
 	_, err = h.incidents.Start(ctx, manager(acme), i.ID, itsm.Command{})
@@ -72,7 +72,7 @@ func updates(t *testing.T, h *host) {
 	h.activate(t, manager(acme), set)
 	i := h.log(t, acme)
 	for _, wait := range []time.Duration{time.Hour, 3 * time.Hour, time.Hour} {
-		h.clock.advance(wait)
+		h.clock.Advance(wait)
 		h.tick(t)
 		for _, visibility := range []itsm.Visibility{itsm.VisibilityInternal, itsm.VisibilityPublic} {
 			_, err := h.incidents.Note(ctx, ada, i.ID, incident.Note{Text: "We are on it", Visibility: visibility})
@@ -150,7 +150,7 @@ func holds(t *testing.T, h *host) {
 	h.usual(t, acme)
 	i := h.log(t, acme)
 	h.begin(t, i)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.hold(t, i, incident.HoldCaller)
 	got := h.timers(t, mona, ref(i))["gold.resolution"]
 	require.Equal(t, timer.PhasePaused, got.Phase)
@@ -169,7 +169,7 @@ func holds(t *testing.T, h *host) {
 	require.Equal(t, at(4, "16:00"), got.Due)
 	require.Equal(t, timer.Duration(7*time.Hour), got.Reading.PausedOpen)
 
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.hold(t, i, incident.HoldCustomerScheduled)
 	got = h.timers(t, mona, ref(i))["gold.resolution"]
 	require.Equal(t, timer.PhaseRunning, got.Phase, "another reason does not stop the clock")
@@ -182,10 +182,10 @@ func priority(t *testing.T, h *host) {
 	i := h.log(t, acme)
 	h.begin(t, i)
 	h.hold(t, i, incident.HoldCaller)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Resume(ctx, mona, i.ID, itsm.Command{})
 	require.NoError(t, err)
-	h.clock.advance(2 * time.Hour)
+	h.clock.Advance(2 * time.Hour)
 	_, err = h.incidents.Classify(ctx, mona, i.ID, incident.Classification{Impact: 1, Urgency: 1})
 	require.NoError(t, err)
 	got := h.timers(t, mona, ref(i))["gold.resolution"]
@@ -220,11 +220,11 @@ func internalTarget(t *testing.T, h *host) {
 	got := h.timers(t, mona, ref(i))["network.solve"]
 	require.Equal(t, at(3, "14:00"), got.Due, "a group that gets it late is not late")
 	require.Equal(t, timer.OutcomeOpen, got.Outcome)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err = h.incidents.Reassign(ctx, mona, i.ID, incident.Assignment{Group: "servers"})
 	require.NoError(t, err)
 	require.Equal(t, timer.PhaseIdle, h.timers(t, mona, ref(i))["network.solve"].Phase)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err = h.incidents.Reassign(ctx, mona, i.ID, incident.Assignment{Group: "network"})
 	require.NoError(t, err)
 	got = h.timers(t, mona, ref(i))["network.solve"]
@@ -288,7 +288,7 @@ func downtime(t *testing.T, h *host) {
 	require.Equal(t, []string{"resolution half Mon 17:00 late", "resolution most Tue 13:00 late", "resolution due Tue 17:00 late"}, h.told(t, acme, ref(i)))
 	require.Equal(t, timer.OutcomeBreached, all["gold.resolution"].Outcome)
 	require.Len(t, all["gold.resolution"].Told, 1)
-	h.clock.advance(1000 * time.Hour)
+	h.clock.Advance(1000 * time.Hour)
 	require.Zero(t, h.tick(t).Jobs, "nothing is left to do")
 }
 
@@ -318,10 +318,10 @@ func failing(t *testing.T, h *host) {
 	_, err := h.incidents.Note(t.Context(), mona, i.ID, incident.Note{Text: "Nothing is held up"})
 	require.NoError(t, err)
 	h.breaks(false)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.tick(t)
 	require.ElementsMatch(t, []string{"resolution half Mon 17:00 late", "resolution most Tue 13:00"}, h.told(t, acme, ref(i)))
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.tick(t)
 	require.Len(t, h.told(t, acme, ref(i)), 2)
 }
@@ -383,7 +383,7 @@ func workers(t *testing.T, h *host) {
 	for err := range failed {
 		require.NoError(t, err)
 	}
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	h.tick(t)
 	for _, i := range all {
 		id := h.timers(t, manager(acme), ref(i))["gold.resolution"].ID
@@ -407,7 +407,7 @@ func exact(t *testing.T, h *host) {
 	h.goTo(t, at(2, "10:00"))
 	require.Zero(t, h.tick(t).Jobs, "at due it is not breached")
 	require.Empty(t, h.happened(t, acme, id))
-	h.clock.advance(time.Microsecond)
+	h.clock.Advance(time.Microsecond)
 	require.Equal(t, 1, h.tick(t).Jobs)
 	require.Equal(t, []string{"breached"}, h.happened(t, acme, id))
 	got, err := h.p.Get(t.Context(), manager(acme), id)
@@ -420,7 +420,7 @@ func edits(t *testing.T, h *host) {
 	first := h.usual(t, acme)
 	i := h.log(t, acme)
 	before := h.timers(t, mona, ref(i))
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	shorter := gold()
 	shorter.Targets[1].Goals = []timer.Goal{timer.Within(time.Hour)}
 	second := h.activate(t, mona, shorter)
@@ -450,7 +450,7 @@ func rebase(t *testing.T, h *host) {
 	i, j := h.log(t, acme), h.log(t, acme)
 	h.begin(t, i)
 	h.hold(t, i, incident.HoldCaller)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Resume(ctx, mona, i.ID, itsm.Command{})
 	require.NoError(t, err)
 	was := h.timers(t, mona, ref(i))["gold.resolution"]
@@ -521,9 +521,9 @@ func rebuild(t *testing.T, h *host) {
 	h.usual(t, acme)
 	i := h.log(t, acme)
 	h.begin(t, i)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.hold(t, i, incident.HoldCaller)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Resume(ctx, mona, i.ID, itsm.Command{})
 	require.NoError(t, err)
 	right := h.timers(t, mona, ref(i))["gold.resolution"]
@@ -585,7 +585,7 @@ func forecast(t *testing.T, h *host) {
 	require.NoError(t, err)
 	require.False(t, found)
 	i := h.log(t, acme)
-	h.clock.advance(30 * time.Minute)
+	h.clock.Advance(30 * time.Minute)
 	j := h.log(t, acme)
 	next, found, err := h.p.NextBreach(ctx, mona, storage.Filter[sla.TimerHead]{})
 	require.NoError(t, err)
@@ -621,7 +621,7 @@ func dueBefore(t *testing.T, h *host) {
 	var want []itsm.ID
 	for range 5 {
 		want = append(want, h.log(t, acme).ID)
-		h.clock.advance(10 * time.Minute)
+		h.clock.Advance(10 * time.Minute)
 	}
 	var got []itsm.ID
 	q := sla.Query{Limit: 2}
@@ -647,7 +647,7 @@ func reopened(t *testing.T, h *host) {
 	h.usual(t, acme)
 	i := h.log(t, acme)
 	h.begin(t, i)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Resolve(ctx, mona, i.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "Done"})
 	require.NoError(t, err)
 	require.Equal(t, 1, h.timers(t, mona, ref(i))["gold.resolution"].Met)
@@ -684,11 +684,11 @@ func ownRecords(t *testing.T, h *host) {
 	o.Promised = at(3, "12:00")
 	h.put(t, &o)
 	require.Equal(t, at(3, "12:00"), due())
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	o.State = "waiting"
 	h.put(t, &o)
 	require.Zero(t, due())
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	o.State = "active"
 	h.put(t, &o)
 	require.Equal(t, at(3, "13:00"), due())
@@ -721,7 +721,7 @@ func ended(t *testing.T, h *host) {
 		require.NoError(t, err)
 		require.Empty(t, changes)
 	}
-	h.clock.advance(1000 * time.Hour)
+	h.clock.Advance(1000 * time.Hour)
 	h.tick(t)
 	require.Empty(t, h.told(t, acme, ref(cancelled)))
 	require.Empty(t, h.told(t, acme, ref(duplicate)))
@@ -837,10 +837,10 @@ func fits(t *testing.T, h *host) {
 func openBefore(t *testing.T, h *host) {
 	ctx, mona := t.Context(), manager(acme)
 	i := h.log(t, acme)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.usual(t, acme)
 	h.activate(t, mona, groupTarget())
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Note(ctx, mona, i.ID, incident.Note{Text: "Still open"})
 	require.NoError(t, err)
 	require.Empty(t, h.timers(t, mona, ref(i)))
@@ -974,6 +974,6 @@ func undone(t *testing.T, h *host) {
 	require.ErrorIs(t, err, boom)
 	require.Empty(t, h.timers(t, mona, itsm.Ref{Kind: incident.Kind, ID: id}))
 	require.Equal(t, at(3, "17:00"), h.timers(t, mona, ref(h.log(t, acme)))["gold.resolution"].Due, "what was not committed is not followed")
-	h.clock.advance(1000 * time.Hour)
+	h.clock.Advance(1000 * time.Hour)
 	require.Zero(t, h.tick(t).Failed)
 }

@@ -208,14 +208,14 @@ func newVersion(t *testing.T, h *host) {
 	h.activate(t, mona, set)
 	i := h.log(t, acme)
 	h.begin(t, i)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.hold(t, i, incident.HoldCaller)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err := h.incidents.Resume(ctx, mona, i.ID, itsm.Command{})
 	require.NoError(t, err)
 	target.Goals = []timer.Goal{timer.Within(5 * time.Hour)}
 	v := h.activate(t, mona, set)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	_, err = h.incidents.Reassign(ctx, mona, i.ID, incident.Assignment{Group: "network"})
 	require.NoError(t, err)
 	got := h.timers(t, mona, ref(i))["network.solve"]

@@ -379,7 +379,7 @@ func periods(t *testing.T, h *host) {
 	require.Equal(t, sla.UsedUp, h.entitlement(t, h.logAt(t, acme, "west")).Verdict)
 	term.From = now.Add(time.Minute)
 	h.agree(t, mona, contract("west", "west", term))
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	require.Equal(t, sla.Covered, h.entitlement(t, h.logAt(t, acme, "west")).Verdict)
 }
 
@@ -704,7 +704,7 @@ func runBlocks(t *testing.T, h *host) {
 				}
 			},
 			"time": func(rt *rapid.T) {
-				h.clock.advance(time.Duration(rapid.IntRange(1, 400).Draw(rt, "hours")) * time.Hour)
+				h.clock.Advance(time.Duration(rapid.IntRange(1, 400).Draw(rt, "hours")) * time.Hour)
 			},
 			"": func(rt *rapid.T) {
 				type key struct{ agreement, period string }

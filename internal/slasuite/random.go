@@ -80,7 +80,7 @@ func runRandom(t *testing.T, h *host) {
 			"log":     func(rt *rapid.T) { ids = append(ids, h.log(rt, tenant).ID) },
 			"command": commands, "again": commands,
 			"time": func(rt *rapid.T) {
-				h.clock.advance(time.Duration(rapid.Int64Range(0, int64(20*time.Hour)).Draw(rt, "time")))
+				h.clock.Advance(time.Duration(rapid.Int64Range(0, int64(20*time.Hour)).Draw(rt, "time")))
 				if rapid.Bool().Draw(rt, "tick") {
 					require.Zero(rt, h.tick(rt).Failed)
 				}

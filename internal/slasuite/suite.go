@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/testclock"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/routing"
@@ -143,32 +144,13 @@ type host struct {
 	e         *engine.Engine
 	incidents *incident.Practice
 	p         *sla.Practice
-	clock     *clock
+	clock     *testclock.Clock
 
 	mu     sync.Mutex
 	broken bool              // makes the action "tell" fail
 	sites  map[string]string // of requesters
 	floors map[string]string // of requesters
 	asked  int               // how often facts were
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	return c.now
 }
 
 var errBroken = errors.New("broken by the test")
@@ -179,7 +161,7 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // open makes a host over a store, which logs nothing of which the verdict is to be refused.
 func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 	t.Helper()
-	h := &host{clock: &clock{now: monday}, sites: map[string]string{}, floors: map[string]string{}}
+	h := &host{clock: testclock.New(monday), sites: map[string]string{}, floors: map[string]string{}}
 	var err error
 	h.e, err = engine.New(store, engine.Options{Clock: h.clock.Now, Attempts: 60, JobAttempts: 3})
 	require.NoError(t, err)
@@ -375,5 +357,5 @@ func at(day int, clock string) time.Time {
 func (h *host) goTo(t require.TestingT, when time.Time) {
 	now := h.clock.Now()
 	require.False(t, when.Before(now), "clocks are not put back")
-	h.clock.advance(when.Sub(now))
+	h.clock.Advance(when.Sub(now))
 }
