@@ -96,7 +96,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 			engine.OnAny(p.follow),
 		},
 		Jobs:        []engine.JobHandler{engine.OnDue(jobDue, p.due), engine.OnDue(jobAct, p.act)},
-		Subscribers: []engine.Subscriber{{Name: TimerKind, Deliver: p.arrange}},
+		Subscribers: []engine.Subscriber{{Name: TimerKind, Kinds: s.kindNames, Deliver: p.arrange}},
 	})
 }
 

@@ -88,6 +88,30 @@ func deliveryOrder(t *testing.T, b *bench) {
 	require.Equal(t, []int64{1, 2, 3, 5}, in.versions("b"))
 }
 
+func deliveryKinds(t *testing.T, b *bench) {
+	ctx := context.Background()
+	none, some := &inbox{}, &inbox{}
+	e := b.engine(t, engine.Options{}, engine.Module{Subscribers: []engine.Subscriber{
+		{Name: "none", Kinds: []string{"crate"}, Deliver: none.deliver},
+		{Name: "some", Kinds: []string{"crate", "box"}, Types: []string{"box.emptied.v1"}, Deliver: some.deliver},
+	}})
+	_, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
+	require.NoError(t, err)
+	require.Empty(t, jobsOf(t, e, b.actor), "nobody wants it")
+	require.NoError(t, e.Update(ctx, b.actor, func(ctx context.Context, u *engine.Unit) error {
+		x, err := boxes.Get(ctx, u, "b")
+		require.NoError(t, err)
+		require.NoError(t, boxes.Put(ctx, u, &x))
+		u.Emit(itsm.Event{Kind: "box", Record: "b", Data: emptied{}})
+		return nil
+	}))
+	ran, err := e.Tick(ctx, b.now)
+	require.NoError(t, err)
+	require.Equal(t, engine.Ran{Delivered: 1}, ran)
+	require.Empty(t, none.got)
+	require.Equal(t, []int64{2}, some.versions("b"))
+}
+
 func deadLetters(t *testing.T, b *bench) {
 	ctx := context.Background()
 	in := &inbox{fail: func(e itsm.Event) error {

@@ -32,6 +32,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"G18 the same key twice is one command", keys},
 		{"sixteen with the same key make one record", keyRace},
 		{"X2 deliveries come in order of the record", deliveryOrder},
+		{"a subscriber is told of the kinds of record that it names", deliveryKinds},
 		{"a failing delivery is retried then dead-lettered", deadLetters},
 		{"X2 what was committed is delivered by another process", deliveryAfterDeath},
 		{"an event during a delivery is delivered too", eventDuringDelivery},

@@ -53,7 +53,7 @@ func (u *Unit) deliver(ctx context.Context) error {
 	seen := map[recordKey]bool{}
 	for _, e := range u.s.queue {
 		k := recordKey{e.Kind, e.Record}
-		if seen[k] || !slices.ContainsFunc(u.e.r.subscribers, func(s Subscriber) bool { return s.wants(e.Type) }) {
+		if seen[k] || !slices.ContainsFunc(u.e.r.subscribers, func(s Subscriber) bool { return s.wants(e.Kind, e.Type) }) {
 			continue
 		}
 		seen[k] = true
@@ -138,7 +138,7 @@ func (e *Engine) runDelivery(ctx context.Context, j storage.Job, now time.Time, 
 	defer cancel()
 	var more []storage.Job
 	for n, sub := range e.r.subscribers {
-		first := slices.IndexFunc(events, func(stored storage.Event) bool { return sub.wants(stored.Type) })
+		first := slices.IndexFunc(events, func(stored storage.Event) bool { return sub.wants(stored.Kind, stored.Type) })
 		if first < 0 {
 			continue
 		}
@@ -231,7 +231,7 @@ func (e *Engine) bring(claim context.Context, sub Subscriber, j storage.Job, at 
 			return b
 		}
 		b.at = placeOf(stored)
-		if j.Kind == sub.letter() || sub.wants(stored.Type) {
+		if j.Kind == sub.letter() || sub.wants(stored.Kind, stored.Type) {
 			// Claims that never came back count too: what kills the process must not do so for ever.
 			attempts = max(attempts+1, claims)
 			failure := errNotBack

@@ -109,13 +109,15 @@ type Subscriber struct {
 	Name string
 	// Types are the event types it is told of; empty is all.
 	Types []string
+	// Kinds are the kinds of record of whose events it is told; empty is all.
+	Kinds []string
 	// Deliver is given each event. Its context ends with the claim.
 	Deliver func(ctx context.Context, e itsm.Event) error
 }
 
-// wants says whether it is told of events of a type.
-func (s Subscriber) wants(event string) bool {
-	return len(s.Types) == 0 || slices.Contains(s.Types, event)
+// wants says whether it is told of events of a type, of a kind of record.
+func (s Subscriber) wants(kind, event string) bool {
+	return (len(s.Types) == 0 || slices.Contains(s.Types, event)) && (len(s.Kinds) == 0 || slices.Contains(s.Kinds, kind))
 }
 
 // kind is that of the deliveries which it has for itself.

@@ -24,6 +24,8 @@ type Subscription struct {
 	Name string `json:"name"`
 	// Types are the types of event; AnyEvent stands for all.
 	Types []string `json:"types"`
+	// Kinds are the kinds of record; none are all.
+	Kinds []string `json:"kinds,omitempty"`
 }
 
 // AnyEvent stands for every type of event.
@@ -55,7 +57,7 @@ func (m Module) registration() Registration {
 		if len(types) == 0 {
 			types = []string{AnyEvent}
 		}
-		r.Subscribers = append(r.Subscribers, Subscription{Name: s.Name, Types: types})
+		r.Subscribers = append(r.Subscribers, Subscription{Name: s.Name, Types: types, Kinds: slices.Clone(s.Kinds)})
 	}
 	return r
 }
@@ -71,6 +73,7 @@ func (e *Engine) Registrations() []Registration {
 		m.Subscribers = slices.Clone(m.Subscribers)
 		for k := range m.Subscribers {
 			m.Subscribers[k].Types = slices.Clone(m.Subscribers[k].Types)
+			m.Subscribers[k].Kinds = slices.Clone(m.Subscribers[k].Kinds)
 		}
 		out[i] = m
 	}

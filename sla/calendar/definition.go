@@ -3,15 +3,10 @@
 package calendar
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 )
 
 // Definition says when work is done. It is plain data with a JSON form; [Compile] checks it and makes
@@ -88,40 +83,10 @@ const (
 // ErrInvalid. What it says is checked by [Compile], which also knows the calendars it refers to.
 func Parse(raw []byte) (Definition, error) {
 	var d Definition
-	if err := parse("calendar", raw, &d); err != nil {
+	if err := strictjson.Decode("calendar", raw, MaxDocument, &d); err != nil {
 		return Definition{}, err
 	}
 	return d, nil
-}
-
-// parse reads one JSON object strictly.
-func parse(subject string, raw []byte, into any) error {
-	if len(raw) > MaxDocument {
-		return itsm.Invalid(subject, "json", fmt.Sprintf("is longer than %d bytes", MaxDocument))
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		var kind *json.UnmarshalTypeError
-		if errors.As(err, &kind) && kind.Field != "" {
-			return itsm.Invalid(subject, kind.Field, "must not be a JSON "+kind.Value)
-		}
-		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return itsm.Invalid(subject, "json", "has a field that is not known: "+clip(name))
-		}
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return itsm.Invalid(subject, "json", "is not a JSON object")
-		}
-		return itsm.Invalid(subject, "json", "cannot be read: "+clip(err.Error()))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return itsm.Invalid(subject, "json", "goes on after its end")
-	}
-	if b := bytes.TrimLeft(raw, " \t\r\n"); len(b) == 0 || b[0] != '{' {
-		return itsm.Invalid(subject, "json", "is not a JSON object")
-	}
-	return nil
 }
 
 // clip keeps what a fault repeats short.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 )
 
@@ -29,7 +30,7 @@ type Version struct {
 // ParseVersion reads a version from its JSON form, as strictly as [Parse].
 func ParseVersion(raw []byte) (Version, error) {
 	var v Version
-	if err := parse("calendar version", raw, &v); err != nil {
+	if err := strictjson.Decode("calendar version", raw, MaxDocument, &v); err != nil {
 		return Version{}, err
 	}
 	return v, nil

@@ -3,13 +3,7 @@
 package timer
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
-
+	"github.com/itsmkit/itsmkit/internal/strictjson"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/storage"
@@ -190,30 +184,8 @@ const (
 // What it says is checked by [Compile], which also knows the calendars.
 func Parse(raw []byte) (Policy, error) {
 	var p Policy
-	if len(raw) > MaxDocument {
-		return p, itsm.Invalid("policy", "json", fmt.Sprintf("is longer than %d bytes", MaxDocument))
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		var kind *json.UnmarshalTypeError
-		var invalid *storage.ValidationError
-		switch {
-		case errors.As(err, &kind) && kind.Field != "":
-			return Policy{}, itsm.Invalid("policy", kind.Field, "must not be a JSON "+kind.Value)
-		case errors.As(err, &invalid):
-			return Policy{}, invalid
-		}
-		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return Policy{}, itsm.Invalid("policy", "json", "has a field that is not known: "+clip(name))
-		}
-		return Policy{}, itsm.Invalid("policy", "json", "is not a JSON object")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Policy{}, itsm.Invalid("policy", "json", "goes on after its end")
-	}
-	if b := bytes.TrimLeft(raw, " \t\r\n"); len(b) == 0 || b[0] != '{' {
-		return Policy{}, itsm.Invalid("policy", "json", "is not a JSON object")
+	if err := strictjson.Decode("policy", raw, MaxDocument, &p); err != nil {
+		return Policy{}, err
 	}
 	return p, nil
 }
