@@ -46,7 +46,8 @@ type Config struct {
 	// asked; where they name no MayRead, the desk's own is.
 	OnCall oncall.Options
 	// SLA are the settings of service levels: kinds of record that have timers beside incidents, and what thresholds
-	// can do, and what is not logged as no agreement covers it. Where they name no MayRead, the desk's own does.
+	// can do beside the actions of the desk, see [ThresholdActions], and what is not logged as no agreement covers it. Where
+	// they name no MayRead, the desk's own does.
 	SLA sla.Options
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
@@ -82,6 +83,9 @@ type Config struct {
 	// what is public. Whom an event is addressed to, as the person to whom an incident is escalated, is told
 	// the public part of one that is not restricted. Nobody else is told anything.
 	Actor func(ctx context.Context, r storage.Reader, person itsm.ID) (itsm.Actor, error)
+	// Holders gives who has a role, for what is told to a role: by notification rules, and by thresholds of service
+	// levels. Nil knows nobody by role, and rules and policies that would tell one are refused.
+	Holders func(ctx context.Context, r storage.Reader, role itsm.RoleName) ([]itsm.ID, error)
 	// Webhook are the settings of webhooks. Without a Sealer for their secrets there are none. An endpoint
 	// that is not for restricted records is told of none, nor of what hangs on one: its tasks, pages,
 	// customers, contacts, and how it is handled as a major incident. Where it cannot be known whether a

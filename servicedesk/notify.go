@@ -8,12 +8,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/notify"
 	"github.com/itsmkit/itsmkit/itsm/oncall"
+	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -25,27 +27,57 @@ func (d *Desk) notify(c Config) (err error) {
 	return err
 }
 
-// concerned answers for incidents.
+// concerned answers for incidents, and for what hangs on one.
 type concerned struct{ d *Desk }
 
-// incident reads the incident that a record is, or whose handling as a major one it is; ok is false where
-// there is none.
-func (h concerned) incident(ctx context.Context, r storage.Reader, record itsm.Ref) (i incident.Incident, ok bool, err error) {
-	if !tells(record.Kind) {
-		return i, false, nil
+// subject is the incident that a record is, or on which it hangs.
+type subject struct {
+	incident.Incident
+	// needs is what it takes to read the record, beside what it takes to read the incident.
+	needs itsm.Permission
+	timer *sla.Timer // that the record is
+}
+
+// incident reads the incident that a record is, whose handling as a major one it is, or of which it is a timer; ok
+// is false where there is none.
+func (h concerned) incident(ctx context.Context, r storage.Reader, record itsm.Ref) (s subject, ok bool, err error) {
+	id := record.ID
+	switch record.Kind {
+	case incident.Kind:
+	case incident.MajorKind:
+		s.needs = incident.PermissionReadMajor
+	case sla.TimerKind:
+		t, err := sla.TimerTable.Get(ctx, r, id)
+		if err != nil || t.SubjectKind != incident.Kind {
+			return s, false, ignoreNotFound(err)
+		}
+		s.timer, id = &t, t.Subject
+		s.needs = needed(&t.TimerHead)
+	default:
+		return s, false, nil
 	}
-	i, err = h.d.Incidents.Table().Get(ctx, r, record.ID)
+	s.Incident, err = h.d.Incidents.Table().Get(ctx, r, id)
 	if errors.Is(err, itsm.ErrNotFound) {
-		return i, false, nil
+		return s, false, nil
 	}
-	return i, err == nil, err
+	return s, err == nil, err
+}
+
+// needed is what it takes to read a timer beside its incident.
+func needed(t *sla.TimerHead) itsm.Permission {
+	if t.Internal() {
+		return sla.PermissionRead
+	}
+	return ""
 }
 
 // tells says whether the desk knows who has to do with records of a kind. The handling of a major incident
 // has the id of its incident.
-func tells(kind string) bool { return kind == incident.Kind || kind == incident.MajorKind }
+func tells(kind string) bool {
+	return kind == incident.Kind || kind == incident.MajorKind || kind == sla.TimerKind
+}
 
-// Audience gives who has to do with an incident, or with its handling as a major one. Of a record of
+// Audience gives who has to do with an incident, with its handling as a major one, or with a timer of it. Of a record of
 // another kind, and of an audience that the desk does not know, that is nobody.
 func (h concerned) Audience(ctx context.Context, r storage.Reader, e itsm.Event, a notify.Audience) (notify.Readers, error) {
 	i, ok, err := h.incident(ctx, r, itsm.Ref{Kind: e.Kind, ID: e.Record})
@@ -69,13 +101,19 @@ func (h concerned) Audience(ctx context.Context, r storage.Reader, e itsm.Event,
 		}
 		return notify.Readers{Groups: []itsm.ID{i.Group}}, nil
 	case notify.AudienceNamed:
-		return h.addressed(ctx, e)
+		return h.addressed(ctx, r, e, &i.Incident)
+	case notify.AudienceRole:
+		if h.d.config.Holders == nil {
+			return notify.Readers{}, nil
+		}
+		people, err := h.d.config.Holders(ctx, r, itsm.RoleName(a.Name))
+		return named(people...), err
 	case notify.AudienceOnCall:
 		if a.Name != "" {
 			people, err := h.d.OnCall.OnCall(ctx, itsm.SystemActor(e.Tenant, "notify"), itsm.ID(a.Name), e.At)
 			return named(people...), ignoreNotFound(err)
 		}
-		return h.paged(ctx, r, itsm.Ref{Kind: incident.Kind, ID: e.Record})
+		return h.paged(ctx, r, i.Ref())
 	}
 	return notify.Readers{}, nil
 }
@@ -85,8 +123,8 @@ func (h concerned) CheckAudience(ctx context.Context, r storage.Reader, recordKi
 	refused := func(problem string) error { return itsm.Invalid("audience", "", problem) }
 	switch {
 	case !tells(recordKind):
-		return refused("comes to nobody: the desk tells of " + incident.Kind + " and " + incident.MajorKind + ", not of " + recordKind)
-	case a.Kind == notify.AudienceRole || a.Kind == notify.AudienceHost:
+		return refused("comes to nobody: the desk tells of " + incident.Kind + ", " + incident.MajorKind + " and " + sla.TimerKind + ", not of " + recordKind)
+	case a.Kind == notify.AudienceRole && h.d.config.Holders == nil || a.Kind == notify.AudienceHost:
 		return refused("comes to nobody: the desk knows no people by " + string(a.Kind))
 	case a.Kind == notify.AudienceOnCall && a.Name != "":
 		_, err := oncall.ScheduleTable.Get(ctx, r, itsm.ID(a.Name))
@@ -99,9 +137,11 @@ func (h concerned) CheckAudience(ctx context.Context, r storage.Reader, recordKi
 }
 
 // addressed gives whom an event is addressed to: the person to whom an incident is escalated, who leads a
-// major incident or is asked for its review, and who is to do something that came of it.
-func (h concerned) addressed(ctx context.Context, e itsm.Event) (notify.Readers, error) {
+// major incident or is asked for its review, who is to do something that came of it, and whom a threshold tells.
+func (h concerned) addressed(ctx context.Context, r storage.Reader, e itsm.Event, i *incident.Incident) (notify.Readers, error) {
 	switch p := e.Data.(type) {
+	case sla.ThresholdReached:
+		return h.d.addressees(ctx, r, i, p)
 	case incident.Escalated:
 		return named(p.To), nil
 	case incident.MajorIncidentDeclared:
@@ -169,14 +209,14 @@ func (h concerned) MayRead(ctx context.Context, r storage.Reader, record itsm.Re
 		return readings, err
 	}
 	if h.d.config.Actor == nil {
-		return readings, h.usual(ctx, r, record.Kind, &i, readers, readings)
+		return readings, h.usual(ctx, r, &i, readers, readings)
 	}
 	for _, reader := range readers {
 		actor, err := h.d.config.Actor(ctx, r, reader.Person)
 		if err != nil {
 			return nil, err
 		}
-		if readings[reader.Person], err = h.reading(ctx, actor, record.Kind, &i); err != nil {
+		if readings[reader.Person], err = h.reading(ctx, actor, &i); err != nil {
 			return nil, err
 		}
 	}
@@ -184,7 +224,7 @@ func (h concerned) MayRead(ctx context.Context, r storage.Reader, record itsm.Re
 }
 
 // usual is what people may be sent where nobody says who they are, as [Config.Actor] tells.
-func (h concerned) usual(ctx context.Context, r storage.Reader, kind string, i *incident.Incident, readers []notify.Reader, readings map[itsm.ID]notify.Reading) error {
+func (h concerned) usual(ctx context.Context, r storage.Reader, i *subject, readers []notify.Reader, readings map[itsm.ID]notify.Reading) error {
 	people := make([]itsm.ID, len(readers))
 	for n, reader := range readers {
 		people[n] = reader.Person
@@ -198,7 +238,7 @@ func (h concerned) usual(ctx context.Context, r storage.Reader, kind string, i *
 		actor := itsm.Actor{Tenant: i.Tenant, ID: person, Roles: []itsm.RoleName{itsm.RoleRequester}}
 		if person == i.Requester || person == i.Affected {
 			// Whoever else they are, what is written about them is not for them.
-			if readings[person], err = h.reading(ctx, actor, kind, i); err != nil {
+			if readings[person], err = h.reading(ctx, actor, i); err != nil {
 				return err
 			}
 			readings[person] = publicOf(readings[person])
@@ -214,7 +254,7 @@ func (h concerned) usual(ctx context.Context, r storage.Reader, kind string, i *
 		if works || theirs {
 			actor.Roles = append(actor.Roles, itsm.RoleSupportSpecialist)
 		}
-		if readings[person], err = h.reading(ctx, actor, kind, i); err != nil {
+		if readings[person], err = h.reading(ctx, actor, i); err != nil {
 			return err
 		}
 		if !theirs {
@@ -243,19 +283,23 @@ func (d *Desk) works(kind string) bool {
 	return slices.Contains(d.config.WorkingKinds, kind)
 }
 
-// reading is what an actor may read of an incident, or of its handling as a major one.
-func (h concerned) reading(ctx context.Context, actor itsm.Actor, kind string, i *incident.Incident) (notify.Reading, error) {
+// reading is what an actor may read of an incident, or of what hangs on it.
+func (h concerned) reading(ctx context.Context, actor itsm.Actor, i *subject) (notify.Reading, error) {
 	type ask struct {
 		permission itsm.Permission
 		reading    notify.Reading
 	}
 	asks := []ask{{incident.PermissionRead, notify.ReadPublic}, {incident.PermissionReadInternal, notify.ReadInternal}}
-	if kind == incident.MajorKind {
-		asks = append([]ask{{incident.PermissionReadMajor, notify.ReadNothing}}, asks...)
+	if i.needs != "" {
+		asks = append([]ask{{i.needs, notify.ReadNothing}}, asks...)
 	}
 	may := notify.ReadNothing
 	for _, ask := range asks {
-		err := h.d.Engine.Authorizer().Authorize(ctx, actor, ask.permission, i.Subject())
+		on := i.Subject()
+		if ask.permission == sla.PermissionRead {
+			on = nil // it is asked for on all of the tenant
+		}
+		err := h.d.Engine.Authorizer().Authorize(ctx, actor, ask.permission, on)
 		if errors.Is(err, itsm.ErrForbidden) {
 			break
 		}
@@ -270,10 +314,24 @@ func (h concerned) reading(ctx context.Context, actor itsm.Actor, kind string, i
 // MayShow says what an actor, by their own roles and groups, may read of incidents.
 func (h concerned) MayShow(ctx context.Context, r storage.Reader, actor itsm.Actor, records []itsm.Ref) (map[itsm.Ref]notify.Reading, error) {
 	readings := make(map[itsm.Ref]notify.Reading, len(records))
+	timers, err := h.timers(ctx, r, records)
+	if err != nil {
+		return nil, err
+	}
 	var ids []itsm.ID
+	of := func(record itsm.Ref) (id itsm.ID, needs itsm.Permission) {
+		switch record.Kind {
+		case incident.Kind:
+			return record.ID, ""
+		case incident.MajorKind:
+			return record.ID, incident.PermissionReadMajor
+		}
+		t := timers[record.ID] // none of it, and none of another kind
+		return t.Subject, needed(&t)
+	}
 	for _, record := range records {
-		if tells(record.Kind) {
-			ids = append(ids, record.ID)
+		if id, _ := of(record); id != "" {
+			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
@@ -289,20 +347,46 @@ func (h concerned) MayShow(ctx context.Context, r storage.Reader, actor itsm.Act
 		}
 	}
 	for _, record := range records {
-		i, ok := found[record.ID]
-		if !ok || !tells(record.Kind) {
+		id, needs := of(record)
+		i, ok := found[id]
+		if !ok {
 			continue
 		}
 		var err error
-		if readings[record], err = h.reading(ctx, actor, record.Kind, &i); err != nil {
+		if readings[record], err = h.reading(ctx, actor, &subject{Incident: i, needs: needs}); err != nil {
 			return nil, err
 		}
 	}
 	return readings, nil
 }
 
+// timers reads those timers of incidents that are among records.
+func (h concerned) timers(ctx context.Context, r storage.Reader, records []itsm.Ref) (map[itsm.ID]sla.TimerHead, error) {
+	var ids []itsm.ID
+	for _, record := range records {
+		if record.Kind == sla.TimerKind {
+			ids = append(ids, record.ID)
+		}
+	}
+	slices.Sort(ids)
+	found := make(map[itsm.ID]sla.TimerHead, len(ids))
+	for some := range slices.Chunk(slices.Compact(ids), storage.MaxPage) {
+		page, err := sla.TimerTable.List(ctx, r, storage.Query[sla.TimerHead]{Where: sla.TimerTable.ByID().In(some...), Limit: storage.MaxPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page.Items {
+			if t.SubjectKind == incident.Kind {
+				found[t.ID] = t
+			}
+		}
+	}
+	return found, nil
+}
+
 // Data gives what a message says of an incident: number, title, state and priority, and the words of
-// the note that the event is about, where the reader may read it.
+// the note that the event is about, where the reader may read it. Of a timer it also says the policy, the target,
+// when it is due, and which threshold was reached.
 func (h concerned) Data(ctx context.Context, r storage.Reader, e itsm.Event, reading notify.Reading) (map[string]any, error) {
 	i, ok, err := h.incident(ctx, r, itsm.Ref{Kind: e.Kind, ID: e.Record})
 	if err != nil || !ok {
@@ -311,6 +395,15 @@ func (h concerned) Data(ctx context.Context, r storage.Reader, e itsm.Event, rea
 	data := map[string]any{"number": i.Number, "title": i.Title, "state": string(i.State), "priority": int(i.Priority)}
 	if _, resolved := e.Data.(incident.Resolved); resolved && i.DuplicateOf != "" {
 		data["state"] = e.To // of the incident into which it was merged
+	}
+	if i.timer != nil {
+		data["policy"], data["target"] = i.timer.Policy, i.timer.Target
+		if !i.timer.Due.IsZero() {
+			data["due"] = i.timer.Due.Format(time.RFC3339)
+		}
+		if reached, ok := e.Data.(sla.ThresholdReached); ok {
+			data["threshold"] = reached.Threshold
+		}
 	}
 	note := noteOf(e.Data)
 	if note == "" {

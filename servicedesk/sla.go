@@ -37,6 +37,7 @@ func (d *Desk) serviceLevels(c Config) (err error) {
 			return cost.Worked
 		},
 	}}, o.Kinds...)
+	o.ActionOf, o.CheckAction = d.thresholdAction, d.checkThresholdAction
 	if o.MayRead == nil {
 		o.MayRead = d.mayRead
 	}

@@ -87,9 +87,11 @@ func (p *Practice) checkPolicy(ctx context.Context, u *engine.Unit, family strin
 		}
 		for j, h := range t.Thresholds {
 			for n, name := range h.Actions {
-				if _, known := p.actions[name]; !known {
-					f.Addf(fmt.Sprintf("%s.thresholds[%d].actions[%d]", at, j, n), "%q is unknown; there are: %s", clip(name), p.actionNames())
+				_, err := p.action(set.Kind, name)
+				if err == nil && p.actions[name] == nil && p.mayAct != nil {
+					err = p.mayAct(ctx, u.Quiet(), set.Kind, name)
 				}
+				f.Merge(fmt.Sprintf("%s.thresholds[%d].actions[%d]", at, j, n), err)
 			}
 		}
 		if k == nil {
@@ -106,11 +108,19 @@ func (p *Practice) checkPolicy(ctx context.Context, u *engine.Unit, family strin
 	}
 }
 
-func (p *Practice) actionNames() string {
-	if len(p.actions) == 0 {
-		return "none"
+// action gives what a threshold of a timer of a kind of record can do by a name.
+func (p *Practice) action(kind, name string) (Action, error) {
+	if do := p.actions[name]; do != nil {
+		return do, nil
 	}
-	return strings.Join(sortedKeys(p.actions), ", ")
+	if p.actionOf != nil {
+		return p.actionOf(kind, name)
+	}
+	there := "none"
+	if len(p.actions) > 0 {
+		there = strings.Join(sortedKeys(p.actions), ", ")
+	}
+	return nil, itsm.Invalid("sla action", "", fmt.Sprintf("%q is unknown; there are: %s", clip(name), there))
 }
 
 // named notes a name that is none of a record of the kind, or of something else than is wanted.

@@ -35,6 +35,8 @@ type actJob struct {
 	Actions   []string  `json:"actions"`
 	At        time.Time `json:"at"`
 	Late      bool      `json:"late,omitempty"`
+	// Cause is what the actions come of: the event of the threshold.
+	Cause itsm.Cause `json:"cause,omitzero"`
 }
 
 // jobKey names the jobs of a record; one too long for a key is hashed.
@@ -172,32 +174,68 @@ func (p *Practice) due(ctx context.Context, u *engine.Unit, _ engine.Due, j dueJ
 
 // plan has the actions of a threshold be done, by a job of its own: what fails is tried again, and holds up neither
 // what is told nor the command in whose transaction it is.
-func (p *Practice) plan(ctx context.Context, u *engine.Unit, c *clock, fired *timer.Happening) error {
-	if len(fired.Actions) == 0 {
+func (p *Practice) plan(ctx context.Context, u *engine.Unit, e itsm.Event, r ThresholdReached) error {
+	if len(r.Actions) == 0 {
 		return nil
 	}
+	j := actJob{
+		Timer: e.Record, Cycle: r.Cycle, Threshold: r.Threshold, Actions: r.Actions, At: r.At, Late: r.Late,
+		Cause: e.Then(agent(r.Policy, r.Target, r.Threshold)),
+	}
 	return u.Schedule(ctx, engine.Task{
-		Kind: jobAct, Subject: jobSubject(c.SubjectRef()), Due: fired.At, // so that they are done in the order of the thresholds
-		Key:     string(digest(string(c.ID), strconv.Itoa(fired.Cycle), fired.Threshold)),
-		Payload: actJob{Timer: c.ID, Cycle: fired.Cycle, Threshold: fired.Threshold, Actions: fired.Actions, At: fired.At, Late: fired.Late},
+		Kind: jobAct, Subject: jobSubject(r.Subject), Due: r.At, // so that they are done in the order of the thresholds
+		Key: j.key(), Payload: j,
 	})
 }
 
+// agent names who acts for a threshold in the chain of a cause.
+func agent(policy, target, threshold string) string {
+	return "sla:" + policy + "/" + target + "/" + threshold
+}
+
+// key names the occasion: the threshold in its cycle.
+func (j *actJob) key() string {
+	return string(digest(string(j.Timer), strconv.Itoa(j.Cycle), j.Threshold))
+}
+
 // act is the job that does the actions of a threshold, in their order, all of them or none.
-func (p *Practice) act(ctx context.Context, u *engine.Unit, due engine.Due, j actJob) error {
+func (p *Practice) act(ctx context.Context, u *engine.Unit, _ engine.Due, j actJob) error {
 	t, err := TimerTable.Get(ctx, u.Quiet(), j.Timer)
 	if err != nil {
 		return err
 	}
-	for _, name := range j.Actions {
-		do := p.actions[name]
-		if do == nil {
-			return itsm.Invalid("sla action", "name", "is not one that the host has: "+clip(name))
+	actor := u.Actor()
+	actor.Cause = j.Cause
+	return p.e.In(u.Store()).Update(ctx, actor, func(ctx context.Context, u *engine.Unit) error {
+		for _, name := range j.Actions {
+			do, err := p.action(t.SubjectKind, name)
+			if err != nil {
+				return err
+			}
+			o := Occasion{Timer: t.TimerHead, Threshold: j.Threshold, Cycle: j.Cycle, At: j.At, Late: j.Late, Key: j.key() + "/" + name}
+			if err := do(ctx, u, o); err != nil {
+				return err
+			}
 		}
-		o := Occasion{Timer: t.TimerHead, Threshold: j.Threshold, Cycle: j.Cycle, At: j.At, Late: j.Late, Key: due.Key + "/" + name}
-		if err := do(ctx, u, o); err != nil {
-			return err
-		}
+		return nil
+	})
+}
+
+// actApart is what follows where the record does not let one of the actions happen: that one is left out, and
+// where there are several each is tried by itself, as it is not known which it was.
+func (p *Practice) actApart(ctx context.Context, u *engine.Unit, due engine.Due, j actJob) error {
+	if len(j.Actions) == 1 {
+		return nil
 	}
-	return nil
+	t, err := TimerTable.Get(ctx, u.Quiet(), j.Timer)
+	if err != nil {
+		return err
+	}
+	tasks := make([]engine.Task, len(j.Actions))
+	for i, name := range j.Actions {
+		one := j
+		one.Actions = []string{name}
+		tasks[i] = engine.Task{Kind: jobAct, Subject: jobSubject(t.SubjectRef()), Due: due.At, Key: string(digest(j.key(), strconv.Itoa(i))), Payload: one}
+	}
+	return u.Schedule(ctx, tasks...)
 }

@@ -88,7 +88,7 @@ type ThresholdReached struct {
 	At   time.Time `json:"at"`
 	Late bool      `json:"late,omitempty"`
 	Due  time.Time `json:"due,omitzero"`
-	// Actions are those that are done about it.
+	// Actions are those that are done about it; none in a cycle that they themselves began.
 	Actions []string `json:"actions,omitempty"`
 }
 
@@ -205,8 +205,8 @@ type news struct {
 	data   itsm.Payload
 	// reason is why it was commanded, where the unit does not know.
 	reason string
-	// fired is the threshold whose actions are to be done.
-	fired *timer.Happening
+	// cause is what it came of, where that is not what the unit's other events come of.
+	cause itsm.Cause
 }
 
 func (c *clock) about(cycle int) About {
@@ -239,8 +239,12 @@ func (c *clock) note(happened []timer.Happening) {
 			if err != nil {
 				due = time.Time{} // it is told without
 			}
-			n.action, n.fired = "reach_threshold", h
-			n.data = ThresholdReached{About: about, Threshold: h.Threshold, At: h.At, Late: h.Late, Due: due, Actions: h.Actions}
+			actions := h.Actions
+			if c.Cause.Has(agent(c.Policy, c.Target, h.Threshold)) {
+				actions = nil // or they would go on for ever
+			}
+			n.action, n.cause = "reach_threshold", c.Cause
+			n.data = ThresholdReached{About: about, Threshold: h.Threshold, At: h.At, Late: h.Late, Due: due, Actions: actions}
 		default:
 			continue
 		}

@@ -220,6 +220,9 @@ func (f *follower) move(c *clock) error {
 		return nil
 	}
 	if changed {
+		if len(next.Cycles) > len(c.State.Cycles) {
+			c.Cause = f.e.Cause
+		}
 		c.State, c.changed = next, true
 		c.note(happened)
 	}
@@ -263,7 +266,7 @@ func (f *follower) begin(ctx context.Context, ref itsm.Ref, holding []entry, clo
 			if err != nil {
 				c.Fault = faultOf(f.e, err)
 			}
-			c.State = next
+			c.State, c.Cause = next, f.e.Cause
 			c.name(f.now, facts)
 			c.note(happened)
 			begun = append(begun, c)
@@ -352,13 +355,7 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) e
 	}
 	slices.SortStableFunc(all, func(a, b told) int { return a.n.at.Compare(b.n.at) })
 	for _, x := range all {
-		u.Emit(itsm.Event{Kind: TimerKind, Record: x.c.ID, Action: x.n.action, Internal: x.c.Internal(), Reason: x.n.reason, Data: x.n.data})
-		if x.n.fired == nil {
-			continue
-		}
-		if err := p.plan(ctx, u, x.c, x.n.fired); err != nil {
-			return err
-		}
+		u.Emit(itsm.Event{Kind: TimerKind, Record: x.c.ID, Action: x.n.action, Internal: x.c.Internal(), Reason: x.n.reason, Cause: x.n.cause, Data: x.n.data})
 	}
 	return nil
 }

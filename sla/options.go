@@ -24,6 +24,13 @@ type Options struct {
 	// Actions are what thresholds can do, by the names that policies call them: lower-case letters, digits and
 	// underscores, a letter first.
 	Actions map[string]Action
+	// ActionOf gives what a threshold can do to a kind of record by a name that Actions do not have, so that a name
+	// can hold parameters: "reassign:network". A name that it does not know, or not for the kind, is ErrInvalid. Nil knows
+	// no names.
+	ActionOf func(kind, name string) (Action, error)
+	// CheckAction refuses, as ErrInvalid, an action of ActionOf whose name speaks of what is not there. It only reads, and
+	// is asked when a policy is drafted, revised and activated. Nil refuses none.
+	CheckAction func(ctx context.Context, r storage.Reader, kind, name string) error
 	// MayRead says whether the actor may know of the record that a timer is of: nil that it may, ErrNotFound or
 	// ErrForbidden that it may not. Nil lets those know of it alone who have [PermissionRead]. A system actor is
 	// not asked about.
@@ -60,6 +67,11 @@ type RecordKind struct {
 // mark that they are done commit together, once. u.Actor() is a system actor; a command of a practice is given by
 // practice.In(u.Store()) and that actor. An error undoes the unit, which is tried again and at last becomes a
 // dead letter of the engine. It may be run several times, as every unit may.
+//
+// ErrTransition is no failure: what the record does not let happen any more is left out, and of several actions the
+// others are then taken in units of their own. The actor's Cause names the event of the threshold, and
+// "sla:policy/target/threshold" as who acts: a cycle that such an action began, by whatever it set off, does not
+// take the same action again.
 type Action func(ctx context.Context, u *engine.Unit, o Occasion) error
 
 // Occasion is why an action is taken.
@@ -102,6 +114,8 @@ type settings struct {
 	kinds     map[string]*speech
 	kindNames []string
 	actions   map[string]Action
+	actionOf  func(kind, name string) (Action, error)
+	mayAct    func(ctx context.Context, r storage.Reader, kind, name string) error
 	mayRead   func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
 	refuse    []Verdict
 	readies   memo[*ready]
@@ -111,7 +125,7 @@ type settings struct {
 
 func newSettings(o Options, f *itsm.Faults) *settings {
 	s := &settings{
-		kinds: map[string]*speech{}, actions: map[string]Action{}, mayRead: o.MayRead, refuse: slices.Clone(o.Refuse),
+		kinds: map[string]*speech{}, actions: map[string]Action{}, actionOf: o.ActionOf, mayAct: o.CheckAction, mayRead: o.MayRead, refuse: slices.Clone(o.Refuse),
 		readies: memo[*ready]{most: maxReady}, coverages: memo[*coverage]{most: maxReady}, calendars: memo[*calendar.Calendar]{most: maxCalendars},
 	}
 	for i, v := range o.Refuse {

@@ -93,9 +93,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r AgreementRetired) error {
 				return p.retired(ctx, u, r.By)
 			}),
+			engine.On(p.plan),
 			engine.OnAny(p.follow),
 		},
-		Jobs:        []engine.JobHandler{engine.OnDue(jobDue, p.due), engine.OnDue(jobAct, p.act)},
+		Jobs:        []engine.JobHandler{engine.OnDue(jobDue, p.due), engine.IfRefused(engine.OnDue(jobAct, p.act), p.actApart)},
 		Subscribers: []engine.Subscriber{{Name: TimerKind, Kinds: s.kindNames, Deliver: p.arrange}},
 	})
 }

@@ -86,6 +86,8 @@ type TimerBody struct {
 	State timer.State `json:"state"`
 	// Told are the breaches that were told, one for a cycle.
 	Told []Breach `json:"told,omitempty"`
+	// Cause is what the last cycle began by, where it was something that acts by itself.
+	Cause itsm.Cause `json:"cause,omitzero"`
 	// Fault says why an event could not be taken into account, empty where all were: an answer outside the calendar's
 	// horizon. Rebase and Rebuild repair it.
 	Fault string `json:"fault,omitempty"`

@@ -76,6 +76,13 @@ func StandardRules() RuleSet {
 		}
 	}
 	all := []Channel{ChannelPush, ChannelEmail, ChannelInApp}
+	// A threshold of a service level names whom it tells; one whose target is reached meanwhile warns nobody.
+	level := Rule{
+		Name: "service level", RecordKind: "sla_timer", Events: []string{"sla_timer.threshold_reached.v1"}, Audiences: []Audience{{Kind: AudienceNamed}},
+		Channels: all, Template: "sla_timer.threshold_reached", Class: "sla_timer.work",
+		When:  storage.Condition{Op: storage.Equal, Column: "open", Values: []any{true}},
+		Until: []string{"sla_timer.met.v1", "sla_timer.missed.v1", "sla_timer.cancelled.v1"},
+	}
 	led := addressed("given", true, all, "major_incident.declared.v1")
 	update := addressed("update_due", true, all, "major_incident.update_due.v1")
 	update.CollapseSeconds, update.Until = 60, []string{"major_incident.update_posted.v1", "major_incident.restored.v1", "major_incident.demoted.v1"}
@@ -84,6 +91,6 @@ func StandardRules() RuleSet {
 	actions := addressed("actions", false, words, "major_incident.reviewed.v1")
 	return RuleSet{Rules: []Rule{
 		critical, major, logged, given, queued, escalated, replied, noted, waits, reminded, waitsOn, resolved, reopened, ended, asked,
-		led, update, review, actions,
+		led, update, review, actions, level,
 	}}
 }
