@@ -52,10 +52,11 @@ type Config struct {
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
-	// FactsOf gives the values of Facts for an incident that is to be routed, which is not stored yet.
-	// It only reads, in the transaction that logs it, and is called where active rules name a fact.
-	// What it leaves out is not known.
-	FactsOf func(ctx context.Context, u *engine.Unit, i incident.Head) (map[string]any, error)
+	// FactsOf gives the values of Facts for an incident: one that is to be routed, which is not stored yet, in the
+	// transaction that logs it; one whose timers begin, in that of the event; and one whose timers are computed by
+	// another policy, in a view where nothing is to be written. It only reads, and is called where active rules or the
+	// policy name a fact. What it leaves out is not known.
+	FactsOf func(ctx context.Context, r storage.Reader, i incident.Head) (map[string]any, error)
 	// Interaction are the settings of interactions. Where they name nothing that a classification
 	// becomes, an incident becomes one of the desk's.
 	Interaction interaction.Options

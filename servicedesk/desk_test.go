@@ -92,7 +92,7 @@ func TestADeskNeedsNothingButAStore(t *testing.T) {
 func TestD2IncidentsAreRoutedByRules(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{
 		Facts: []routing.Fact{{Name: "ci.class", Kind: storage.Text}},
-		FactsOf: func(_ context.Context, _ *engine.Unit, i incident.Head) (map[string]any, error) {
+		FactsOf: func(_ context.Context, _ storage.Reader, i incident.Head) (map[string]any, error) {
 			return map[string]any{"ci.class": i.Subcategory}, nil
 		},
 	})

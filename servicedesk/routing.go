@@ -87,16 +87,15 @@ func (d *Desk) routeNew(ctx context.Context, u *engine.Unit, i incident.Incident
 	}, nil
 }
 
-// facts are what is known of an incident beside what stands in it, as far as rules or policies name it. The
-// host is asked in a unit alone.
+// facts are what is known of an incident beside what stands in it, as far as rules or policies name it.
 func (d *Desk) facts(ctx context.Context, r storage.Reader, i incident.Head, named func(string) bool) (map[string]any, error) {
 	facts := map[string]any{}
 	any := func(of []routing.Fact) bool {
 		return slices.ContainsFunc(of, func(f routing.Fact) bool { return named(f.Name) })
 	}
 	standard := any(StandardFacts())
-	if u, writes := r.(*engine.Unit); writes && d.config.FactsOf != nil && (standard || any(d.config.Facts)) {
-		own, err := d.config.FactsOf(ctx, u, i)
+	if d.config.FactsOf != nil && (standard || any(d.config.Facts)) {
+		own, err := d.config.FactsOf(ctx, r, i)
 		if err != nil {
 			return nil, err
 		}

@@ -173,7 +173,7 @@ func TestTheDirectoryIsAskedWhereRulesSpeakOfTheRequester(t *testing.T) {
 		Groups: []directory.Group{{GroupHead: directory.GroupHead{Meta: storage.Meta{ID: "network"}, Name: "Network", Active: true}}},
 	}}}
 	hosts := 0
-	f := newDesk(t, servicedesk.Config{People: known, FactsOf: func(context.Context, *engine.Unit, incident.Head) (map[string]any, error) {
+	f := newDesk(t, servicedesk.Config{People: known, FactsOf: func(context.Context, storage.Reader, incident.Head) (map[string]any, error) {
 		hosts++
 		return nil, nil
 	}})

@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -10,10 +11,12 @@ import (
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
+	"github.com/itsmkit/itsmkit/itsm/routing"
 	"github.com/itsmkit/itsmkit/servicedesk"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
+	"github.com/itsmkit/itsmkit/storage"
 )
 
 // A desk has no policies of its own; with one, incidents are measured by the hours of their requester's site, and the
@@ -106,4 +109,38 @@ func TestAnIncidentIsCoveredByTheAgreementOfItsRequestersOrganisation(t *testing
 	other.ID = "ned"
 	_, err = f.ServiceLevels.EntitlementOf(ctx, other, of)
 	require.ErrorIs(t, err, itsm.ErrNotFound)
+}
+
+// L21: what a rebase would change is computed by the facts that only the host knows, and nothing is written.
+func TestL21ARebaseThatIsTriedAsksTheHostForItsFacts(t *testing.T) {
+	asked := 0
+	f, ctx := newDesk(t, servicedesk.Config{
+		Facts: []routing.Fact{{Name: "ci.class", Kind: storage.Text}},
+		FactsOf: func(_ context.Context, r storage.Reader, i incident.Head) (map[string]any, error) {
+			asked++
+			require.Equal(t, []storage.Tenant{"acme"}, r.Tenants())
+			return map[string]any{"ci.class": "router"}, nil
+		},
+	}), t.Context()
+	f.promise(t, nil)
+	i, err := f.Incidents.Log(ctx, ada, incident.Report{Title: "No sound", Requester: "rosa"})
+	require.NoError(t, err)
+	require.Zero(t, asked, "no policy names a fact")
+	timers, err := f.ServiceLevels.Of(ctx, ada, i.Ref())
+	require.NoError(t, err)
+
+	target := timer.Resolution("always", nil, timer.Goal{
+		When: storage.Condition{Op: storage.Equal, Column: "ci.class", Values: []any{"router"}}, Within: timer.Duration(time.Hour)}, timer.Within(8*time.Hour))
+	v, err := f.ServiceLevels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "gold", Set: sla.Policy{
+		Policy: timer.Policy{Name: "gold", Kind: incident.Kind, Targets: []timer.Target{target}}}})
+	require.NoError(t, err)
+	_, err = f.ServiceLevels.Policies.Activate(ctx, boss, v.ID, itsm.Command{})
+	require.NoError(t, err)
+	change, err := f.ServiceLevels.Rebase(ctx, boss, timers[0].ID, sla.Rebasing{DryRun: true})
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
+	require.Equal(t, []time.Time{f.now.Add(4 * time.Hour), f.now.Add(time.Hour)}, []time.Time{change.Before.Due, change.After.Due})
+	change, err = f.ServiceLevels.Rebase(ctx, boss, timers[0].ID, sla.Rebasing{Command: itsm.Command{Reason: "Agreed"}})
+	require.NoError(t, err)
+	require.Equal(t, f.now.Add(time.Hour), change.After.Due, "as it was tried")
 }

@@ -3,6 +3,7 @@ package servicedesk_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/itsm/notify"
 	"github.com/itsmkit/itsmkit/servicedesk"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/sla/calendar"
@@ -185,9 +187,16 @@ func TestL10AThresholdTellsPeopleGroupsAndRoles(t *testing.T) {
 		require.Equal(t, []any{"gold", "resolution", "at", i.Number}, []any{n.Data["policy"], n.Data["target"], n.Data["threshold"], n.Data["number"]})
 	}
 	require.Empty(t, mail.to("rosa"))
+	inbox, err := f.Notifications.Inbox(t.Context(), ned, notify.ChannelInApp, "", 10)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(inbox.Items, func(n notify.Notification) bool { return n.RecordKind == sla.TimerKind }))
+	roles := func(a itsm.Actor, all ...itsm.RoleName) itsm.Actor { a.ID, a.Roles = "ned", all; return a }
+	inbox, err = f.Notifications.Inbox(t.Context(), roles(rosa, itsm.RoleRequester), notify.ChannelInApp, "", 10)
+	require.NoError(t, err)
+	require.Empty(t, inbox.Items, "the incident is not that of who asks")
 
 	// Restricted, only those who may read it.
-	_, err := f.Incidents.Restrict(t.Context(), boss, log(f).ID, incident.Restriction{})
+	_, err = f.Incidents.Restrict(t.Context(), boss, log(f).ID, incident.Restriction{})
 	require.NoError(t, err)
 	mail.sent = nil
 	for _, after := range []time.Duration{180 + 120, 180 + 121, 180 + 130} {

@@ -235,7 +235,10 @@ func (p *Practice) actApart(ctx context.Context, u *engine.Unit, due engine.Due,
 	for i, name := range j.Actions {
 		one := j
 		one.Actions = []string{name}
-		tasks[i] = engine.Task{Kind: jobAct, Subject: jobSubject(t.SubjectRef()), Due: due.At, Key: string(digest(j.key(), strconv.Itoa(i))), Payload: one}
+		tasks[i] = engine.Task{
+			Kind: jobAct, Subject: jobSubject(t.SubjectRef()), Key: string(digest(j.key(), strconv.Itoa(i))), Payload: one,
+			Due: due.At.Add(time.Duration(i) * time.Microsecond), // so that they are done in their order
+		}
 	}
 	return u.Schedule(ctx, tasks...)
 }

@@ -52,6 +52,7 @@ var cases = []struct {
 	{"L16ThresholdsFireOnceInOrderAfterADowntime", downtime},
 	{"L16WhatWasReachedFiresBeforeWhatEndsTheTimer", beforeTheEnd},
 	{"L16AFailingActionIsTriedAgainAndHoldsUpNothing", failing},
+	{"L16WhatARecordRefusesIsLeftOut", refusing},
 	{"L17EscalationsComeBeforeAndAfterTheBreach", escalation},
 	{"L16SeveralWorkersFireOnce", workers},
 	{"L20ABreachIsAMicrosecondAfterDue", exact},
@@ -204,7 +205,7 @@ func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 				},
 			},
 		},
-		Actions: map[string]sla.Action{"tell": h.tell}, Refuse: refuse,
+		Actions: map[string]sla.Action{"tell": h.tell}, ActionOf: h.actionOf, Refuse: refuse,
 		MayRead: func(ctx context.Context, _ storage.Reader, actor itsm.Actor, ref itsm.Ref) error {
 			if ref.Kind == incident.Kind {
 				_, err := h.incidents.Get(ctx, actor, ref.ID)
@@ -246,6 +247,21 @@ func (h *host) told(t require.TestingT, tenant storage.Tenant, on itsm.Ref) (all
 		return err
 	}))
 	return all
+}
+
+// actionOf gives actions with a parameter: "note:TEXT" writes it, "refuse:TEXT" writes it and is then refused.
+func (h *host) actionOf(kind, name string) (sla.Action, error) {
+	verb, text, _ := strings.Cut(name, ":")
+	if kind != incident.Kind || text == "" || verb != "note" && verb != "refuse" {
+		return nil, itsm.Invalid("action", "", "is none of the host's")
+	}
+	return func(ctx context.Context, u *engine.Unit, o sla.Occasion) error {
+		_, err := h.incidents.In(u.Store()).Note(ctx, u.Actor(), o.Timer.Subject, incident.Note{Text: text})
+		if err == nil && verb == "refuse" {
+			_, err = h.incidents.In(u.Store()).Confirm(ctx, u.Actor(), o.Timer.Subject, itsm.Command{}) // it is not resolved
+		}
+		return err
+	}, nil
 }
 
 func (h *host) breaks(b bool) {
