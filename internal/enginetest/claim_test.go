@@ -68,6 +68,8 @@ func child(how string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		switch what {
+		case "levels":
+			return fireLevels(ctx, s)
 		case "migrate":
 			return s.Migrate(ctx, newAssets)
 		case "work":
