@@ -67,11 +67,7 @@ func (t *Timer) at(s *State, cycle int, now time.Time) (Reading, error) {
 	case c.open() != nil:
 		r.Phase = PhasePaused
 	}
-	var err error
-	if r.Due, r.HasDue, err = t.due(c); err != nil {
-		return Reading{}, err
-	}
-	if err := t.elapsed(c, end, &r); err != nil {
+	if err := t.stand(c, end, &r); err != nil {
 		return Reading{}, err
 	}
 	passed := r.HasDue && end.After(r.Due)
@@ -194,8 +190,9 @@ func (t *Timer) place(cal *calendar.Calendar, b *Basis, cursor time.Time, counte
 	return at, err
 }
 
-// elapsed fills in what has counted up to an instant.
-func (t *Timer) elapsed(c *Cycle, until time.Time, r *Reading) error {
+// stand fills in when a cycle is due, as reach says it of the whole goal, and what has counted up to an instant: in one
+// walk over the pauses, as a reading is asked for more often than anything else.
+func (t *Timer) stand(c *Cycle, until time.Time, r *Reading) error {
 	b := c.basis()
 	cal, err := t.calendar(b)
 	if err != nil {
@@ -204,32 +201,78 @@ func (t *Timer) elapsed(c *Cycle, until time.Time, r *Reading) error {
 	if until.Before(b.From) {
 		until = b.From
 	}
+	goal := time.Duration(b.Open)
+	cursor, counted, wall := b.From, time.Duration(0), time.Duration(0)
+	known, goesOn := false, false
+	// What has counted up to the instant is counted when the walk comes to it.
+	open, openWall, ended := time.Duration(0), time.Duration(0), false
 	for i := range c.Pauses {
-		from, to := c.Pauses[i].From, c.Pauses[i].To
-		if from.Before(b.From) {
-			from = b.From
-		}
-		if to.IsZero() || to.After(until) {
-			to = until
-		}
-		if !to.After(from) {
+		p := &c.Pauses[i]
+		from, lasts := p.From, p.To.IsZero()
+		if !lasts && !p.To.After(b.From) {
 			continue
 		}
-		d, err := cal.Between(from, to)
+		if from.Before(cursor) {
+			from = cursor
+		}
+		d, err := cal.Between(cursor, from)
 		if err != nil {
 			return err
 		}
-		r.PausedOpen += Duration(d)
-		r.PausedWall += Duration(to.Sub(from))
+		if !known && (counted+d > goal || counted+d == goal && !(goesOn && from.Equal(cursor))) {
+			at, err := t.place(cal, b, cursor, counted, goal, true)
+			if err != nil {
+				return err
+			}
+			if counted+d > goal || at.Before(from) {
+				r.Due, r.HasDue, known = at, true, true
+			}
+		}
+		if !ended && from.After(until) {
+			if open, openWall, err = upTo(cal, cursor, until, counted, wall); err != nil {
+				return err
+			}
+			ended = true
+		}
+		counted, wall = counted+d, wall+from.Sub(cursor)
+		if lasts { // and is the last one
+			if !ended {
+				open, openWall, ended = counted, wall, true
+			}
+			known = true
+			break
+		}
+		cursor, goesOn = p.To, true
+	}
+	if !known {
+		if r.Due, err = t.place(cal, b, cursor, counted, goal, true); err != nil {
+			return err
+		}
+		r.HasDue = true
+	}
+	if !ended {
+		if open, openWall, err = upTo(cal, cursor, until, counted, wall); err != nil {
+			return err
+		}
 	}
 	all, err := cal.Between(b.From, until)
 	if err != nil {
 		return err
 	}
-	r.Open, r.Wall = Duration(all)-r.PausedOpen, Duration(until.Sub(b.From))-r.PausedWall
+	r.Open, r.Wall = Duration(open), Duration(openWall)
+	r.PausedOpen, r.PausedWall = Duration(all-open), Duration(until.Sub(b.From)-openWall)
 	r.Goal = b.Open
 	r.Remaining = r.Goal - r.Open
 	return nil
+}
+
+// upTo adds what lies between a cursor and an instant, if that is after it, to what has counted.
+func upTo(cal *calendar.Calendar, cursor, until time.Time, counted, wall time.Duration) (time.Duration, time.Duration, error) {
+	if !until.After(cursor) {
+		return counted, wall, nil
+	}
+	d, err := cal.Between(cursor, until)
+	return counted + d, wall + until.Sub(cursor), err
 }
 
 // Upcoming is a threshold that has not fired.
