@@ -17,7 +17,8 @@
 //     or begins to work on an incident acknowledges the pages about it;
 //   - open tasks of an incident can keep it from being resolved, by Config.OpenTasks;
 //   - a contact that is taken for an incident becomes one, and what recurs is logged when it is due;
-//   - the timers of service levels begin, pause and end with what happens to incidents, where a tenant has policies;
+//   - the timers of service levels begin, pause and end with what happens to incidents, where a tenant has policies, and what their
+//     thresholds name is done;
 //   - triggers assign, note and tag incidents, and do what the host's own actions do;
 //   - those concerned are notified through the host's sender, of no more than they may read;
 //   - tasks, pages, and links to any record that the desk knows, are seen by those alone who may read

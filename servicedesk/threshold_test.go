@@ -87,9 +87,9 @@ func share(percent int64, actions ...string) timer.Threshold {
 	return timer.Threshold{Name: "at", Share: timer.Percent(percent), Actions: actions}
 }
 
-// L10: half of the time is over, and the incident is somebody else's, or somebody higher up knows, without any code
+// L17: half of the time is over, and the incident is somebody else's, or somebody higher up knows, without any code
 // of the host.
-func TestL10AThresholdReassignsAndRaisesByItself(t *testing.T) {
+func TestL17AThresholdReassignsAndRaisesByItself(t *testing.T) {
 	type view struct {
 		Group, Assignee        itsm.ID
 		Priority               itsm.Priority
@@ -155,9 +155,9 @@ func TestL10AThresholdReassignsAndRaisesByItself(t *testing.T) {
 	}
 }
 
-// L10: whom a threshold tells is told through the sender, of no more than they may read; where there is none the event
+// L17: whom a threshold tells is told through the sender, of no more than they may read; where there is none the event
 // says it.
-func TestL10AThresholdTellsPeopleGroupsAndRoles(t *testing.T) {
+func TestL17AThresholdTellsPeopleGroupsAndRoles(t *testing.T) {
 	holders := func(_ context.Context, _ storage.Reader, role itsm.RoleName) ([]itsm.ID, error) {
 		return map[itsm.RoleName][]itsm.ID{itsm.RoleServiceLevelManager: {"lou"}}[role], nil
 	}
@@ -231,8 +231,8 @@ func (f *fixture) reached(t *testing.T, of itsm.Ref) (all [][]string) {
 	return all
 }
 
-// L10: what a policy names is checked when it is drafted and activated, every fault with its place.
-func TestL10AThresholdThatCannotActIsRefused(t *testing.T) {
+// L17: what a policy names is checked when it is drafted and activated, every fault with its place.
+func TestL17AThresholdThatCannotActIsRefused(t *testing.T) {
 	host := sla.Options{Actions: map[string]sla.Action{"page_me": func(context.Context, *engine.Unit, sla.Occasion) error { return nil }}}
 	f, ctx := newDesk(t, servicedesk.Config{Sender: &outbox{}, SLA: host}), t.Context()
 	f.ranks(t)
@@ -282,8 +282,8 @@ func faults(t *testing.T, err error) map[string]string {
 	return all
 }
 
-// L10: an incident that is closed meanwhile is left alone, and nobody hears of it; what the host does about it happens.
-func TestL10WhatIsClosedMeanwhileRefusesNothing(t *testing.T) {
+// L17: an incident that is closed meanwhile is left alone, and nobody hears of it; what the host does about it happens.
+func TestL17WhatIsClosedMeanwhileRefusesNothing(t *testing.T) {
 	done := 0
 	count := func(context.Context, *engine.Unit, sla.Occasion) error { done++; return nil }
 	f, ctx := newDesk(t, servicedesk.Config{SLA: sla.Options{Actions: map[string]sla.Action{"count": count}}}), t.Context()
@@ -306,8 +306,8 @@ func TestL10WhatIsClosedMeanwhileRefusesNothing(t *testing.T) {
 	require.Equal(t, []any{itsm.ID("network"), 0, 0, itsm.Priority(4)}, []any{i.Group, i.Reassignments, i.HierarchicalEscalations, i.Priority})
 }
 
-// L10: an action that begins the next cycle is not taken again in that, though the threshold is reached at once.
-func TestL10AnActionDoesNotSetItselfOffForEver(t *testing.T) {
+// L17: an action that begins the next cycle is not taken again in that, though the threshold is reached at once.
+func TestL17AnActionDoesNotSetItselfOffForEver(t *testing.T) {
 	f, ctx := newDesk(t, servicedesk.Config{}), t.Context()
 	f.ranks(t)
 	f.promise(t, func(target *timer.Target) {
