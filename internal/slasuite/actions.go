@@ -24,10 +24,10 @@ func refusing(t *testing.T, h *host) {
 	set.Targets[1].Thresholds[1].Actions = []string{"refuse:alone"}
 	h.activate(t, manager("acme"), set)
 	i := h.log(t, "acme")
-	h.clock.advance(3 * 24 * time.Hour)
+	h.clock.Advance(3 * 24 * time.Hour)
 	for range 20 {
 		h.tick(t)
-		h.clock.advance(time.Second)
+		h.clock.Advance(time.Second)
 	}
 	var chains [][]string
 	require.NoError(t, h.e.View(ctx, manager("acme"), func(ctx context.Context, r storage.Reader) error {
