@@ -156,7 +156,7 @@ func (h history) count(of hours, until int64) (open, due int64) {
 		weekday := (day + 4) % 7 // 1970 began on a Thursday
 		return of.from <= at && at < of.to && (of.weekend || weekday != 0 && weekday != 6)
 	}
-	for s := h.start - 3*86400; s < h.start; s += 60 {
+	for s := h.start - 3*3600; s < h.start; s++ { // no clock is put back by more
 		isOpen(s)
 	}
 	counted, reached := int64(0), int64(-1)
