@@ -174,8 +174,8 @@ func TestL17AThresholdTellsPeopleGroupsAndRoles(t *testing.T) {
 	i := log(f)
 	f.at(t, time.Hour)
 	mail.sent = nil
-	for _, after := range []time.Duration{120, 121, 130, 180} {
-		f.at(t, after*time.Minute)
+	for _, minutes := range []int{120, 121, 130, 180} {
+		f.at(t, time.Duration(minutes)*time.Minute)
 	}
 	f.noLetters(t)
 	const told = "sla_timer.threshold_reached.v1 "
@@ -199,8 +199,8 @@ func TestL17AThresholdTellsPeopleGroupsAndRoles(t *testing.T) {
 	_, err = f.Incidents.Restrict(t.Context(), boss, log(f).ID, incident.Restriction{})
 	require.NoError(t, err)
 	mail.sent = nil
-	for _, after := range []time.Duration{180 + 120, 180 + 121, 180 + 130} {
-		f.at(t, after*time.Minute)
+	for _, minutes := range []int{180 + 120, 180 + 121, 180 + 130} {
+		f.at(t, time.Duration(minutes)*time.Minute)
 	}
 	require.Equal(t, []string{"incident.assigned.v1 ", told}, mail.to("ned"))
 	require.Empty(t, mail.to("top"))
