@@ -39,6 +39,7 @@ func (d *Desk) serviceLevels(c Config) (err error) {
 	}}, o.Kinds...)
 	o.ActionOf, o.CheckAction = d.thresholdAction, d.checkThresholdAction
 	if o.MayRead == nil {
+		o.MayReadEach = d.mayReadEach
 		o.MayRead = d.mayRead
 	}
 	d.ServiceLevels, err = sla.New(d.Engine, o)

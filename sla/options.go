@@ -35,6 +35,9 @@ type Options struct {
 	// ErrForbidden that it may not. Nil lets those know of it alone who have [PermissionRead]. A system actor is
 	// not asked about.
 	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// MayReadEach asks what MayRead does about many records at once, for lists: those that the actor may know of are
+	// true in the answer. Nil asks MayRead about one after the other.
+	MayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
 	// Refuse are the verdicts on which a record is not logged: the command fails with a [*NotEntitledError], and
 	// nothing of it is written. Empty refuses nothing: verdicts are told.
 	Refuse []Verdict
@@ -111,21 +114,22 @@ var actionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,59}$`)
 
 // settings are what every rebinding of a practice shares. They do not change, but for what is kept ready.
 type settings struct {
-	kinds     map[string]*speech
-	kindNames []string
-	actions   map[string]Action
-	actionOf  func(kind, name string) (Action, error)
-	mayAct    func(ctx context.Context, r storage.Reader, kind, name string) error
-	mayRead   func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
-	refuse    []Verdict
-	readies   memo[*ready]
-	coverages memo[*coverage]
-	calendars memo[*calendar.Calendar]
+	kinds       map[string]*speech
+	kindNames   []string
+	actions     map[string]Action
+	actionOf    func(kind, name string) (Action, error)
+	mayAct      func(ctx context.Context, r storage.Reader, kind, name string) error
+	mayRead     func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	mayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
+	refuse      []Verdict
+	readies     memo[*ready]
+	coverages   memo[*coverage]
+	calendars   memo[*calendar.Calendar]
 }
 
 func newSettings(o Options, f *itsm.Faults) *settings {
 	s := &settings{
-		kinds: map[string]*speech{}, actions: map[string]Action{}, actionOf: o.ActionOf, mayAct: o.CheckAction, mayRead: o.MayRead, refuse: slices.Clone(o.Refuse),
+		kinds: map[string]*speech{}, actions: map[string]Action{}, actionOf: o.ActionOf, mayAct: o.CheckAction, mayRead: o.MayRead, mayReadEach: o.MayReadEach, refuse: slices.Clone(o.Refuse),
 		readies: memo[*ready]{most: maxReady}, coverages: memo[*coverage]{most: maxReady}, calendars: memo[*calendar.Calendar]{most: maxCalendars},
 	}
 	for i, v := range o.Refuse {

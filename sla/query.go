@@ -83,6 +83,32 @@ func (k *readers) record(ctx context.Context, ref itsm.Ref) (bool, error) {
 	return !no, err
 }
 
+// records asks about the records of timers together.
+func (k *readers) records(ctx context.Context, of []TimerHead) error {
+	if k.p.mayRead == nil || k.p.mayReadEach == nil || k.actor.System {
+		return nil // they are asked about one by one, or not at all
+	}
+	seen := map[itsm.Ref]bool{}
+	var refs []itsm.Ref
+	for i := range of {
+		if ref := of[i].SubjectRef(); !seen[ref] && (k.internal || !of[i].Internal()) {
+			seen[ref] = true
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	may, err := k.p.mayReadEach(ctx, k.r, k.actor, refs)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		k.may[ref] = may[ref]
+	}
+	return nil
+}
+
 // timer says whether the actor may read a timer.
 func (k *readers) timer(ctx context.Context, h *TimerHead) (bool, error) {
 	if h.Internal() && !k.internal {
@@ -253,6 +279,9 @@ func (p *Practice) list(ctx context.Context, r storage.Reader, actor itsm.Actor,
 	}
 	k, err := p.readers(ctx, r, actor)
 	if err != nil {
+		return page, err
+	}
+	if err := k.records(ctx, page.Items); err != nil {
 		return page, err
 	}
 	items := page.Items[:0]

@@ -114,3 +114,31 @@ func TestAssessingEntitlementsIsFewStatements(t *testing.T) {
 		})
 	}
 }
+
+// TestAListOfTimersIsAsManyStatementsForMany lists the timers of few incidents and of many, for a reader of whom it
+// is asked which they may read.
+func TestAListOfTimersIsAsManyStatementsForMany(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			desk, p := tappedDesk(t, e, servicedesk.Config{})
+			measure(t, desk.ServiceLevels, deskBoss)
+			analyst := itsm.Actor{Tenant: acme, ID: "ana", Roles: []itsm.RoleName{itsm.RoleServiceDeskAnalyst}}
+			listed := func(incidents int) []string {
+				for range incidents {
+					_, err := desk.Incidents.Log(t.Context(), deskBoss, itsmincident.Report{Title: "The VPN is down", Requester: "rosa"})
+					require.NoError(t, err)
+				}
+				p.all()
+				page, err := desk.ServiceLevels.List(t.Context(), analyst, sla.Query{Limit: 100})
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, len(page.Items), 2*incidents)
+				ran, _ := p.all()
+				return ran
+			}
+			few := listed(2)
+			many := listed(40)
+			require.Len(t, many, len(few), strings.Join(many, "\n"))
+		})
+	}
+}
