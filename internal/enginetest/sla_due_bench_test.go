@@ -28,7 +28,7 @@ func BenchmarkFireDue(b *testing.B) {
 			ctx := context.Background()
 			now := noon
 			store := g.stores(b, 1)[0]
-			// No subscriber is there, so that nothing else is due.
+			// Only service levels are told of incidents, so that nothing else is due.
 			e, err := itsmengine.New(store, itsmengine.Options{Clock: func() time.Time { return now }})
 			require.NoError(b, err)
 			incidents, err := itsmincident.New(e, itsmincident.Options{})
