@@ -36,8 +36,8 @@ type Agreement struct {
 	// Availability is promised in percent of a month, Satisfaction in the unit of the surveys; nil is not promised.
 	Availability *decimal.Decimal `json:"availability,omitempty"`
 	Satisfaction *decimal.Decimal `json:"satisfaction,omitempty"`
-	// Fee is what the customer pays a month, of which Credits are given back. Of those whose Below a month's worst
-	// target is under, the lowest counts.
+	// Fee is what the customer pays a month, of which Credits are given back. They are for the targets of Attainment of which fewer cycles
+	// were met in the month than is promised: of the credits whose Below the worst of those is under, the lowest counts.
 	Fee     itsm.Money `json:"fee,omitzero"`
 	Credits []Credit   `json:"credits,omitempty"`
 	// RestsOn says what the promise rests on, by target: agreements that hand on to each other, or work side by side.
@@ -132,8 +132,11 @@ func (p *Practice) checkAgreement(ctx context.Context, u *engine.Unit, family st
 	if len(a.Credits) > 0 && a.Fee.Sign() <= 0 {
 		f.Add("fee", "must be more than nothing where there are credits")
 	}
-	if len(a.Credits) > 0 && a.Policy == "" {
+	switch {
+	case len(a.Credits) > 0 && a.Policy == "":
 		f.Add("credits", "need a policy: they are for cycles that were not met")
+	case len(a.Credits) > 0 && len(a.Attainment) == 0:
+		f.Add("credits", "need a target in attainment: they are for promises that were not kept")
 	}
 	for i, c := range a.Credits {
 		percent(fmt.Sprintf("credits[%d].below", i), c.Below, f)

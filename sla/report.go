@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -59,14 +60,15 @@ type TargetReport struct {
 
 // Report is what became of an agreement in a month.
 type Report struct {
+	// Agreement is what was agreed in that month, and Version the number of that version.
 	Agreement Agreement `json:"agreement"`
-	// Version is the number of the agreement's version.
-	Version int64 `json:"version"`
+	Version   int64     `json:"version"`
 	// Month is that in which timers began: "2026-11", each in the zone of its calendar.
 	Month    string         `json:"month"`
 	Targets  []TargetReport `json:"targets"`
 	Measured Measured       `json:"measured"`
-	// Credit is what is given back of the fee, rounded to its smallest unit, by the worst of the targets.
+	// Credit is what is given back of the fee, rounded to its smallest unit, by the worst of the targets of which the promise
+	// was not kept. What is not promised costs nothing, and where Kept is true there is no credit.
 	Credit itsm.Money `json:"credit,omitzero"`
 	// CreditPercent is of the fee.
 	CreditPercent decimal.Decimal `json:"credit_percent"`
@@ -76,27 +78,28 @@ type Report struct {
 
 var monthForm = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
-// Report gives what became of an agreement that is active in a month, with numbers that others have measured. Counts are
-// exact, of all timers of its policy and customer that began in the month, as events, thresholds and breaches have written them. It takes
-// [PermissionReport].
+// Report gives what became of an agreement in a month, with numbers that others have measured. Counts are
+// exact, of all timers of its policy and customer that began in the month, as events, thresholds and breaches have written them.
+//
+// The version that counts, with its policy, fee and promises, is for the whole month the one that held at the end of it, in the zone of
+// the calendar of the policy's first target: whatever was agreed or retired since. Of a month in which the agreement was retired it is that
+// which held last. An agreement that did not hold in the month, or that there is not, is ErrNotFound; the text says when it
+// held. It takes [PermissionReport].
 func (p *Practice) Report(ctx context.Context, actor itsm.Actor, agreement, month string, m Measured) (report Report, err error) {
-	if !monthForm.MatchString(month) {
+	begin, err := time.Parse("2006-01", month)
+	if err != nil || !monthForm.MatchString(month) {
 		return report, itsm.Invalid("report", "month", "must be like 2026-11")
 	}
 	err = p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
 		if err := p.permitted(ctx, actor, PermissionReport); err != nil {
 			return err
 		}
-		versions, err := activeVersions(ctx, r, AgreementTable)
+		v, targets, err := p.reported(ctx, r, agreement, begin)
 		if err != nil {
 			return err
 		}
-		v := effective(versions)[agreement]
-		if v == nil {
-			return &storage.Error{Op: "report", Table: AgreementKind, Err: storage.ErrNotFound}
-		}
 		report = Report{Agreement: v.Set, Version: v.Number, Month: month, Measured: m}
-		counts, err := p.counts(ctx, r, v.Set, month)
+		counts, err := p.counts(ctx, r, v.Set, targets, month)
 		if err != nil {
 			return err
 		}
@@ -106,11 +109,87 @@ func (p *Practice) Report(ctx context.Context, actor itsm.Actor, agreement, mont
 	return report, err
 }
 
+// reported gives the version of an agreement by which a month is reported, and the targets of its policy at that time. The month is given by
+// its first instant in UTC.
+func (p *Practice) reported(ctx context.Context, r storage.Reader, agreement string, month time.Time) (v *AgreementVersion, targets []timer.Target, err error) {
+	all, any, err := readHeld(ctx, p.e, r, AgreementTable, agreement)
+	if err != nil {
+		return nil, nil, err
+	}
+	var zone *time.Location
+	// A month ends in another instant where another version has another zone: from the latest end of any zone towards the one that fits.
+	before := month.AddDate(0, 1, 1)
+	for {
+		v, at := all.last(before)
+		if v == nil {
+			break
+		}
+		if targets, zone, err = p.policyAt(ctx, r, v.Set.Policy, at); err != nil {
+			return nil, nil, err
+		}
+		from := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, zone)
+		if until := from.AddDate(0, 1, 0); !at.Before(until) {
+			before = until
+			continue
+		}
+		if at.Before(from) {
+			break
+		}
+		return v, targets, nil
+	}
+	problem := fmt.Sprintf("there is no agreement %q", clip(agreement))
+	if len(all) > 0 {
+		if _, zone, err = p.policyAt(ctx, r, all[0].version.Set.Policy, all[0].from); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch from, until := all.bounds(); {
+	case any && len(all) == 0:
+		problem = fmt.Sprintf("agreement %q was never active", clip(agreement))
+	case any && until.IsZero():
+		problem = fmt.Sprintf("agreement %q did not hold in %s: it holds from %s on", clip(agreement), month.Format("2006-01"), from.In(zone).Format(time.RFC3339))
+	case any:
+		problem = fmt.Sprintf("agreement %q did not hold in %s: it held from %s until %s", clip(agreement), month.Format("2006-01"),
+			from.In(zone).Format(time.RFC3339), until.In(zone).Format(time.RFC3339))
+	}
+	return nil, nil, fmt.Errorf("%s: %w", problem, &storage.Error{Op: "report", Table: AgreementKind, Err: storage.ErrNotFound})
+}
+
+// policyAt gives the targets that a policy had at an instant, and the zone of the calendar of the first; none and UTC where it did not hold.
+func (p *Practice) policyAt(ctx context.Context, r storage.Reader, name string, at time.Time) ([]timer.Target, *time.Location, error) {
+	if name == "" {
+		return nil, time.UTC, nil
+	}
+	policies, _, err := readHeld(ctx, p.e, r, PolicyTable, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy, _ := policies.last(at.Add(time.Microsecond))
+	if policy == nil {
+		return nil, time.UTC, nil
+	}
+	targets := policy.Set.Targets
+	calendars, _, err := readHeld(ctx, p.e, r, CalendarTable, targets[0].Calendar)
+	if err != nil {
+		return nil, nil, err
+	}
+	zone := time.UTC
+	if c, _ := calendars.last(at.Add(time.Microsecond)); c != nil {
+		if zone, err = time.LoadLocation(c.Set.Zone); err != nil {
+			return nil, nil, err
+		}
+	}
+	return targets, zone, nil
+}
+
 // counts gives how many cycles there are of the timers of an agreement's policy, customer and month, by target.
-func (p *Practice) counts(ctx context.Context, r storage.Reader, a Agreement, month string) (map[string]Counts, error) {
+func (p *Practice) counts(ctx context.Context, r storage.Reader, a Agreement, targets []timer.Target, month string) (map[string]Counts, error) {
 	all := map[string]Counts{}
 	if a.Policy == "" {
 		return all, nil
+	}
+	for i := range targets {
+		all[targets[i].Name] = Counts{}
 	}
 	for target := range a.Attainment {
 		all[target] = Counts{}
@@ -154,8 +233,8 @@ func (r *Report) conclude(counts map[string]Counts) {
 			t.Kept = !t.below(promised)
 			r.Kept = r.Kept && t.Kept
 		}
-		for _, c := range a.Credits { // from the mildest to the hardest
-			if t.Decided() > 0 && t.below(c.Below) && c.Percent.GreaterThan(r.CreditPercent) {
+		for _, c := range a.Credits { // from the mildest to the hardest, for a promise that was not kept
+			if !t.Kept && t.below(c.Below) && c.Percent.GreaterThan(r.CreditPercent) {
 				r.CreditPercent = c.Percent
 			}
 		}

@@ -100,7 +100,7 @@ func reports(t *testing.T, h *host) {
 	available, content := number("99.9"), number("4.2")
 	h.agree(t, mona, sla.Agreement{
 		Name: "north", Type: timer.SLA, Provider: "desk", Customer: "north", Policy: "gold",
-		Attainment:   map[string]decimal.Decimal{"response": number("66.66"), "resolution": number("90")},
+		Attainment:   map[string]decimal.Decimal{"response": number("66.67"), "resolution": number("90")},
 		Availability: &available, Satisfaction: &content, Fee: fee,
 		Credits: []sla.Credit{{Below: number("95"), Percent: number("5")}, {Below: number("66.67"), Percent: number("12.5")}, {Below: number("50"), Percent: number("100")}},
 	})
@@ -126,15 +126,15 @@ func reports(t *testing.T, h *host) {
 	require.Len(t, report.Targets, 2)
 	require.Equal(t, sla.Counts{Met: 1, Open: 1}, report.Targets[0].Counts, "resolution: one is met, one was cancelled, one is open")
 	require.Equal(t, sla.Counts{Met: 2, Breached: 1}, report.Targets[1].Counts, "response: the third is breached, and still runs")
-	require.True(t, report.Targets[1].Kept, "two of three are more than 66.66 of a hundred")
-	require.True(t, report.Kept)
-	require.Equal(t, "12.5", report.CreditPercent.String(), "and less than 66.67")
+	require.False(t, report.Targets[1].Kept, "two of three are less than 66.67 of a hundred")
+	require.False(t, report.Kept)
+	require.Equal(t, "12.5", report.CreditPercent.String(), "for which there is a credit")
 	require.Equal(t, "125.00 EUR", report.Credit.String(), "of 999.99, rounded once")
 	require.Equal(t, strings.TrimPrefix(`
 north, version 1, 2026-03
 desk for north
 resolution: 100.00 % (1 met, 0 breached, 1 open), promised 90 %: kept
-response: 66.66 % (2 met, 1 breached, 0 open), promised 66.66 %: kept
+response: 66.66 % (2 met, 1 breached, 0 open), promised 66.67 %: not kept
 availability: 99.9 %, promised 99.9 %: kept
 satisfaction: not measured, promised 4.2
 credit: 125.00 EUR (12.5 % of 999.99 EUR)
@@ -146,6 +146,14 @@ credit: 125.00 EUR (12.5 % of 999.99 EUR)
 	require.NoError(t, err)
 	require.Equal(t, sla.Counts{Met: 2, Breached: 1}, report.Targets[1].Counts, "it has ended, and is counted once")
 	require.False(t, report.Kept)
+	exact := report.Agreement
+	exact.Attainment = map[string]decimal.Decimal{"response": number("66.666666666"), "resolution": number("90")}
+	h.agree(t, mona, exact)
+	report, err = h.p.Report(ctx, mona, "north", "2026-03", sla.Measured{})
+	require.NoError(t, err)
+	require.True(t, report.Targets[1].Kept, "two of three are more than 66.666666666 of a hundred")
+	require.True(t, report.Kept)
+	require.Zero(t, report.Credit.Sign())
 	report, err = h.p.Report(ctx, mona, "north", "2026-04", sla.Measured{})
 	require.NoError(t, err)
 	require.True(t, report.Kept)
