@@ -45,7 +45,7 @@ func TestL7IncidentsAreMeasuredByTheHoursOfTheRequestersSite(t *testing.T) {
 		_, err = f.ServiceLevels.Calendars.Activate(ctx, boss, v.ID, itsm.Command{})
 		require.NoError(t, err)
 	}
-	target := timer.Response("desk", nil, timer.Within(time.Hour))
+	target := timer.Response("desk", servicedesk.Answered(), timer.Within(time.Hour))
 	target.CalendarBy = "requester.site"
 	v, err := f.ServiceLevels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "gold", Set: sla.Policy{
 		CustomerBy: "requester.site", Policy: timer.Policy{Name: "gold", Kind: incident.Kind, Targets: []timer.Target{target}}}})
@@ -143,4 +143,67 @@ func TestL21ARebaseThatIsTriedAsksTheHostForItsFacts(t *testing.T) {
 	change, err = f.ServiceLevels.Rebase(ctx, boss, timers[0].ID, sla.Rebasing{Command: itsm.Command{Reason: "Agreed"}})
 	require.NoError(t, err)
 	require.Equal(t, f.now.Add(time.Hour), change.After.Due, "as it was tried")
+}
+
+// L1: the response of an incident that is routed is met by the first person who sees to it, and by nothing that the desk does by itself.
+func TestL1AResponseIsThatOfAPerson(t *testing.T) {
+	f, ctx := newDesk(t, servicedesk.Config{}), t.Context()
+	f.promise(t, nil)
+	v, err := f.ServiceLevels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "answer", Set: sla.Policy{Policy: timer.Policy{Name: "answer", Kind: incident.Kind,
+		Targets: []timer.Target{timer.Response("always", servicedesk.Answered(), timer.Within(time.Hour))}}}})
+	require.NoError(t, err)
+	_, err = f.ServiceLevels.Policies.Activate(ctx, boss, v.ID, itsm.Command{})
+	require.NoError(t, err)
+	phase := func(i incident.Incident) timer.Phase {
+		t.Helper()
+		all, err := f.ServiceLevels.Of(ctx, boss, i.Ref())
+		require.NoError(t, err)
+		for _, s := range all {
+			if s.Policy == "answer" {
+				return s.Reading.Phase
+			}
+		}
+		return ""
+	}
+	note := func(actor itsm.Actor, visibility itsm.Visibility) func(itsm.ID) error {
+		return func(id itsm.ID) error {
+			_, err := f.Incidents.Note(ctx, actor, id, incident.Note{Text: "We are on it", Visibility: visibility})
+			return err
+		}
+	}
+	for name, x := range map[string]struct {
+		do      func(id itsm.ID) error
+		answers bool
+	}{
+		"a note for colleagues": {note(boss, itsm.VisibilityInternal), false},
+		"a note of the system":  {note(itsm.SystemActor(boss.Tenant, "mail"), itsm.VisibilityPublic), false},
+		"a reply of the requester": {func(id itsm.ID) error {
+			_, err := f.Incidents.Reply(ctx, rosa, id, incident.Reply{Text: "And?"})
+			return err
+		}, false},
+		"another assignee": {func(id itsm.ID) error {
+			_, err := f.Incidents.Reassign(ctx, boss, id, incident.Assignment{Assignee: "bob"})
+			return err
+		}, false},
+		"a note for the requester": {note(boss, itsm.VisibilityPublic), true},
+		"an acknowledgement": {func(id itsm.ID) error {
+			_, err := f.Incidents.Acknowledge(ctx, boss, id, incident.Moment{})
+			return err
+		}, true},
+		"a person who accepts it": {func(id itsm.ID) error { _, err := f.Incidents.Accept(ctx, ada, id, itsm.Command{}); return err }, true},
+		"a hold with a question": {func(id itsm.ID) error {
+			_, err := f.Incidents.Hold(ctx, boss, id, incident.Hold{HoldReason: incident.HoldCaller, Note: "Which?"})
+			return err
+		}, true},
+		"a resolution that is told": {func(id itsm.ID) error {
+			_, err := f.Incidents.Resolve(ctx, boss, id, incident.Resolution{Code: incident.CodeFixed, Notes: "Done"})
+			return err
+		}, true},
+	} {
+		i, err := f.Incidents.Log(ctx, boss, incident.Report{Title: "No sound", Requester: "rosa", Assignee: "ada"})
+		require.NoError(t, err)
+		require.Equal(t, timer.PhaseRunning, phase(i), name)
+		require.NoError(t, x.do(i.ID), name)
+		require.Equal(t, x.answers, phase(i) == timer.PhaseStopped, name)
+	}
 }

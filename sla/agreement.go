@@ -5,6 +5,8 @@ package sla
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -40,7 +42,8 @@ type Agreement struct {
 	// were met in the month than is promised: of the credits whose Below the worst of those is under, the lowest counts.
 	Fee     itsm.Money `json:"fee,omitzero"`
 	Credits []Credit   `json:"credits,omitempty"`
-	// RestsOn says what the promise rests on, by target: agreements that hand on to each other, or work side by side.
+	// RestsOn says what the promise rests on, by target: agreements that hand on to each other, or work side by side. None rests on
+	// itself, however many others lie between.
 	RestsOn map[string]Rest `json:"rests_on,omitempty"`
 	// Entitlement says which records are covered when they are logged; nil says nothing about it.
 	Entitlement *Entitlement `json:"entitlement,omitempty"`
@@ -113,13 +116,13 @@ func (p *Practice) checkAgreement(ctx context.Context, u *engine.Unit, family st
 			f.Add("customer", "is named, but the policy does not say by what it tells customers apart")
 		}
 	}
-	known := func(at, target string) {
+	isTarget := func(at, target string) {
 		if policy == nil || !hasTarget(policy.Policy, target) {
 			f.Addf(at, "%q is no target of the policy", clip(target))
 		}
 	}
 	for _, target := range sortedKeys(a.Attainment) {
-		known("attainment", target)
+		isTarget("attainment", target)
 		percent("attainment."+clip(target), a.Attainment[target], f)
 	}
 	if a.Availability != nil {
@@ -151,10 +154,131 @@ func (p *Practice) checkAgreement(ctx context.Context, u *engine.Unit, family st
 		p.checkEntitlement(&a, effective(calendars), f)
 	}
 	for _, target := range sortedKeys(a.RestsOn) {
-		known("rests_on", target)
+		isTarget("rests_on", target)
 		rest := a.RestsOn[target]
 		checkRest("rests_on."+clip(target), &rest, 1, f)
 	}
+	if len(a.RestsOn) > 0 {
+		active, err := activeVersions(ctx, u, AgreementTable)
+		f.Merge("rests_on", err)
+		holding := effective(active)
+		holding[a.Name] = &AgreementVersion{Body: versioned.Body[Agreement]{Set: a}}
+		if on := circle(holding, a.Name); on != nil {
+			f.Addf("rests_on", "is a circle: %s", clipped(on))
+		}
+	}
+}
+
+// circle gives the names of agreements from one back to itself, of which each rests on the next; nil where there is none.
+func circle(agreements map[string]*AgreementVersion, name string) []string {
+	seen := map[string]bool{}
+	var from func(path []string) []string
+	from = func(path []string) []string {
+		v := agreements[path[len(path)-1]]
+		if v == nil {
+			return nil
+		}
+		for _, target := range sortedKeys(v.Set.RestsOn) {
+			for _, next := range restsOn(v.Set.RestsOn[target], 1) {
+				way := append(path[:len(path):len(path)], next)
+				if next == name {
+					return way
+				}
+				if seen[next] {
+					continue
+				}
+				seen[next] = true
+				if found := from(way); found != nil {
+					return found
+				}
+			}
+		}
+		return nil
+	}
+	return from([]string{name})
+}
+
+// restsOn are the agreements that a rest names.
+func restsOn(r Rest, depth int) (all []string) {
+	if depth > maxRest {
+		return nil
+	}
+	if r.Agreement != "" {
+		all = append(all, r.Agreement)
+	}
+	for _, of := range slices.Concat(r.Sequence, r.Parallel) {
+		all = append(all, restsOn(of, depth+1)...)
+	}
+	return all
+}
+
+// clipped lists names from outside for an error message.
+func clipped(names []string) string {
+	short := make([]string, len(names))
+	for i, name := range names {
+		short[i] = clip(name)
+	}
+	return strings.Join(short, ", ")
+}
+
+// fit notes what agreements need that there would not be: their policies, with the targets that they name, the calendars of their hours,
+// and an end of what they rest on.
+func fit(agreements map[string]*AgreementVersion, policies map[string]*PolicyVersion, calendars map[string]*CalendarVersion, f *itsm.Faults) {
+	told := map[string]bool{}
+	for _, name := range sortedKeys(agreements) {
+		a, at := &agreements[name].Set, "agreement "+name
+		if x := a.Entitlement; x != nil && x.Hours != "" && calendars[x.Hours] == nil {
+			f.Addf(at, "needs calendar %q for its hours; there would be: %s", clip(x.Hours), known(calendars))
+		}
+		if on := circle(agreements, name); on != nil && !told[name] {
+			f.Addf(at, "rests on itself: %s", clipped(on))
+			for _, other := range on {
+				told[other] = true
+			}
+		}
+		if a.Policy == "" {
+			continue
+		}
+		v := policies[a.Policy]
+		if v == nil {
+			f.Addf(at, "needs policy %q, which would not be active", clip(a.Policy))
+			continue
+		}
+		if of := typeOf(v.Set.Policy); of != a.Type {
+			f.Addf(at, "is of the type %s; its policy %q would be of %s", a.Type, clip(a.Policy), of)
+		}
+		if a.Customer != "" && v.Set.CustomerBy == "" {
+			f.Addf(at, "is with a customer; its policy %q would not say by what it tells customers apart", clip(a.Policy))
+		}
+		needs := map[string]bool{}
+		for target := range a.Attainment {
+			needs[target] = true
+		}
+		for target := range a.RestsOn {
+			needs[target] = true
+		}
+		for _, target := range sortedKeys(needs) {
+			if !hasTarget(v.Set.Policy, target) {
+				f.Addf(at, "needs target %q of policy %q, which has: %s", clip(target), clip(a.Policy), clipped(targetNames(v.Set.Policy)))
+			}
+		}
+	}
+}
+
+// known lists the names that there are.
+func known[V any](all map[string]V) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	return clipped(sortedKeys(all))
+}
+
+func targetNames(p timer.Policy) []string {
+	all := make([]string, len(p.Targets))
+	for i := range p.Targets {
+		all[i] = p.Targets[i].Name
+	}
+	return all
 }
 
 func checkRest(at string, r *Rest, depth int, f *itsm.Faults) {
@@ -285,10 +409,20 @@ func (c *chain) link(at string, r Rest) timer.Link {
 			}
 		}
 		if l.Goal.Within == 0 && l.Goal.WorkingDays == nil && l.Goal.By == "" {
-			c.Addf(at+".goal", "%q is no goal of %s", clip(r.Goal), l.Name)
+			named := []string{}
+			for _, g := range t.Goals {
+				if g.Name != "" {
+					named = append(named, g.Name)
+				}
+			}
+			there := "none has a name"
+			if len(named) > 0 {
+				there = "there are: " + clipped(named)
+			}
+			c.Addf(at+".goal", "%q is no goal of %s; %s; empty is the last", clip(r.Goal), l.Name, there)
 		}
 		return l
 	}
-	c.Addf(at+".target", "%q is no target of %q", clip(r.Target), clip(r.Agreement))
+	c.Addf(at+".target", "%q is no target of %q; there are: %s", clip(r.Target), clip(r.Agreement), clipped(targetNames(v.Set.Policy)))
 	return l
 }

@@ -390,8 +390,9 @@ func activeVersions[S any](ctx context.Context, r storage.Reader, t versioned.Ta
 const MaxPolicies = 100
 
 // renew writes what holds, after a version of a policy, calendar or agreement was activated or retired. What is
-// followed and does not fit together any more, as a policy whose calendar is gone, is ErrInvalid.
-func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
+// followed and does not fit together any more, as a policy whose calendar is gone, is ErrInvalid. Agreements are not asked about where
+// one of them goes, so that one which fits no more can.
+func (p *Practice) renew(ctx context.Context, u *engine.Unit, agreementGoes bool) error {
 	if err := u.Lock(ctx, "sla/current"); err != nil {
 		return err
 	}
@@ -407,13 +408,19 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 	if err != nil {
 		return err
 	}
-	calendars := effective(versions)
+	calendars, holding := effective(versions), effective(policies)
+	var f itsm.Faults
+	missing(holding, calendars, &f)
+	if !agreementGoes {
+		fit(effective(agreements), holding, calendars, &f)
+	}
+	if err := f.Err("what holds"); err != nil {
+		return err
+	}
 	if _, err := p.compile(calendars); err != nil {
 		return err
 	}
 	kinds := map[string][]entry{}
-	holding := effective(policies)
-	var f itsm.Faults
 	for _, name := range sortedKeys(holding) {
 		v := holding[name]
 		b, err := p.makeReady(v, calendars)
@@ -458,6 +465,29 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit) error {
 	c.Kinds, c.Coverage, c.Updated = kinds, covered, u.Now()
 	u.Remember(holdsKey{}, PolicyKind, nil)
 	return currentTable.Put(ctx, u.Quiet(), &c)
+}
+
+// missing notes the calendars that calendars and policies need and that there would not be.
+func missing(policies map[string]*PolicyVersion, calendars map[string]*CalendarVersion, f *itsm.Faults) {
+	for _, name := range sortedKeys(calendars) {
+		d := &calendars[name].Set
+		for _, other := range slices.Concat(d.AnyOf, d.AllOf, d.NoneOf) {
+			if calendars[other] == nil {
+				f.Addf("calendar "+name, "needs calendar %q; there would be: %s", clip(other), known(calendars))
+			}
+		}
+	}
+	for _, name := range sortedKeys(policies) {
+		needed := map[string][]string{}
+		for _, t := range policies[name].Set.Targets {
+			if calendars[t.Calendar] == nil {
+				needed[t.Calendar] = append(needed[t.Calendar], t.Name)
+			}
+		}
+		for _, other := range sortedKeys(needed) {
+			f.Addf("policy "+name, "needs calendar %q for %s; there would be: %s", clip(other), clipped(needed[other]), known(calendars))
+		}
+	}
 }
 
 // keep writes a basis, if it is not there.

@@ -83,6 +83,9 @@ func (p *Practice) checkPolicy(ctx context.Context, u *engine.Unit, family strin
 						f.Addf(fmt.Sprintf("%s.%s[%d].types[%d]", at, l.name, j, n), "%q is an event type that nobody registered", clip(name))
 					}
 				}
+				for n, reason := range l.list[j].Reasons {
+					k.reason(fmt.Sprintf("%s.%s[%d].reasons[%d]", at, l.name, j, n), reason, f)
+				}
 			}
 		}
 		for j, h := range t.Thresholds {
@@ -133,6 +136,17 @@ func (k *speech) named(at, name string, want storage.Kind, words string, f *itsm
 		f.Addf(at, "%q is no column, field or fact of %s", clip(name), k.Schema.Name())
 	case kind != want:
 		f.Addf(at, "%q is not %s", clip(name), words)
+	}
+}
+
+// reason notes a hold reason that no record of the kind has.
+func (k *speech) reason(at, reason string, f *itsm.Faults) {
+	switch {
+	case k == nil:
+	case k.HoldReason == "":
+		f.Addf(at, "%q is no hold reason of %s; it has none", clip(reason), k.Schema.Name())
+	case k.HoldReasons != nil && !slices.Contains(k.HoldReasons, reason):
+		f.Addf(at, "%q is no hold reason of %s; there are: %s", clip(reason), k.Schema.Name(), strings.Join(k.HoldReasons, ", "))
 	}
 }
 

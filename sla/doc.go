@@ -30,7 +30,7 @@
 //
 // A record has one job, due at the first threshold or breach of its timers. It follows the timers by the delivery of the
 // event that moved them: what was committed is delivered, before anything that falls due later. A threshold fires once in a cycle, a breach is told once in a cycle, at the first microsecond
-// after due. After a downtime they come in their order, marked late. What was reached before something paused or ended a timer
+// after due. After a downtime they come in their order, marked late by more than [LateAfter]. What was reached before something paused or ended a timer
 // fires before that, whether a tick came between or not. They are events ([ThresholdReached], [Breached]) and actions of the
 // host ([Options].Actions, [Options].ActionOf), which have a job of their own for each threshold. History that is written later, as by an import, fires nothing as it is
 // written.

@@ -147,7 +147,7 @@ func (c *clock) fire(now time.Time) error {
 	cycle := len(c.State.Cycles) - 1
 	c.Told = append(slices.Clone(c.Told), Breach{Cycle: cycle, Due: due, Noted: now})
 	c.news = append(c.news, news{at: due.Add(1), action: "breach", // after what is to happen at due itself
-		data: Breached{About: c.about(cycle), Due: due, Late: now.Sub(due) > time.Microsecond}})
+		data: Breached{About: c.about(cycle), Due: due, Late: now.Sub(due) > LateAfter}})
 	return nil
 }
 

@@ -309,7 +309,10 @@ func unmet(c storage.Condition, get func(name string) any) string {
 	return "it is not for this " + strings.Join(slices.Compact(by), ", ")
 }
 
-func instant(t time.Time) string { return storage.Instant(t).Format(time.RFC3339Nano) }
+// instant gives the text of an instant, in the zone of the hours.
+func (e *entitled) instant(t time.Time) string {
+	return storage.Instant(t).In(e.zone).Format(time.RFC3339Nano)
+}
 
 // Verdict says what an agreement makes of a record that is logged.
 type Verdict string
@@ -343,7 +346,7 @@ type Finding struct {
 	Agreement Pin `json:"agreement,omitzero"`
 	// Customer is with whom it is; empty is with everyone. Where there is none it is that of the record, as far as it is known.
 	Customer string `json:"customer,omitempty"`
-	// Reason says why, in words.
+	// Reason says why, in words. Instants are in the zone of the Hours, UTC where there are none.
 	Reason string `json:"reason"`
 	// Unit and Period name the block, where there is one and the record would be covered but for it.
 	Unit   Unit   `json:"unit,omitempty"`
@@ -363,9 +366,9 @@ func (e *entitled) assess(get func(name string) any, at time.Time, left func(e *
 	}
 	switch {
 	case !x.From.IsZero() && at.Before(storage.Instant(x.From)):
-		return because(OutsideTerm, "%s is from %s on", e.pin.Name, instant(x.From))
+		return because(OutsideTerm, "%s does not cover it: the agreement holds from %s on", e.pin.Name, e.instant(x.From))
 	case !x.Until.IsZero() && !at.Before(storage.Instant(x.Until)):
-		return because(OutsideTerm, "%s was until %s", e.pin.Name, instant(x.Until))
+		return because(OutsideTerm, "%s does not cover it: the agreement held until %s", e.pin.Name, e.instant(x.Until))
 	}
 	if x.Covers.Op != storage.All && !x.Covers.Match(get) {
 		return because(OutOfScope, "%s does not cover it: %s", e.pin.Name, unmet(x.Covers, get))
@@ -373,14 +376,14 @@ func (e *entitled) assess(get func(name string) any, at time.Time, left func(e *
 	if e.hours != nil {
 		open, err := e.hours.IsOpen(at)
 		if err != nil { // what the calendar does not know is no reason to fail a command
-			return because(OutsideHours, "%s covers the hours of %s, which is not known for %s", e.pin.Name, x.Hours, instant(at))
+			return because(OutsideHours, "%s does not cover it: whether %s is open at %s is not known", e.pin.Name, x.Hours, e.instant(at))
 		}
 		if !open {
 			text := ""
 			if next, err := e.hours.NextOpen(at); err == nil {
-				text = ", which opens at " + instant(next)
+				text = " and opens at " + e.instant(next)
 			}
-			return because(OutsideHours, "%s covers the hours of %s%s", e.pin.Name, x.Hours, text)
+			return because(OutsideHours, "%s does not cover it: %s is closed at %s%s", e.pin.Name, x.Hours, e.instant(at), text)
 		}
 	}
 	if x.Block == nil {

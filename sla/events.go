@@ -80,15 +80,19 @@ type DueChanged struct {
 	Why string `json:"why"`
 }
 
+// LateAfter is by how much what is due by itself may be told after its instant without being late: ticks come when the host makes them.
+const LateAfter = time.Minute
+
 // ThresholdReached: a point on the way to due, or after it, was reached. It is told once in a cycle.
 type ThresholdReached struct {
 	About
 	Threshold string `json:"threshold"`
-	// At is the instant of the threshold; Late says that it is told later.
+	// At is the instant of the threshold; Late says that it is told more than [LateAfter] after it.
 	At   time.Time `json:"at"`
 	Late bool      `json:"late,omitempty"`
 	Due  time.Time `json:"due,omitzero"`
-	// Actions are those that are done about it; none in a cycle that they themselves began.
+	// Actions are those that the policy names; none in a cycle that they themselves began. Whether they had an effect is in
+	// the record's timeline.
 	Actions []string `json:"actions,omitempty"`
 }
 
@@ -96,7 +100,7 @@ type ThresholdReached struct {
 type Breached struct {
 	About
 	Due time.Time `json:"due"`
-	// Late says that it is told more than a microsecond after due.
+	// Late says that it is told more than [LateAfter] after due.
 	Late bool `json:"late,omitempty"`
 }
 
@@ -244,7 +248,7 @@ func (c *clock) note(happened []timer.Happening) {
 				actions = nil // or they would go on for ever
 			}
 			n.action, n.cause = "reach_threshold", c.Cause
-			n.data = ThresholdReached{About: about, Threshold: h.Threshold, At: h.At, Late: h.Late, Due: due, Actions: actions}
+			n.data = ThresholdReached{About: about, Threshold: h.Threshold, At: h.At, Late: h.Fired.Sub(h.At) > LateAfter, Due: due, Actions: actions}
 		default:
 			continue
 		}

@@ -184,7 +184,7 @@ func ExamplePractice_EntitlementOf() {
 	fmt.Println(left.Left, "of", left.Amount, "left for", left.Period)
 	// Output:
 	// r1 covered: fleet covers it, by the records for 2026-11
-	// r2 outside_hours: fleet covers the hours of office, which opens at 2026-11-30T09:00:00Z
+	// r2 outside_hours: fleet does not cover it: office is closed at 2026-11-27T17:00:00Z and opens at 2026-11-30T09:00:00Z
 	// r3 covered: fleet covers it, by the records for 2026-11
 	// another would be used_up
 	// 1 of 2 left for 2026-11

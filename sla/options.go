@@ -54,6 +54,9 @@ type RecordKind struct {
 	Category func(row storage.Row) itsm.Category
 	// HoldReason is the column that says why a record waits; empty is none.
 	HoldReason string
+	// HoldReasons are the texts that the column can have: a policy that names another one is refused, as it would never
+	// pause by it. Nil is not known, and refuses none.
+	HoldReasons []string
 	// Facts are what policies can speak of beside columns, fields and the event.
 	Facts []routing.Fact
 	// FactsOf gives the values of Facts for a record as it is after an event; it only reads. It is asked where a policy
@@ -84,7 +87,7 @@ type Occasion struct {
 	// Threshold is the threshold's name, and Cycle the place of the cycle, from 0.
 	Threshold string
 	Cycle     int
-	// At is the instant of the threshold. Late says that it fired later.
+	// At is the instant of the threshold. Late says that it fired more than [LateAfter] after it.
 	At   time.Time
 	Late bool
 	// Key is the same whenever this action is tried for this threshold and cycle, and for no other.
@@ -195,6 +198,8 @@ func newSpeech(k RecordKind, at string, f *itsm.Faults) *speech {
 		if c, ok := k.Schema.Column(k.HoldReason); !ok || c.Kind != storage.Text {
 			f.Addf(at+".hold_reason", "is no column of text: %q", clip(k.HoldReason))
 		}
+	} else if len(k.HoldReasons) > 0 {
+		f.Add(at+".hold_reason", "is required where there are hold reasons")
 	}
 	return s
 }

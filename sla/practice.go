@@ -40,9 +40,10 @@ const (
 type Practice struct {
 	// Calendars keeps the versions of calendars, Policies those of policies. A version with a fault is
 	// ErrInvalid with every fault: what calendar.Compile and timer.Compile refuse, names that records of the
-	// kind do not have, calendars that are not active, event types that nobody registered, actions that
+	// kind do not have, hold reasons that it does not have ([RecordKind].HoldReasons), calendars that are not active, event types that nobody registered, actions that
 	// the host does not have. A version counts from the instant at which it is activated. What is active and would not fit
-	// together any more, as a policy whose calendar is retired, keeps that from happening.
+	// together any more, as a policy whose calendar is retired or an agreement whose policy is, keeps that from happening: the refusal names
+	// all that need what would go.
 	Calendars *versioned.Keeper[Calendar]
 	Policies  *versioned.Keeper[Policy]
 	// Agreements keeps the versions of agreements, in the same way.
@@ -76,22 +77,22 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		Events:  EventTypes(),
 		Reactions: []engine.Reaction{
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ CalendarActivated) error {
-				return p.renew(ctx, u)
+				return p.renew(ctx, u, false)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r CalendarRetired) error {
-				return p.retired(ctx, u, r.By)
+				return p.retired(ctx, u, r.By, false)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ PolicyActivated) error {
-				return p.renew(ctx, u)
+				return p.renew(ctx, u, false)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r PolicyRetired) error {
-				return p.retired(ctx, u, r.By)
+				return p.retired(ctx, u, r.By, false)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ AgreementActivated) error {
-				return p.renew(ctx, u)
+				return p.renew(ctx, u, false)
 			}),
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, r AgreementRetired) error {
-				return p.retired(ctx, u, r.By)
+				return p.retired(ctx, u, r.By, true)
 			}),
 			engine.On(p.plan),
 			engine.OnAny(p.follow),
@@ -102,11 +103,11 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 }
 
 // retired renews what holds, unless the version that took the place does.
-func (p *Practice) retired(ctx context.Context, u *engine.Unit, by itsm.ID) error {
+func (p *Practice) retired(ctx context.Context, u *engine.Unit, by itsm.ID, agreement bool) error {
 	if by != "" {
 		return nil
 	}
-	return p.renew(ctx, u)
+	return p.renew(ctx, u, agreement)
 }
 
 // In gives the practice over another store: one joined to the host's own transaction, or that of an

@@ -362,7 +362,8 @@ func (p *Practice) FirstBreach(ctx context.Context, actor itsm.Actor, ref itsm.R
 	return at, which, found, err
 }
 
-// DueIfResumed gives when a timer would be due if it were resumed at an instant: its due, where it is not paused.
+// DueIfResumed gives when a timer would be due if it were resumed at an instant: its due, where it is not paused. An instant before
+// the pause began is ErrInvalid.
 func (p *Practice) DueIfResumed(ctx context.Context, actor itsm.Actor, id itsm.ID, resumed time.Time) (due time.Time, defined bool, err error) {
 	err = p.view(ctx, actor, id, func(c *clock, _ *readers) error {
 		due, defined, err = c.t.DueIfResumed(c.State, resumed)

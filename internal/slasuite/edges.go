@@ -36,7 +36,7 @@ func beyond(t *testing.T, h *host) {
 	h.goTo(t, at(3, "17:00").Add(time.Microsecond))
 	h.tick(t)
 	got := h.timers(t, mona, ref(i))["gold.resolution"]
-	require.Equal(t, []string{"threshold_reached half", "threshold_reached most late", "threshold_reached due late", "breached"}, h.happened(t, acme, got.ID))
+	require.Equal(t, []string{"threshold_reached half", "threshold_reached most late", "threshold_reached due", "breached"}, h.happened(t, acme, got.ID))
 	require.Equal(t, timer.OutcomeBreached, got.Outcome)
 	_, err := h.incidents.Resolve(t.Context(), mona, i.ID, incident.Resolution{Code: incident.CodeFixed, Notes: "Done"})
 	require.NoError(t, err)

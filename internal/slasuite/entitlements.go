@@ -131,20 +131,20 @@ func verdicts(t *testing.T, h *host) {
 		verdict sla.Verdict
 		reason  string
 	}{
-		{at(2, "10:00").Add(-us), "north", 2, sla.OutsideTerm, "north is from 2026-03-02T10:00:00Z on"},
+		{at(2, "10:00").Add(-us), "north", 2, sla.OutsideTerm, "north does not cover it: the agreement holds from 2026-03-02T10:00:00Z on"},
 		{at(2, "10:00"), "north", 2, sla.Covered, "north covers it, by the records for term from 2026-03-02T10:00:00Z"},
 		{at(2, "10:00"), "south", 2, sla.NoAgreement, "no agreement is with south for incident"},
 		{at(2, "10:00"), "", 2, sla.NoAgreement, "no agreement is with everyone for incident, and no customer is known"},
 		{at(2, "10:00"), "north", 3, sla.OutOfScope, "north does not cover it: it is not for this impact"},
 		{at(2, "17:00").Add(-us), "north", 1, sla.Covered, ""},
-		{at(2, "17:00"), "north", 1, sla.OutsideHours, "north covers the hours of office, which opens at 2026-03-03T09:00:00Z"},
+		{at(2, "17:00"), "north", 1, sla.OutsideHours, "north does not cover it: office is closed at 2026-03-02T17:00:00Z and opens at 2026-03-03T09:00:00Z"},
 		{at(2, "17:00"), "north", 3, sla.OutOfScope, ""}, // the scope is asked before the hours
 		{at(3, "09:00").Add(-us), "north", 1, sla.OutsideHours, ""},
 		{at(3, "09:00"), "north", 1, sla.Covered, ""},
 		{at(4, "12:00"), "north", 1, sla.Covered, ""},
 		{at(6, "12:00").Add(-us), "north", 1, sla.Covered, ""},
 		{at(6, "12:00").Add(-us), "north", 1, sla.UsedUp, "the records of north for term from 2026-03-02T10:00:00Z are used up"},
-		{at(6, "12:00"), "north", 1, sla.OutsideTerm, "north was until 2026-03-06T12:00:00Z"},
+		{at(6, "12:00"), "north", 1, sla.OutsideTerm, "north does not cover it: the agreement held until 2026-03-06T12:00:00Z"},
 	} {
 		h.goTo(t, x.at)
 		h.mu.Lock()
@@ -470,7 +470,7 @@ func refusal(t *testing.T, h *host) {
 	}
 	require.NoError(t, log("west"), "outside the term is told and not refused")
 	strict.goTo(t, at(2, "17:00"))
-	require.ErrorContains(t, log("north"), "incident is not logged: outside_hours: north covers the hours of office")
+	require.ErrorContains(t, log("north"), "incident is not logged: outside_hours: north does not cover it: office is closed")
 
 	_, err := sla.New(h.e, sla.Options{Kinds: []sla.RecordKind{{Schema: orders.Schema()}}, Refuse: []sla.Verdict{sla.Covered, "late", sla.UsedUp}})
 	require.Equal(t, []string{"refuse[0]", "refuse[1]"}, faultsOf(t, err))

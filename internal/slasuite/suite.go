@@ -75,6 +75,16 @@ var cases = []struct {
 	{"L15AgreementsNameThePolicyAndTheProvider", agreements},
 	{"L27AChainNamesTheLinkThatBreaks", chains},
 	{"L28AReportCountsExactlyAndGivesCredits", reports},
+	{"L10AHoldReasonThatNoRecordHasIsRefused", unknownReasons},
+	{"L15APolicyThatAnAgreementNeedsStays", policyInUse},
+	{"L6ACalendarThatIsNeededStaysAndSaysForWhat", calendarInUse},
+	{"L15NoAgreementRestsOnItself", circles},
+	{"L16LateIsMoreThanAMinute", late},
+	{"L16AThresholdIsLateAsABreachIs", lateThresholds},
+	{"L27GoalsAreCalledByTheirNames", unknownGoal},
+	{"L10APauseCannotEndBeforeItBegan", resumedBefore},
+	{"L1ToBeGivenToAGroupIsNoResponse", routed},
+	{"ReasonsTellTheTimeOfTheHours", zonedReasons},
 	{"L28OnlyAPromiseThatWasNotKeptCostsSomething", creditsOfPromises},
 	{"L28AMonthIsReportedByWhatHeldInIt", pastMonths},
 	{"L28AMonthCountsThePolicyThatHeldInIt", pastPolicies},
@@ -171,10 +181,14 @@ func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 	require.NoError(t, err)
 	h.incidents, err = incident.New(h.e, incident.Options{})
 	require.NoError(t, err)
+	var reasons []string
+	for _, r := range incident.StandardHoldReasons() {
+		reasons = append(reasons, string(r.Reason))
+	}
 	h.p, err = sla.New(h.e, sla.Options{
 		Kinds: []sla.RecordKind{
 			{
-				Schema: h.incidents.Table().Schema(), HoldReason: "hold_reason",
+				Schema: h.incidents.Table().Schema(), HoldReason: "hold_reason", HoldReasons: reasons,
 				Category: func(row storage.Row) itsm.Category {
 					state, _ := row.Value(incident.Table.Schema(), "state").(string)
 					c, _ := h.incidents.Lifecycle().Category(incident.State(state))

@@ -109,13 +109,16 @@ func TestPausedTimerIsNotDueAndTellsWhatItWouldBe(t *testing.T) {
 	for resumed, want := range map[string]string{
 		"2026-03-06T12:00:00Z": "2026-03-09T10:00:00Z",
 		"2026-03-07T12:00:00Z": "2026-03-09T14:00:00Z",
-		"2026-03-01T12:00:00Z": "2026-03-06T16:00:00Z", // before it was paused
+		"2026-03-06T10:00:00Z": "2026-03-06T16:00:00Z",
 	} {
 		at, ok, err := clock.DueIfResumed(s, instant(resumed))
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, want, at.Format(time.RFC3339))
 	}
+	_, _, err := clock.DueIfResumed(s, instant("2026-03-06T09:59:59Z"))
+	require.ErrorIs(t, err, itsm.ErrInvalid)
+	require.ErrorContains(t, err, "resumed must not be before 2026-03-06T10:00:00Z, when the pause began")
 	_, ok, err := clock.Forecast(s, instant("2026-03-06T12:00:00Z"))
 	require.NoError(t, err)
 	require.False(t, ok)
@@ -166,7 +169,7 @@ func TestL12PriorityChangeKeepsPauses(t *testing.T) {
 	require.Equal(t, timer.DidChangeGoal, last.What)
 	require.Equal(t, "2026-03-10T10:00:00Z", last.Was.Format(time.RFC3339))
 	require.Equal(t, "2026-03-09T14:00:00Z", last.Due.Format(time.RFC3339))
-	require.Equal(t, "the goal is shorter: classify, 4h of office instead of 8h of office", last.Why)
+	require.Equal(t, "the goal is shorter: classify, priority 1, 4h of office instead of 8h of office", last.Why)
 	require.Equal(t, "2026-03-09T14:00:00Z", due(t, clock, s))
 	s, _ = run(t, clock, l.priority("2026-03-09T12:30:00Z", 3))
 	require.Equal(t, "2026-03-10T10:00:00Z", due(t, clock, s), "and back")
@@ -687,7 +690,7 @@ func TestAnotherGoalOfTheSameLengthIsNoShorterOne(t *testing.T) {
 	clock := only(t, target, desk())
 	s, happened := run(t, clock, logged("2026-03-09T08:00:00Z", 3).priority("2026-03-09T10:00:00Z", 2))
 	require.Equal(t, "2026-03-09T16:00:00Z", due(t, clock, s))
-	require.Equal(t, "the goal is another one: classify, 8h of office instead of 8h of office", happened[1].Why)
+	require.Equal(t, "the goal is another one: classify, priority 2, 8h of office instead of priority 3, 8h of office", happened[1].Why)
 }
 
 func TestThresholdOfTheWholeGoalIsAtDue(t *testing.T) {

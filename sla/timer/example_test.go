@@ -71,10 +71,10 @@ func Example() {
 	// Fri 15:00 started: log; due Mon 15:00
 	// Fri 16:00 paused: caller; due not defined
 	// Mon 10:00 resumed: resume; due Mon 17:00
-	// Mon 11:30 the goal is shorter: classify, 4h of office instead of 8h of office; due Mon 13:00
+	// Mon 11:30 the goal is shorter: classify, priority 1, 4h of office instead of 8h of office; due Mon 13:00
 	// Mon 12:00 warning was reached 30m ago: [notify-assignee]
 	//
-	// resolution of gold: 4h of office, Europe/London
+	// resolution of gold: priority 1, 4h of office, Europe/London
 	// Fri 2026-02-06 15:00  Fri 2026-02-06 16:00        1h       1h  counts
 	// Fri 2026-02-06 16:00  Mon 2026-02-09 10:00                     paused: caller (2h open)
 	// Mon 2026-02-09 10:00  Mon 2026-02-09 12:30     2h30m    3h30m  counts

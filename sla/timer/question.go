@@ -93,11 +93,14 @@ func (t *Timer) Due(s State) (time.Time, bool, error) {
 }
 
 // DueIfResumed gives when the last cycle would be due if it were resumed at an instant: Due, where it is not
-// paused.
+// paused. An instant before the pause began is ErrInvalid.
 func (t *Timer) DueIfResumed(s State, resumed time.Time) (time.Time, bool, error) {
 	c := s.last()
 	if c == nil || c.Ended == EndCancelled {
 		return time.Time{}, false, nil
+	}
+	if p := c.open(); p != nil && resumed.Before(p.From) {
+		return time.Time{}, false, itsm.Invalid("timer", "resumed", "must not be before "+p.From.Format(time.RFC3339Nano)+", when the pause began")
 	}
 	cal, err := t.calendar(c.basis())
 	if err != nil {

@@ -3,6 +3,7 @@
 package timer
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -12,9 +13,9 @@ import (
 // Within gives a goal of open time, for all records that no goal before it takes.
 func Within(d time.Duration) Goal { return Goal{Within: Duration(d)} }
 
-// ForPriority gives a goal of open time for records whose column "priority" is n.
+// ForPriority gives a goal of open time for records whose column "priority" is n, by the name "priority n".
 func ForPriority(n int, d time.Duration) Goal {
-	return Goal{When: storage.Condition{Op: storage.Equal, Column: "priority", Values: []any{int64(n)}}, Within: Duration(d)}
+	return Goal{Name: "priority " + strconv.Itoa(n), When: storage.Condition{Op: storage.Equal, Column: "priority", Values: []any{int64(n)}}, Within: Duration(d)}
 }
 
 func open() []itsm.Category {
@@ -26,11 +27,17 @@ func done() []itsm.Category { return []itsm.Category{itsm.CategoryResolved, itsm
 func cancelled() []Match { return []Match{{In: []itsm.Category{itsm.CategoryCancelled}}} }
 
 // Response gives a target "response": from when a record is open until somebody has begun to see to it, which
-// is what one of answered says, or it is done. Without any it is that work begins: the category active is
-// entered. It pauses for nothing, and reopening changes nothing.
+// is what one of answered says, or it is done. It pauses for nothing, and reopening changes nothing.
+//
+// Without any of answered it is that work begins: the action accept, acknowledge or start is taken, or the category active is
+// entered by another one than log and assign. To be given to a group or a person is no answer, though it makes a record active: nobody
+// need have seen it yet. What else answers is the kind of record's: a desk that counts the first public reply too names it, as
+// package servicedesk does for incidents by its function Answered.
 func Response(calendarName string, answered []Match, goals ...Goal) Target {
 	if len(answered) == 0 {
-		answered = []Match{{Entering: []itsm.Category{itsm.CategoryActive}}}
+		given := storage.Condition{Op: storage.In, Column: eventAction, Values: []any{"log", "assign"}}
+		answered = []Match{{Actions: []string{"accept", "acknowledge", "start"}},
+			{Entering: []itsm.Category{itsm.CategoryActive}, When: storage.Condition{Op: storage.Not, Of: []storage.Condition{given}}}}
 	}
 	return Target{Name: "response", Start: []Match{{In: open()}}, Stop: append(answered[:len(answered):len(answered)], Match{In: done()}),
 		Cancel: cancelled(), Goals: goals, Calendar: calendarName}
