@@ -75,15 +75,12 @@ func (h held[S]) last(before time.Time) (found *versioned.Version[S], at time.Ti
 	return found, at
 }
 
-// bounds gives the first instant of all, and that of the end, zero where it lasts.
-func (h held[S]) bounds() (from, until time.Time) {
-	for i, s := range h {
-		if i == 0 || s.from.Before(from) {
-			from = s.from
-		}
-		if i == 0 || !until.IsZero() && (s.until.IsZero() || s.until.After(until)) {
-			until = s.until
+// next gives the first instant after another at which a version began to hold, if there is one.
+func (h held[S]) next(after time.Time) (first time.Time, found bool) {
+	for _, s := range h {
+		if s.from.After(after) && (!found || s.from.Before(first)) {
+			first, found = s.from, true
 		}
 	}
-	return from, until
+	return first, found
 }

@@ -116,15 +116,16 @@ func (p *Practice) reported(ctx context.Context, r storage.Reader, agreement str
 	if err != nil {
 		return nil, nil, err
 	}
-	var zone *time.Location
 	// A month ends in another instant where another version has another zone: from the latest end of any zone towards the one that fits.
 	before := month.AddDate(0, 1, 1)
+	var ended time.Time // the last instant before the month at which it held
 	for {
 		v, at := all.last(before)
 		if v == nil {
 			break
 		}
-		if targets, zone, err = p.policyAt(ctx, r, v.Set.Policy, at); err != nil {
+		targets, zone, err := p.policyAt(ctx, r, v.Set.Policy, at)
+		if err != nil {
 			return nil, nil, err
 		}
 		from := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, zone)
@@ -133,24 +134,30 @@ func (p *Practice) reported(ctx context.Context, r storage.Reader, agreement str
 			continue
 		}
 		if at.Before(from) {
+			ended = at
 			break
 		}
 		return v, targets, nil
 	}
 	problem := fmt.Sprintf("there is no agreement %q", clip(agreement))
-	if len(all) > 0 {
-		if _, zone, err = p.policyAt(ctx, r, all[0].version.Set.Policy, all[0].from); err != nil {
-			return nil, nil, err
-		}
-	}
-	switch from, until := all.bounds(); {
+	switch begins, again := all.next(ended); {
 	case any && len(all) == 0:
 		problem = fmt.Sprintf("agreement %q was never active", clip(agreement))
-	case any && until.IsZero():
-		problem = fmt.Sprintf("agreement %q did not hold in %s: it holds from %s on", clip(agreement), month.Format("2006-01"), from.In(zone).Format(time.RFC3339))
 	case any:
-		problem = fmt.Sprintf("agreement %q did not hold in %s: it held from %s until %s", clip(agreement), month.Format("2006-01"),
-			from.In(zone).Format(time.RFC3339), until.In(zone).Format(time.RFC3339))
+		_, zone, err := p.policyAt(ctx, r, all[0].version.Set.Policy, all[0].from)
+		if err != nil {
+			return nil, nil, err
+		}
+		problem = fmt.Sprintf("agreement %q did not hold in %s: ", clip(agreement), month.Format("2006-01"))
+		until, from := ended.Add(time.Microsecond).In(zone).Format(time.RFC3339), begins.In(zone).Format(time.RFC3339)
+		switch {
+		case ended.IsZero():
+			problem += "it holds from " + from + " on"
+		case again:
+			problem += "it held until " + until + ", and again from " + from + " on"
+		default:
+			problem += "it held until " + until
+		}
 	}
 	return nil, nil, fmt.Errorf("%s: %w", problem, &storage.Error{Op: "report", Table: AgreementKind, Err: storage.ErrNotFound})
 }

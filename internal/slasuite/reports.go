@@ -11,6 +11,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/sla/timer"
 )
@@ -102,10 +103,9 @@ func pastMonths(t *testing.T, h *host) {
 	is("2026-03", 1, "1000.00 EUR")
 	none("top", "2026-02", `"top" did not hold in 2026-02: it holds from 2026-03-02T10:00:00+01:00 on`)
 	none("bottom", "2026-03", `there is no agreement "bottom"`)
-	draft, err := h.p.Agreements.Draft(ctx, mona, sla.AgreementDraft{Family: "other", Set: sla.Agreement{Name: "other", Type: timer.SLA, Provider: "desk"}})
+	_, err := h.p.Agreements.Draft(ctx, mona, sla.AgreementDraft{Family: "other", Set: sla.Agreement{Name: "other", Type: timer.SLA, Provider: "desk"}})
 	require.NoError(t, err)
 	none("other", "2026-03", `"other" was never active`)
-	_ = draft
 
 	// The month ends where the calendar is: midnight of Berlin is two hours before that of UTC in summer.
 	h.goTo(t, time.Date(2026, 4, 30, 21, 59, 0, 0, time.UTC))
@@ -131,9 +131,9 @@ func pastMonths(t *testing.T, h *host) {
 	h.goTo(t, time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))
 	is("2026-05", 3, "3000.00 EUR")
 	is("2026-07", 1, "1000.00 EUR")
-	none("top", "2026-08", `"top" did not hold in 2026-08: it held from 2026-03-02T10:00:00+01:00 until 2026-07-10T02:00:00+02:00`)
+	none("top", "2026-08", `"top" did not hold in 2026-08: it held until 2026-07-10T02:00:00+02:00: `)
 	h.agree(t, mona, paid(t, "4000"))
-	none("top", "2026-08", `"top" did not hold in 2026-08`)
+	none("top", "2026-08", `"top" did not hold in 2026-08: it held until 2026-07-10T02:00:00+02:00, and again from 2026-09-01T02:00:00+02:00 on`)
 	is("2026-09", 4, "4000.00 EUR")
 }
 
@@ -168,4 +168,33 @@ func (h *host) active(t *testing.T, policy string) itsm.ID {
 	a, err := h.p.Policies.Active(t.Context(), manager(acme), policy)
 	require.NoError(t, err)
 	return a.Own.ID
+}
+
+// A provider's agreement holds where the tenant has none of its own of the name.
+func pastBase(t *testing.T, h *host) {
+	ctx, mona := t.Context(), manager(acme)
+	roles := []itsm.RoleName{itsm.RoleITServiceManager}
+	pat := itsm.Actor{Tenant: "msp", ID: "pat", Roles: roles, Elsewhere: map[itsm.Tenant]itsm.Membership{acme: {Roles: roles}}}
+	a := sla.Agreement{Name: "top", Type: timer.SLA, Provider: "msp"}
+	publish := func() {
+		t.Helper()
+		h.agree(t, pat, a)
+		require.NoError(t, h.p.Agreements.Publish(ctx, pat, versioned.Publication{Family: "top"}, acme))
+	}
+	by := func(month string) string {
+		t.Helper()
+		r, err := h.p.Report(ctx, mona, "top", month, sla.Measured{})
+		require.NoError(t, err)
+		return r.Agreement.Provider
+	}
+	publish()
+	h.goTo(t, time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC))
+	own := h.agree(t, mona, sla.Agreement{Name: "top", Type: timer.SLA, Provider: "own"})
+	h.goTo(t, time.Date(2026, 5, 10, 0, 0, 0, 0, time.UTC))
+	a.Provider = "other"
+	publish()
+	h.goTo(t, time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
+	_, err := h.p.Agreements.Retire(ctx, mona, own.ID, itsm.Command{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"msp", "own", "own", "other"}, []string{by("2026-03"), by("2026-04"), by("2026-05"), by("2026-06")})
 }

@@ -87,6 +87,7 @@ var cases = []struct {
 	{"ReasonsTellTheTimeOfTheHours", zonedReasons},
 	{"L28OnlyAPromiseThatWasNotKeptCostsSomething", creditsOfPromises},
 	{"L28AMonthIsReportedByWhatHeldInIt", pastMonths},
+	{"L28AMonthIsReportedByTheProvidersWhereThereIsNoOwn", pastBase},
 	{"L28AMonthCountsThePolicyThatHeldInIt", pastPolicies},
 	{"EveryFaultOfAnEntitlementIsTold", entitlementFaults},
 	{"ARecordIsAssessedWhenItIsLogged", verdicts},

@@ -709,3 +709,29 @@ func TestThresholdOfTheWholeGoalIsAtDue(t *testing.T) {
 		}
 	}
 }
+
+// To be given to somebody makes a record active, and is no answer; to take it is, though it is active already.
+func TestL1AResponseIsThatSomebodyBegins(t *testing.T) {
+	active := is(itsm.CategoryActive)
+	for name, x := range map[string]struct {
+		l    *life
+		want timer.Phase
+	}{
+		"logged for a group":          {new(life).at("2026-03-09T08:00:00Z", "log", active), timer.PhaseRunning},
+		"assigned":                    {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "assign", active), timer.PhaseRunning},
+		"assigned, and noted":         {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "assign", active).at("2026-03-09T08:31:00Z", "note", nil), timer.PhaseRunning},
+		"assigned, and started":       {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "assign", active).at("2026-03-09T08:31:00Z", "start", nil), timer.PhaseStopped},
+		"accepted":                    {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "accept", active), timer.PhaseStopped},
+		"acknowledged":                {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "acknowledge", nil), timer.PhaseStopped},
+		"active by a host's action":   {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "pick_up", active), timer.PhaseStopped},
+		"active by an unnamed action": {logged("2026-03-09T08:00:00Z", 3).at("2026-03-09T08:30:00Z", "", active), timer.PhaseStopped},
+		"resolved":                    {logged("2026-03-09T08:00:00Z", 3).resolved("2026-03-09T08:30:00Z"), timer.PhaseStopped},
+	} {
+		s, _ := run(t, only(t, timer.Response("office", nil, timer.Within(2*time.Hour)), desk()), x.l)
+		require.Equal(t, x.want, s.Phase(), name)
+	}
+}
+
+func TestAGoalForAPriorityIsCalledByIt(t *testing.T) {
+	require.Equal(t, "priority 2", timer.ForPriority(2, time.Hour).Name)
+}
