@@ -13,9 +13,35 @@ import (
 // blocks anew.
 func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
 	for page, blocks := range map[string]int{
-		"../README.md": 5, "../docs/extending.md": 4, "../docs/settings.md": 1, "../docs/tenants.md": 4,
+		"../README.md": 5, "../docs/extending.md": 4, "../docs/settings.md": 1, "../docs/sla.md": 6, "../docs/tenants.md": 4,
 	} {
 		holdBlocks(t, page, blocks)
+	}
+}
+
+// What a page says a program prints is what its example is held to.
+func TestThePagesShowWhatTheProgramsPrint(t *testing.T) {
+	const page, begin, end = "../docs/sla.md", "<!-- output: examples/sla/main_test.go -->\n```\n", "```\n"
+	_, comment, ok := strings.Cut(read(t, "sla/main_test.go"), "\t// Output:\n")
+	if !ok {
+		t.Fatal("the example is held to nothing")
+	}
+	var printed strings.Builder
+	for line := range strings.Lines(strings.TrimSuffix(comment, "}\n")) {
+		printed.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "\t//"), " "))
+	}
+	before, rest, ok := strings.Cut(read(t, page), begin)
+	if !ok {
+		t.Fatal("the page has no place for it")
+	}
+	shown, after, _ := strings.Cut(rest, end)
+	switch {
+	case os.Getenv("UPDATE_README") != "":
+		if err := os.WriteFile(page, []byte(before+begin+printed.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case shown != printed.String():
+		t.Errorf("%s shows another output than examples/sla has", page)
 	}
 }
 
@@ -46,8 +72,8 @@ func shown(t *testing.T, path, name string) string {
 	text := read(t, path)
 	if _, after, ok := strings.Cut(text, "// README:"+name); ok {
 		_, after, _ = strings.Cut(after, "\n")
-		text, _, _ = strings.Cut(after, "// README:end")
-		text = strings.TrimRight(text, " \t\n") + "\n"
+		text, _, _ = strings.Cut(after, "// README:")
+		text = strings.TrimLeft(strings.TrimRight(text, " \t\n"), "\n") + "\n"
 	} else if name != "" {
 		t.Errorf("%s has no part %s", path, name)
 	}
