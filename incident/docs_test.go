@@ -12,10 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/itsm"
-	"github.com/itsmkit/itsmkit/itsm/directory"
-	"github.com/itsmkit/itsmkit/itsm/engine"
-	"github.com/itsmkit/itsmkit/itsm/notify"
-	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/itsm/interaction"
+	"github.com/itsmkit/itsmkit/itsm/task"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the documentation")
@@ -36,6 +34,7 @@ func TestTheDocumentationHasWhatTheTablesHave(t *testing.T) {
 	held(t, "incident.md", func(page string) string {
 		return fill(t, page, map[string]string{
 			"lifecycle":    "```mermaid\n" + StandardLifecycle().Mermaid() + "```\n",
+			"states":       stateTable(),
 			"rules":        ruleTable(StandardLifecycle().Rules()),
 			"beside":       besideTable(),
 			"hold reasons": holdReasonTable(),
@@ -133,14 +132,19 @@ func permissionTables(t *testing.T) string {
 			add(g.Permission)
 		}
 	}
-	add(engine.PermissionReadJobs)
-	add(engine.PermissionRetryJobs)
-	add(directory.PermissionManage)
-	add(directory.PermissionErase)
-	add(notify.PermissionReadRules)
-	add(notify.PermissionManageRules)
-	add(webhook.PermissionRead)
-	add(webhook.PermissionManage)
+	for _, r := range task.StandardLifecycle().Rules() {
+		if !r.System {
+			add(r.Permission)
+		}
+	}
+	for _, r := range interaction.StandardLifecycle().Rules() {
+		if !r.System {
+			add(r.Permission)
+		}
+	}
+	for _, p := range exported(t) {
+		add(p)
+	}
 
 	var b strings.Builder
 	for _, kind := range kinds {
@@ -246,6 +250,15 @@ func ruleTable[S, A ~string, T any](rules []itsm.Rule[S, A, T]) string {
 			action += " (by itself)"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | `%s` |\n", names(r.From), action, to, strings.Join(needs, ", "), r.Permission)
+	}
+	return b.String()
+}
+
+func stateTable() string {
+	var b strings.Builder
+	b.WriteString("| State | Category |\n|---|---|\n")
+	for _, s := range StandardLifecycle().States() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", s.Name, s.Category)
 	}
 	return b.String()
 }
