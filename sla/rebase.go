@@ -49,8 +49,9 @@ type Rebasing struct {
 }
 
 // Rebase computes a timer by another version of its policy, from all that happened to its record, with all pauses:
-// what has fired stays fired. A timer that has ended never changes: it is refused, unless nothing is to be
-// written. A version of another policy, one that has never been active, and one without the target are ErrInvalid.
+// what has fired stays fired, and what is to fire by the new version and has passed is told by the next Tick.
+// Timers that have ended never change: to rebase one is ErrTransition, unless nothing is to be written (DryRun). One that
+// a [TimerBody] Fault has kept from beginning can be rebased. A version of another policy, one that has never been active, and one without the target are ErrInvalid.
 // Given again under its key it changes nothing, and tells how the timer stands.
 func (p *Practice) Rebase(ctx context.Context, actor itsm.Actor, id itsm.ID, r Rebasing) (Change, error) {
 	var change Change
@@ -77,7 +78,7 @@ func (p *Practice) Rebase(ctx context.Context, actor itsm.Actor, id itsm.ID, r R
 		if err := call.Validate(); err != nil {
 			return Timer{}, err
 		}
-		if !c.Open {
+		if !c.Open && !c.kept() {
 			return Timer{}, &itsm.TransitionError{Kind: TimerKind, ID: id, State: string(c.Phase), Action: "rebase", Permitted: []string{}}
 		}
 		var b *ready
@@ -106,6 +107,9 @@ func (p *Practice) Rebase(ctx context.Context, actor itsm.Actor, id itsm.ID, r R
 	})
 	return change, err
 }
+
+// kept says that the timer never began and a fault has kept it from that.
+func (c *clock) kept() bool { return len(c.State.Cycles) == 0 && c.Fault != "" }
 
 // unchanged is the change that nothing makes.
 func (c *clock) unchanged(now time.Time) (change Change, err error) {
@@ -245,7 +249,7 @@ func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b 
 	}
 	change.Cycles = [2]int{len(c.State.Cycles), len(s.Cycles)}
 	c.State, c.Fault, c.Facts, c.b, c.t = s, fault, facts, b, t
-	if c.Version == 0 && begun != nil {
+	if (c.Version == 0 || change.Cycles[0] == 0) && begun != nil {
 		c.name(begun.seen, facts)
 	}
 	c.Told = slices.DeleteFunc(slices.Clone(c.Told), func(x Breach) bool { return x.Cycle >= len(s.Cycles) })
@@ -306,12 +310,12 @@ func (k *speech) declared(row storage.Row, named map[string]any) (Facts, error) 
 	return facts, nil
 }
 
-// RebaseAll is Rebase of each of the timers that meet a filter, in a transaction of its own each: those that are open,
-// and in a dry run those that have ended too, which is over the history. Under a key it can be repeated. What
+// RebaseAll is Rebase of each of the timers that meet a filter, in a transaction of its own each: those that are open or
+// that a fault has kept from beginning, and in a dry run those that have ended too, which is over the history. Under a key it can be repeated. What
 // fails is given with the timer's id, and the others go on.
 func (p *Practice) RebaseAll(ctx context.Context, actor itsm.Actor, where storage.Filter[TimerHead], r Rebasing) iter.Seq2[Change, error] {
 	if !r.DryRun {
-		where = storage.AllOf(where, ByOpen.Is(true))
+		where = storage.AllOf(where, storage.AnyOf(ByOpen.Is(true), ByStarted.IsNull()))
 	}
 	// By id, which no rebase changes.
 	q := storage.Query[TimerHead]{Where: where, Order: []storage.Order{TimerTable.ByID().Asc()}, Limit: storage.MaxPage}
@@ -328,6 +332,9 @@ func (p *Practice) RebaseAll(ctx context.Context, actor itsm.Actor, where storag
 				one.Key = string(digest(r.Key, string(h.ID)))
 			}
 			change, err := p.Rebase(ctx, actor, h.ID, one)
+			if !h.Open && errors.Is(err, itsm.ErrTransition) {
+				continue // it has not begun for want of what starts it, not by a fault
+			}
 			change.Timer = h.ID
 			if !yield(change, err) {
 				return

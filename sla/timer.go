@@ -89,7 +89,8 @@ type TimerBody struct {
 	// Cause is what the last cycle began by, where it was something that acts by itself.
 	Cause itsm.Cause `json:"cause,omitzero"`
 	// Fault says why an event could not be taken into account, empty where all were: an answer outside the calendar's
-	// horizon. Rebase and Rebuild repair it.
+	// horizon. Rebase, and RebaseAll for many, repair it once the calendar's active version goes further; Rebuild, which keeps to
+	// the pinned versions, does not.
 	Fault string `json:"fault,omitempty"`
 	// ManualBy set ManualDue, for ManualReason.
 	ManualBy     itsm.ID `json:"manual_by,omitempty"`
