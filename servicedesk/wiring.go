@@ -44,14 +44,14 @@ func (d *Desk) Wiring() string {
 			if !slices.Contains(order, from) {
 				order = append(order, from)
 			}
-			by[from] = append(by[from], short(t))
+			by[from] = append(by[from], t)
 		}
 		for _, from := range order {
 			if from == "any" {
 				fmt.Fprintf(&b, "    any %s %s\n", line, to)
 				continue
 			}
-			fmt.Fprintf(&b, "    %s %s|\"%s\"| %s\n", from, line, escape(strings.Join(by[from], "<br/>")), to)
+			fmt.Fprintf(&b, "    %s %s|\"%s\"| %s\n", from, line, escape(strings.Join(labels(by[from]), "<br/>")), to)
 		}
 	}
 	for _, m := range registered {
@@ -66,6 +66,28 @@ func (d *Desk) Wiring() string {
 		}
 	}
 	return b.String()
+}
+
+// labels are what an arrow says of events: the short name of each, with the kind before it where several kinds have
+// events of that name.
+func labels(types []string) []string {
+	kinds := map[string]string{}
+	several := map[string]bool{}
+	for _, t := range types {
+		kind, _, _ := strings.Cut(t, ".")
+		if other, seen := kinds[short(t)]; seen && other != kind {
+			several[short(t)] = true
+		}
+		kinds[short(t)] = kind
+	}
+	all := make([]string, len(types))
+	for i, t := range types {
+		all[i] = short(t)
+		if kind, _, _ := strings.Cut(t, "."); several[all[i]] && all[i] != t {
+			all[i] = strings.ReplaceAll(kind, "_", " ") + " " + all[i]
+		}
+	}
+	return all
 }
 
 // short is an event's type without its kind and version.

@@ -299,7 +299,8 @@ func (p *Practice) list(ctx context.Context, r storage.Reader, actor itsm.Actor,
 }
 
 // DueBefore gives a page of the timers that are open and due before an instant, the earliest first, those that are
-// breached already among them. It is a look-up in an index, whatever else there is.
+// breached already among them. Timers that are paused are absent: they are due at no instant until they are resumed
+// (ByPhase.Is(timer.PhasePaused) lists them). It is a look-up in an index, whatever else there is.
 func (p *Practice) DueBefore(ctx context.Context, actor itsm.Actor, before time.Time, q Query) (storage.Page[TimerHead], error) {
 	q.Where = storage.AllOf(ByOpen.Is(true), ByDueOrder.Below(storage.Instant(before).UnixMicro()), q.Where)
 	q.Order = []storage.Order{ByDueOrder.Asc()}

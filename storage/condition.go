@@ -70,7 +70,9 @@ func CheckOp(op Op) string {
 // Of these a condition with Named in it has the query language alone: it is of more than the one
 // row that Match is given and policies speak of.
 //
-// Values are string, int64 or bool, as the column's [Kind] says; a Time is int64 microseconds.
+// Values are of the Go types string, int64 and bool, as the column's [Kind] says; a Time is int64 microseconds. A
+// constant alone is no int64: []any{1} holds an int, which Check refuses; write []any{int64(1)}. Numbers of the
+// JSON form are int64.
 type Condition struct {
 	Op     Op          `json:"op,omitempty"`
 	Column string      `json:"column,omitempty"`
@@ -309,6 +311,11 @@ func checkValue(k Kind, v any) string {
 		if k != Bool {
 			return fmt.Sprintf("takes %s values, not a boolean", k)
 		}
+	case int, int8, int16, int32, uint, uint8, uint16, uint32, uint64:
+		if k == Int || k == Time {
+			return fmt.Sprintf("takes values of the Go type int64, not %T: write int64(%[1]d)", v)
+		}
+		return fmt.Sprintf("takes %s values, not a number", k)
 	default:
 		return fmt.Sprintf("takes %s values, not %T", k, v)
 	}

@@ -528,6 +528,17 @@ func TestConditionsAreBounded(t *testing.T) {
 	}
 }
 
+// A number that is written as a Go constant is an int, and what is said of it is what to write instead.
+func TestANumberThatIsNoInt64IsRefusedWithWhatToWrite(t *testing.T) {
+	weigh := func(v any) error {
+		return storage.Condition{Op: storage.Equal, Column: "weight", Values: []any{v}}.Check(Parts.Schema())
+	}
+	require.NoError(t, weigh(int64(7)))
+	require.ErrorContains(t, weigh(7), "takes values of the Go type int64, not int: write int64(7)")
+	require.ErrorContains(t, weigh(uint8(7)), "takes values of the Go type int64, not uint8: write int64(7)")
+	require.ErrorContains(t, storage.Condition{Op: storage.Equal, Column: "name", Values: []any{7}}.Check(Parts.Schema()), "takes text values, not a number")
+}
+
 func TestErrorsDoNotRepeatTheDriver(t *testing.T) {
 	cause := errors.New("pq: secret table")
 	err := fmt.Errorf("logging: %w", &storage.Error{Op: "put", Table: "incident", ID: "i1", Err: storage.ErrConflict, Cause: cause})
