@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -429,4 +430,18 @@ func FuzzParse(f *testing.F) {
 		again := must(calendar.Parse(must(json.Marshal(c.Definition()))))
 		require.Equal(t, string(must(json.Marshal(d))), string(must(json.Marshal(again))))
 	})
+}
+
+// The calendar that is always open, as docs/calendar.md writes it, is open at every instant.
+func TestTheCalendarThatIsAlwaysOpenIs(t *testing.T) {
+	const always = `{"name": "always", "zone": "UTC", "hours": [{"from": "00:00", "to": "24:00"}]}`
+	page, err := os.ReadFile("../../docs/calendar.md")
+	require.NoError(t, err)
+	require.Contains(t, string(page), "`"+always+"`")
+	d, err := calendar.Parse([]byte(always))
+	require.NoError(t, err)
+	from := time.Date(2026, time.March, 27, 0, 0, 0, 0, time.UTC)
+	open, err := compiled(t, d).Between(from, from.AddDate(1, 0, 0))
+	require.NoError(t, err)
+	require.Equal(t, 365*24*time.Hour, open)
 }
