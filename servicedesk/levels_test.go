@@ -88,18 +88,6 @@ func (f *fixture) again(t *testing.T, change func(*timer.Target)) {
 	require.NoError(t, err)
 }
 
-func TestAResponseWithoutEventsIsMetWhenTheIncidentIsAssigned(t *testing.T) {
-	f, ctx := newDesk(t, servicedesk.Config{}), t.Context()
-	f.staff(t)
-	f.promise(t, func(x *timer.Target) { *x = timer.Response("always", nil, timer.Within(time.Hour)) })
-	i, err := f.Incidents.Log(ctx, ada, incident.Report{Title: "No sound", Requester: "rosa"})
-	require.NoError(t, err)
-	require.Equal(t, timer.OutcomeOpen, f.timer(t, i.Ref()).TimerHead.Outcome)
-	_, err = f.Incidents.Assign(ctx, ada, i.ID, incident.Assignment{Group: "network"})
-	require.NoError(t, err)
-	require.Equal(t, timer.OutcomeMet, f.timer(t, i.Ref()).TimerHead.Outcome)
-}
-
 func TestTriggersOfIncidentsDoNotGetEventsOfTimers(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{})
 	f.triggers(t, `{"triggers": [{"name": "any", "on": {"kind": "incident"}, "actions": [{"action": "tag", "with": {"tags": ["seen"]}}]}]}`)

@@ -97,7 +97,7 @@ func main() {
 		Entitlement: &sla.Entitlement{Kind: incident.Kind, CustomerBy: "requester.organisation", Hours: "office",
 			Block: &sla.Block{Unit: sla.UnitMinutes, Amount: decimal.NewFromInt(300), Period: sla.PeriodMonth}},
 	})
-	chain := must(levels.CheckChain(ctx, boss, "initech", "resolution", "", now, now.AddDate(0, 1, 0)))
+	chain := must(levels.CheckChain(ctx, boss, "initech", "resolution", "", now, now.AddDate(0, 1, 0))) // "" is the last goal
 	fmt.Println("the chain is kept:", chain.Kept, "with at least", chain.Slack, "to spare")
 	// README:day
 	inc := must(desk.Incidents.Log(ctx, rosa, incident.Report{
@@ -123,7 +123,7 @@ func main() {
 	late := must(desk.Incidents.Log(ctx, rosa, incident.Report{
 		Title: "All is down", Requester: rosa.ID, Impact: itsm.ImpactHigh, Urgency: itsm.UrgencyHigh}))
 	found := must(levels.EntitlementOf(ctx, boss, late.Ref()))
-	fmt.Printf("\n%s: %s\n", found.Verdict, found.Reason)
+	fmt.Printf("\n%s, says the agreement %s\n", found.Verdict, found.Agreement)
 	for _, clock := range []string{"08 22:31", "09 11:00", "09 12:00", "09 13:01", "09 14:00"} {
 		at(clock)
 	}

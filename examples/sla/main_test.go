@@ -21,7 +21,7 @@ func Example() {
 	// Tue 2026-04-07 13:00  Tue 2026-04-07 14:30     1h30m    1h30m  counts
 	// counted 1h30m of 2h; met, due Tue 2026-04-07 15:00
 	//
-	// outside_hours: initech covers the hours of office, which opens at 2026-04-09T08:00:00Z
+	// outside_hours, says the agreement initech
 	// Wed 22:31 response of gold is breached
 	// Thu 11:00 half of resolution is reached: []
 	// Thu 12:00 most of resolution is reached: [reassign:network]
