@@ -8,7 +8,7 @@ func Example() {
 	// Tue 12:00 half of resolution is reached: []
 	// Tue 14:00 most of resolution is reached: [reassign:network]
 	//
-	// resolution of gold: 8h of office, Europe/London
+	// resolution of gold: priority 2, 8h of office, Europe/London
 	// Thu 2026-04-02 14:00  Thu 2026-04-02 16:00        2h       2h  counts
 	// Thu 2026-04-02 16:00  Tue 2026-04-07 10:00                     paused: caller (2h open)
 	// Tue 2026-04-07 10:00  Tue 2026-04-07 15:30     5h30m    7h30m  counts
