@@ -860,7 +860,7 @@ type listed struct {
 	priority, impact, urgency                    int64
 	category, subcategory                        string
 	service, requester, affected, team, assignee string
-	channel, holdReason                          string
+	channel, holdReason, firstContact            string
 	restricted                                   bool
 	reported                                     time.Time
 	resolvedAt, closedAt                         time.Time
@@ -907,7 +907,7 @@ func (q *queue) read(ctx context.Context, after *practice.Head) ([]listed, error
 		var resolved, closed sql.NullInt64
 		err := rows.Scan(&x.tenant, &x.layout, &x.id, &x.version, &created, &updated, &x.number, &x.title, &x.state, &x.open, &x.priority, &x.impact, &x.urgency,
 			&x.category, &x.subcategory, &x.service, &x.requester, &x.affected, &x.team, &x.assignee, &x.channel, &x.holdReason, &x.restricted, &reported,
-			&resolved, &closed)
+			&resolved, &closed, &x.firstContact)
 		if err != nil {
 			return nil, err
 		}
@@ -939,6 +939,25 @@ func (p serviceDesk) middle(tb testing.TB, actor itsm.Actor) (storage.Cursor, *p
 			return page.Next, &page.Items[len(page.Items)-1]
 		}
 		q.After = page.Next
+	}
+}
+
+// TestWhatIsReadByHandIsThePageOfThePractice holds the benchmark of pages to its word.
+func TestWhatIsReadByHandIsThePageOfThePractice(t *testing.T) {
+	t.Parallel()
+	writer, reader := sqliteNormal.open(t)
+	s, err := sqlstore.New(writer, sqlstore.SQLite, sqlstore.Options{Reader: reader})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	p := newServiceDesk(t, s, itsmengine.Options{})
+	p.fill(t, sqlstore.SQLite, writer, 1000)
+	page, err := p.List(t.Context(), mona, practice.Query{Where: practice.ByOpen.Is(true)})
+	require.NoError(t, err)
+	own, err := newQueue(t, sqlstore.SQLite, reader, "").read(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, own, len(page.Items))
+	for n, h := range page.Items {
+		require.Equal(t, []string{string(h.ID), h.Title, string(h.FirstContact)}, []string{own[n].id, own[n].title, own[n].firstContact})
 	}
 }
 
