@@ -40,7 +40,7 @@ import (
 //
 // A policy that names a group or person who is not there or not active is ErrInvalid, as is one that tells a role
 // where there is a sender and no [Config.Holders]. One that ceases to be there later fails the action, which becomes a
-// dead letter; who is only told does not. An action of the host's own under one of these names takes its place.
+// dead letter; who is only told does not. An action of the host's own that is called reassign or raise takes the place of that.
 func ThresholdActions() []string {
 	return []string{
 		"reassign", "reassign:GROUP", "raise", "raise:person:ID", "raise:priority",
@@ -275,7 +275,7 @@ func (d *Desk) raisePriority(ctx context.Context, u *engine.Unit, i incident.Inc
 func (d *Desk) addressees(ctx context.Context, r storage.Reader, i *incident.Incident, reached sla.ThresholdReached) (readers notify.Readers, err error) {
 	for _, name := range reached.Actions {
 		verb, of, id, _ := isThresholdAction(name)
-		if verb != "tell" || d.config.SLA.Actions[name] != nil {
+		if verb != "tell" {
 			continue
 		}
 		switch {

@@ -80,7 +80,7 @@ var assessmentTable = storage.Define(EntitlementKind, storage.Def[Assessment, As
 
 // assessmentID is the one id that the assessment of a record can have.
 func assessmentID(subject itsm.Ref) itsm.ID {
-	return itsm.ID(idPrefix(subject)) + digest(subject.Kind, string(subject.ID))[:16]
+	return itsm.ID(idPrefix(subject)) + idOf(subject.Kind, string(subject.ID))[:16]
 }
 
 // NotEntitledError says why a record was not logged: the verdict is one of [Options].Refuse. It is ErrInvalid.

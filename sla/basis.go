@@ -330,7 +330,7 @@ func (s *settings) compileOne(d calendar.Definition, others []calendar.Definitio
 	if err != nil {
 		return nil, err
 	}
-	id := digest(string(raw))
+	id := idOf(string(raw))
 	if c := s.calendars.get(id); c != nil {
 		return c, nil
 	}

@@ -38,7 +38,7 @@ var balanceTable = storage.Define("sla_block", storage.Def[balance, balanceHead,
 
 // readBalance reads how much was taken of a block. In a unit, which may take more, it waits for others that do.
 func readBalance(ctx context.Context, r storage.Reader, agreement string, unit Unit, period string) (*balance, error) {
-	id := digest(agreement, string(unit), period)
+	id := idOf(agreement, string(unit), period)
 	if u, ok := r.(*engine.Unit); ok {
 		if err := u.Lock(ctx, "sla/block/"+string(id)); err != nil {
 			return nil, err

@@ -44,7 +44,7 @@ func jobKey(ref itsm.Ref) string {
 	if key := ref.Kind + "/" + string(ref.ID); len(key) <= storage.MaxKey-10 {
 		return key
 	}
-	return string(digest(ref.Kind, string(ref.ID)))
+	return string(idOf(ref.Kind, string(ref.ID)))
 }
 
 // jobSubject has the jobs of a record run one at a time.
@@ -195,7 +195,7 @@ func agent(policy, target, threshold string) string {
 
 // key names the occasion: the threshold in its cycle.
 func (j *actJob) key() string {
-	return string(digest(string(j.Timer), strconv.Itoa(j.Cycle), j.Threshold))
+	return string(idOf(string(j.Timer), strconv.Itoa(j.Cycle), j.Threshold))
 }
 
 // act is the job that does the actions of a threshold, in their order, all of them or none.
@@ -236,7 +236,7 @@ func (p *Practice) actApart(ctx context.Context, u *engine.Unit, due engine.Due,
 		one := j
 		one.Actions = []string{name}
 		tasks[i] = engine.Task{
-			Kind: jobAct, Subject: jobSubject(t.SubjectRef()), Key: string(digest(j.key(), strconv.Itoa(i))), Payload: one,
+			Kind: jobAct, Subject: jobSubject(t.SubjectRef()), Key: string(idOf(j.key(), strconv.Itoa(i))), Payload: one,
 			Due: due.At.Add(time.Duration(i) * time.Microsecond), // so that they are done in their order
 		}
 	}

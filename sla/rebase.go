@@ -329,7 +329,7 @@ func (p *Practice) RebaseAll(ctx context.Context, actor itsm.Actor, where storag
 			}
 			one := r
 			if r.Key != "" {
-				one.Key = string(digest(r.Key, string(h.ID)))
+				one.Key = string(idOf(r.Key, string(h.ID)))
 			}
 			change, err := p.Rebase(ctx, actor, h.ID, one)
 			if !h.Open && errors.Is(err, itsm.ErrTransition) {

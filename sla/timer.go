@@ -4,8 +4,6 @@ package sla
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/sla/calendar"
 	"github.com/itsmkit/itsmkit/sla/timer"
@@ -180,7 +179,7 @@ func newTimer(subject itsm.Ref, b *ready, target string, from time.Time, facts F
 // timerID is the one id that a timer can have, so that it is begun once. Ids of one record stand together, and where those
 // of records rise they do too, which is what stores write fastest.
 func timerID(subject itsm.Ref, policy, target string) itsm.ID {
-	return itsm.ID(idPrefix(subject)) + digest(subject.Kind, string(subject.ID), policy, target)[:16]
+	return itsm.ID(idPrefix(subject)) + idOf(subject.Kind, string(subject.ID), policy, target)[:16]
 }
 
 // idPrefix begins the ids of all timers of a record. Records of several kinds can have the same.
@@ -189,7 +188,7 @@ func idPrefix(subject itsm.Ref) string {
 	if len(subject.ID)+rest <= storage.MaxKey {
 		return string(subject.ID) + "."
 	}
-	return string(digest(string(subject.ID))) + "."
+	return string(idOf(string(subject.ID))) + "."
 }
 
 // pin has the timer be computed by a basis.
@@ -200,14 +199,8 @@ func (t *Timer) pin(b *ready) {
 	}
 }
 
-// digest is a hash of parts that no other parts have.
-func digest(parts ...string) itsm.ID {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
-	}
-	return itsm.ID(hex.EncodeToString(h.Sum(nil)[:16]))
-}
+// idOf makes an id of parts that no other parts have.
+func idOf(parts ...string) itsm.ID { return itsm.ID(digest.Of(parts...)[:32]) }
 
 // clock is a timer with what computes it.
 type clock struct {
