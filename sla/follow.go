@@ -329,6 +329,7 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) e
 		n news
 	}
 	var all []told
+	var quiet, loud []*Timer // without news, and with
 	for _, c := range clocks {
 		if !c.changed {
 			continue
@@ -341,17 +342,19 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, clocks []*clock) e
 				c.Created = u.Now()
 			}
 			c.Updated = u.Now()
-			if err := TimerTable.Put(ctx, u.Quiet(), c.Timer); err != nil {
-				return err
-			}
+			quiet = append(quiet, c.Timer)
 			continue
 		}
-		if err := TimerTable.Put(ctx, u, c.Timer); err != nil {
-			return err
-		}
+		loud = append(loud, c.Timer)
 		for _, n := range c.news {
 			all = append(all, told{c, n})
 		}
+	}
+	if err := TimerTable.Put(ctx, u.Quiet(), quiet...); err != nil {
+		return err
+	}
+	if err := TimerTable.Put(ctx, u, loud...); err != nil {
+		return err
 	}
 	slices.SortStableFunc(all, func(a, b told) int { return a.n.at.Compare(b.n.at) })
 	for _, x := range all {

@@ -178,6 +178,24 @@ func CheckRow(s *Schema, row *Row) error {
 	return f.err(s.name)
 }
 
+// CheckRows refuses rows of which one cannot be put, with the faults of all. Of several a fault names the
+// row by its place, from 0. No rows are none that cannot.
+func CheckRows(s *Schema, rows []*Row) error {
+	if len(rows) == 1 {
+		return CheckRow(s, rows[0])
+	}
+	var f faults
+	for i, row := range rows {
+		var v *ValidationError
+		if errors.As(CheckRow(s, row), &v) {
+			for _, fault := range v.Faults {
+				f.add(fmt.Sprintf("rows[%d].%s", i, fault.Field), fault.Problem)
+			}
+		}
+	}
+	return f.err(s.name)
+}
+
 // CheckDelete refuses what no record of the schema can be deleted by. Version 0 is none of these:
 // no record has it, so it is a conflict with one that is there.
 func CheckDelete(s *Schema, id ID, version int64) error {

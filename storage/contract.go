@@ -99,15 +99,17 @@ type Tx interface {
 	// Tenant is the one tenant.
 	Tenant() Tenant
 
-	// Put writes a record. row.Version is the version it was read at; 0 creates it. Where the
+	// Put writes records of one table, as if one after the other; several in one call may go to the
+	// engine together. row.Version is the version it was read at; 0 creates it. Where the
 	// stored version is another, where it exists already or is gone, it is ErrConflict (an
 	// *Error that names table and id), and the unit can still be used. Where another
 	// record has the values of a unique index already it is a *TakenError; the unit can be used after
 	// a create that met one, and fails after a change that did. It sets row.Version to
 	// the new one, row.Tenant to the unit's tenant, and row.Layout to the schema's. The times are
 	// the caller's, truncated to microseconds. Columns that only other schemas of the table have
-	// stay as they were. [CheckRow] checks it.
-	Put(ctx context.Context, s *Schema, row *Row) error
+	// stay as they were. Where one of several cannot be written the unit may have to fail.
+	// [CheckRows] checks them.
+	Put(ctx context.Context, s *Schema, rows ...*Row) error
 
 	// Delete removes a record of that version: ErrConflict where it has another, ErrNotFound
 	// where there is none; the unit can still be used. Its events stay. [CheckDelete] checks it.

@@ -188,10 +188,35 @@ func (t Table[R, H, B]) GetFrom(ctx context.Context, r Reader, tenant Tenant, id
 	return t.Decode(row)
 }
 
-// Put writes a record at the version it has; version 0 creates it. What the record has become
+// Put writes records at the version that each has; version 0 creates it. What a record has become
 // (version, tenant) is set on it. A record changed since it was read is ErrConflict. Values
-// that do not fit their columns are ErrInvalid with every fault.
-func (t Table[R, H, B]) Put(ctx context.Context, tx Tx, rec *R) error {
+// that do not fit their columns are ErrInvalid with every fault. Several in one call may go to the engine
+// together; where one of them cannot be written, the unit may have to fail.
+func (t Table[R, H, B]) Put(ctx context.Context, tx Tx, recs ...*R) error {
+	switch len(recs) {
+	case 0:
+		return nil
+	case 1: // the usual call makes no lists
+		return t.put(ctx, tx, recs[0])
+	}
+	rows := make([]*Row, len(recs))
+	for i, rec := range recs {
+		row, err := t.Encode(rec)
+		if err != nil {
+			return err
+		}
+		rows[i] = &row
+	}
+	if err := tx.Put(ctx, t.d.schema, rows...); err != nil {
+		return err
+	}
+	for i, rec := range recs {
+		t.became(rec, rows[i])
+	}
+	return nil
+}
+
+func (t Table[R, H, B]) put(ctx context.Context, tx Tx, rec *R) error {
 	row, err := t.Encode(rec)
 	if err != nil {
 		return err
@@ -199,10 +224,15 @@ func (t Table[R, H, B]) Put(ctx context.Context, tx Tx, rec *R) error {
 	if err := tx.Put(ctx, t.d.schema, &row); err != nil {
 		return err
 	}
+	t.became(rec, &row)
+	return nil
+}
+
+// became sets on a record what the row of it has become.
+func (t Table[R, H, B]) became(rec *R, row *Row) {
 	m := t.Meta(rec)
 	row.Custom = m.Custom
 	*m = row.Meta
-	return nil
 }
 
 // Delete removes a record at the version it has. Its events stay.

@@ -142,11 +142,32 @@ func (u *Unit) Load(ctx context.Context, ref itsm.Ref) (*storage.Schema, storage
 	return nil, storage.Row{}, storage.Invalid("load", "kind", fmt.Sprintf("%q is not registered", ref.Kind))
 }
 
-// Put writes a record with the unit's instant as its time, and keeps what changed for the
+// Put writes records with the unit's instant as their time, and keeps what changed for each
 // record's next event. A record that is put without an event gets the event [Changed].
-func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
-	k := recordKey{s.Name(), row.ID}
-	r := u.record(k)
+func (u *Unit) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
+	for _, row := range rows {
+		if err := u.beforePut(ctx, s, row); err != nil {
+			return err
+		}
+	}
+	u.s.wrote(s.Name())
+	if err := u.s.tx.Put(ctx, s, rows...); err != nil {
+		if errors.Is(err, storage.ErrConflict) && len(rows) == 1 && rows[0].Version == 0 {
+			return &createConflict{recordKey{s.Name(), rows[0].ID}, err}
+		}
+		return err
+	}
+	for _, row := range rows {
+		if err := u.afterPut(s, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beforePut sees to it that the unit knows the record as it was, and dates it.
+func (u *Unit) beforePut(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+	r := u.record(recordKey{s.Name(), row.ID})
 	if row.Version == 0 {
 		if row.Created.IsZero() {
 			row.Created = u.s.now
@@ -160,15 +181,14 @@ func (u *Unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 		r.before, r.known = before, true
 	}
 	row.Updated = u.s.now
-	creates := row.Version == 0
-	u.s.wrote(s.Name())
-	if err := u.s.tx.Put(ctx, s, row); err != nil {
-		if creates && errors.Is(err, storage.ErrConflict) {
-			return &createConflict{k, err}
-		}
-		return err
-	}
-	if !creates {
+	return nil
+}
+
+// afterPut keeps what a record that was put has become, and what changed.
+func (u *Unit) afterPut(s *storage.Schema, row *storage.Row) error {
+	k := recordKey{s.Name(), row.ID}
+	r := u.record(k)
+	if row.Version > 1 {
 		before, err := s.Normalize(r.before)
 		if err != nil {
 			return err
@@ -246,9 +266,9 @@ func (q quiet) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant
 	return q.s.tx.Get(ctx, s, tenant, id)
 }
 
-func (q quiet) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+func (q quiet) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
 	q.s.wrote(s.Name())
-	return q.s.tx.Put(ctx, s, row)
+	return q.s.tx.Put(ctx, s, rows...)
 }
 
 func (q quiet) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {

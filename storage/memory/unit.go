@@ -83,13 +83,25 @@ func (u *unit) rows(b *binding, indexes []index) *rows {
 }
 
 // Put implements [storage.Tx].
-func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+func (u *unit) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
 	if err := u.ready(ctx, "put"); err != nil {
 		return err
 	}
-	if err := storage.CheckRow(s, row); err != nil {
+	if err := storage.CheckRows(s, rows); err != nil {
 		return err
 	}
+	for _, row := range rows {
+		if err := u.put(s, row); err != nil {
+			if len(rows) > 1 && u.broken == nil {
+				u.broken = err // as with engines that are told of all at once
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unit) put(s *storage.Schema, row *storage.Row) error {
 	b, err := u.store.catalog.bind(s)
 	if err != nil {
 		return err

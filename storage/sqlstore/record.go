@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -200,22 +201,104 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 }
 
 // Put implements [storage.Tx].
-func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
+func (u *unit) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	if err := storage.CheckRow(s, row); err != nil {
+	if err := storage.CheckRows(s, rows); err != nil {
 		return err
 	}
 	t := u.s.table(s)
-	created, updated := storage.Instant(row.Created), storage.Instant(row.Updated)
+	for rest := rows; len(rest) > 0; {
+		n := t.together(rest)
+		var err error
+		if n > 1 {
+			err = u.create(ctx, t, rest[:n])
+		} else {
+			err = u.put(ctx, t, rest[0])
+		}
+		if err != nil {
+			if len(rows) > 1 && u.o.broken == nil {
+				u.o.broken = err // some are written and some are not
+			}
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// together says how many of the rows, from the first on, can be written by one statement: those that are
+// created.
+func (t *table) together(rows []*storage.Row) int {
+	n := slices.IndexFunc(rows, func(r *storage.Row) bool { return r.Version != 0 })
+	if n < 0 {
+		n = len(rows)
+	}
+	return max(1, min(n, batch, maxArguments/len(t.columns)))
+}
+
+// values adds what a row is written as: the columns of the table behind tenant and id.
+func (t *table) values(args []any, row *storage.Row) []any {
+	args = append(args, row.Version+1, storage.Instant(row.Created).UnixMicro(), storage.Instant(row.Updated).UnixMicro(), int64(t.schema.Layout()))
+	args = append(args, row.Columns...)
+	return append(args, string(row.Body))
+}
+
+// became sets on a row what it is now.
+func (u *unit) became(s *storage.Schema, row *storage.Row) {
+	row.Tenant, row.Version, row.Layout = u.tenant, row.Version+1, s.Layout()
+	row.Created, row.Updated = storage.Instant(row.Created), storage.Instant(row.Updated)
+}
+
+// create writes several new rows by one statement.
+func (u *unit) create(ctx context.Context, t *table, rows []*storage.Row) error {
+	st := u.s.d.statement()
+	st.args = make([]any, 0, len(rows)*len(t.columns))
+	st.write(t.insert)
+	values := make([]any, 0, len(t.columns))
+	for i, row := range rows {
+		if i > 0 {
+			st.write(", ")
+		}
+		values = append(values[:0], string(u.tenant), string(row.ID))
+		st.tuple(t.values(values, row)...)
+	}
+	st.write(" ON CONFLICT DO NOTHING")
+	written, err := u.o.t.exec(ctx, st.text.String(), st.args...)
+	switch {
+	case err != nil:
+		return u.failed(ctx, "put", t.schema.Name(), "", err)
+	case written != int64(len(rows)):
+		return u.lacking(ctx, t, rows)
+	}
+	for _, row := range rows {
+		u.became(t.schema, row)
+	}
+	return nil
+}
+
+// lacking says why not all of several rows were created. Which of those that are there are their own it cannot
+// tell; one that is not met others' values in a unique index.
+func (u *unit) lacking(ctx context.Context, t *table, rows []*storage.Row) error {
+	if slices.ContainsFunc(t.schema.Indexes(), func(ix storage.Index) bool { return ix.Unique }) {
+		for _, row := range rows {
+			err := u.exists(ctx, t, row)
+			if !errors.Is(err, storage.ErrConflict) || u.o.broken != nil {
+				return err
+			}
+		}
+	}
+	return &storage.Error{Op: "put", Table: t.schema.Name(), Err: storage.ErrConflict}
+}
+
+func (u *unit) put(ctx context.Context, t *table, row *storage.Row) error {
+	s := t.schema
 	args := make([]any, 0, len(t.columns)+3)
 	if row.Version == 0 {
 		args = append(args, string(u.tenant), string(row.ID))
 	}
-	args = append(args, row.Version+1, created.UnixMicro(), updated.UnixMicro(), int64(s.Layout()))
-	args = append(args, row.Columns...)
-	args = append(args, string(row.Body))
+	args = t.values(args, row)
 	text := t.create
 	if row.Version != 0 {
 		args = append(args, string(u.tenant), string(row.ID), row.Version)
@@ -234,8 +317,7 @@ func (u *unit) Put(ctx context.Context, s *storage.Schema, row *storage.Row) err
 	case changed != 1:
 		return &storage.Error{Op: "put", Table: s.Name(), ID: row.ID, Err: storage.ErrConflict}
 	}
-	row.Tenant, row.Version, row.Layout = u.tenant, row.Version+1, s.Layout()
-	row.Created, row.Updated = created, updated
+	u.became(s, row)
 	return nil
 }
 

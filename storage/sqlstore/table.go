@@ -141,6 +141,8 @@ type table struct {
 	schema *storage.Schema
 	// heads and whole begin the SELECT of rows, without bodies and with.
 	heads, whole string
+	// insert begins the statement that creates rows, up to their values.
+	insert string
 	// get reads one record, create and update write one, remove deletes one of a version.
 	get, create, update, remove, exists string
 }
@@ -173,7 +175,8 @@ func (s *core) newTable(schema *storage.Schema) *table {
 	t.get = s.d.rebind(t.whole + one)
 	t.exists = s.d.rebind("SELECT 1" + from + one)
 	t.remove = s.d.rebind("DELETE" + from + one + ` AND "version" = ?`)
-	t.create = s.d.rebind("INSERT INTO " + quote(t.name) + " (" + quoteAll(names) + ") VALUES (?" +
+	t.insert = "INSERT INTO " + quote(t.name) + " (" + quoteAll(names) + ") VALUES "
+	t.create = s.d.rebind(t.insert + "(?" +
 		strings.Repeat(", ?", len(names)-1) + ") ON CONFLICT DO NOTHING")
 	var set strings.Builder
 	for i, n := range names[2:] {

@@ -120,6 +120,7 @@ type faults struct {
 	key    func(ctx context.Context, r storage.Reader) ([]byte, error)
 
 	put     func(ctx context.Context, tx storage.Tx, s *storage.Schema, row *storage.Row) error
+	several func(ctx context.Context, tx storage.Tx, s *storage.Schema, rows []*storage.Row) error
 	remove  func(ctx context.Context, tx storage.Tx, s *storage.Schema, id storage.ID, version int64) error
 	append  func(ctx context.Context, tx storage.Tx, events ...storage.Event) error
 	enqueue func(ctx context.Context, tx storage.Tx, jobs ...storage.Job) error
@@ -251,11 +252,19 @@ func (x *faultyTx) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job,
 
 func (x *faultyTx) CursorKey(ctx context.Context) ([]byte, error) { return x.r.CursorKey(ctx) }
 
-func (x *faultyTx) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
-	if x.f.put != nil {
-		return x.f.put(ctx, x.Tx, s, row)
+func (x *faultyTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
+	switch {
+	case x.f.several != nil && len(rows) > 1:
+		return x.f.several(ctx, x.Tx, s, rows)
+	case x.f.put == nil:
+		return x.Tx.Put(ctx, s, rows...)
 	}
-	return x.Tx.Put(ctx, s, row)
+	for _, row := range rows {
+		if err := x.f.put(ctx, x.Tx, s, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *faultyTx) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {

@@ -111,8 +111,10 @@ func (s *interleaved) release(u *interleavedUnit) {
 func (u *interleavedUnit) Tenant() storage.Tenant    { return u.tenant }
 func (u *interleavedUnit) Tenants() []storage.Tenant { return []storage.Tenant{u.tenant} }
 
-func (u *interleavedUnit) Put(_ context.Context, _ *storage.Schema, row *storage.Row) error {
-	u.puts = append(u.puts, clone(*row))
+func (u *interleavedUnit) Put(_ context.Context, _ *storage.Schema, rows ...*storage.Row) error {
+	for _, row := range rows {
+		u.puts = append(u.puts, clone(*row))
+	}
 	return nil
 }
 

@@ -33,6 +33,21 @@ var recordMutants = []mutant{
 			return tx.Put(ctx, s, row)
 		}}
 	}},
+	{"a put of several that forgets the last", []string{"Records/several are put at once"}, func(storage.Store) faults {
+		return faults{several: func(ctx context.Context, tx storage.Tx, s *storage.Schema, rows []*storage.Row) error {
+			return tx.Put(ctx, s, rows[:max(1, len(rows)-1)]...)
+		}}
+	}},
+	{"a put of several that goes on where one conflicts", []string{"Records/of several of which one cannot be put none is"}, func(storage.Store) faults {
+		return faults{several: func(ctx context.Context, tx storage.Tx, s *storage.Schema, rows []*storage.Row) error {
+			for _, row := range rows {
+				if err := tx.Put(ctx, s, row); err != nil && !errors.Is(err, storage.ErrConflict) {
+					return err
+				}
+			}
+			return nil
+		}}
+	}},
 	{"a put that revives what is gone", []string{"Records/putting a record that is gone is a conflict", "Tenants/another tenant's records cannot be written"}, func(storage.Store) faults {
 		return faults{put: func(ctx context.Context, tx storage.Tx, s *storage.Schema, row *storage.Row) error {
 			if _, err := tx.Get(ctx, s, tx.Tenant(), row.ID); errors.Is(err, storage.ErrNotFound) {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,8 @@ var recordCases = []testCase{
 	{"a refused put leaves the row as it was", recordPutRefused},
 	{"after a refused write the unit can still be used", recordUnitUsable},
 	{"a record that is not there is not found", recordMissing},
+	{"several are put at once", recordSeveral},
+	{"of several of which one cannot be put none is", recordSeveralRefused},
 	{"delete removes a record", recordDelete},
 	{"deleting another version is a conflict", recordDeleteStale},
 	{"deleting what is not there is not found", recordDeleteMissing},
@@ -203,6 +206,76 @@ func recordUnitUsable(e *env) {
 	require.Equal(e, int64(2), e.get(acme, "1").Version)
 	e.get(acme, "before")
 	e.get(acme, "after")
+}
+
+// recordSeveral puts more at once than an engine may take in one statement, old ones among the new.
+func recordSeveral(e *env) {
+	old := e.put(acme, full("old"))[0]
+	set(tickets, &old, "title", "changed")
+	rows := []*storage.Row{}
+	for i := range 1200 {
+		r := full(storage.ID(fmt.Sprintf("%04d", i)))
+		set(tickets, &r, "priority", i)
+		if i == 700 {
+			rows = append(rows, &old)
+		}
+		rows = append(rows, &r)
+	}
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		require.NoError(e, tx.Put(ctx, tickets), "none")
+		require.NoError(e, tx.Put(ctx, tickets, rows...))
+		require.Equal(e, int64(2), old.Version)
+		for _, r := range rows {
+			require.Equal(e, acme, r.Tenant)
+			require.Equal(e, tickets.Layout(), r.Layout)
+		}
+		set(tickets, rows[3], "title", "and again")
+		require.NoError(e, tx.Put(ctx, tickets, rows[3], rows[4]))
+	})
+	require.Equal(e, int64(2), rows[3].Version)
+	for _, i := range []int{0, 3, 4, 499, 500, 700, 701, 1200} {
+		require.Equal(e, *rows[i], e.get(acme, rows[i].ID))
+	}
+	require.Equal(e, int64(1201), read(e, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) int64 {
+		groups, err := r.Count(ctx, tickets, storage.Condition{}, nil)
+		require.NoError(e, err)
+		return groups[0].Count
+	}))
+}
+
+func recordSeveralRefused(e *env) {
+	row := e.put(acme, ticket("1"))[0]
+	stale := clone(row)
+	row = e.put(acme, row)[0]
+	again, bad := ticket("1"), ticket("bad")
+	bad.Body = []byte("{")
+	for name, last := range map[string]storage.Row{"there already": again, "changed since": stale} {
+		for _, after := range []bool{false, true} {
+			err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+				first, last := ticket("2"), clone(last)
+				if after {
+					return tx.Put(ctx, tickets, &last, &first)
+				}
+				return tx.Put(ctx, tickets, &first, &last)
+			})
+			require.ErrorIs(e, err, storage.ErrConflict, name)
+			e.missing(acme, "2")
+		}
+	}
+	err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+		first, twice := ticket("2"), ticket("2")
+		return tx.Put(ctx, tickets, &first, &twice)
+	})
+	require.ErrorIs(e, err, storage.ErrConflict, "one id twice")
+	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		first := ticket("2")
+		err := tx.Put(ctx, tickets, &first, &bad)
+		require.ErrorIs(e, err, storage.ErrInvalid)
+		require.ErrorContains(e, err, "rows[1].body", "the fault names the row")
+		require.Zero(e, first.Version)
+	})
+	e.missing(acme, "2", "bad")
+	require.Equal(e, row, e.get(acme, "1"))
 }
 
 func recordMissing(e *env) {

@@ -14,6 +14,7 @@ import (
 // A unique index has the values of its columns once in a tenant.
 var uniqueCases = []testCase{
 	{"values that are taken are refused, after which the unit goes on", withBadges(uniqueCreate)},
+	{"values that are taken among several are refused", withBadges(uniqueSeveral)},
 	{"values are taken within their tenant, byte by byte", withBadges(uniqueWithin)},
 	{"what is like no other value is never taken", withBadges(uniqueNull)},
 	{"values that a record has left or that went with it are free", withBadges(uniqueFree)},
@@ -48,6 +49,22 @@ func (e *env) badges(tenant storage.Tenant) []string {
 		require.NoError(e, err)
 		return ids(rows)
 	})
+}
+
+func uniqueSeveral(e *env) {
+	e.putIn(badges, acme, badge("1", "a", 7))
+	for name, rows := range map[string][2]storage.Row{
+		"by another":    {badge("2", "a", 8), badge("3", "a", 7)},
+		"by each other": {badge("2", "a", 8), badge("3", "a", 8)},
+	} {
+		err := e.store.Update(e.ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+			return tx.Put(ctx, badges, &rows[0], &rows[1])
+		})
+		var at *storage.TakenError
+		require.ErrorAs(e, err, &at, name)
+		require.Equal(e, []string{"series", "number"}, at.Columns)
+		require.Equal(e, []string{"1"}, e.badges(acme), name)
+	}
 }
 
 func uniqueCreate(e *env) {
