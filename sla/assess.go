@@ -305,7 +305,7 @@ func (p *Practice) Entitled(ctx context.Context, actor itsm.Actor, q Question) (
 		if q.At.IsZero() {
 			at = storage.Instant(p.e.Now())
 		}
-		holds, _, err := readCurrent(ctx, r)
+		holds, _, err := p.holding(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -90,24 +90,19 @@ func readCurrent(ctx context.Context, r storage.Reader) (current, bool, error) {
 	return c, err == nil, err
 }
 
-// holdsKey is where a unit keeps what holds.
-type holdsKey struct{}
-
-// holding is readCurrent in a unit, once.
-func holding(ctx context.Context, u *engine.Unit) (current, bool, error) {
-	type held struct {
-		c   current
-		any bool
-	}
-	if h, ok := u.Remembered(holdsKey{}).(held); ok {
-		return h.c, h.any, nil
-	}
-	c, any, err := readCurrent(ctx, u.Quiet())
-	if err == nil {
-		u.Remember(holdsKey{}, PolicyKind, held{c, any})
-	}
-	return c, any, err
+// holding is readCurrent from what is kept ready. It is shared and must not be changed.
+func (p *Practice) holding(ctx context.Context, r storage.Reader) (current, bool, error) {
+	return p.holds.Of(ctx, quiet(r), currentTable.Name(), "", func(ctx context.Context) (current, int, error) {
+		c, _, err := readCurrent(ctx, quiet(r))
+		return c, currentSize + entrySize*len(c.Kinds), err
+	})
 }
+
+// What is kept of a tenant is about so large, and for each kind of record.
+const (
+	currentSize = 1 << 10
+	entrySize   = 4 << 10
+)
 
 // ready is a basis that answers. It is shared and does not change.
 type ready struct {
@@ -463,7 +458,9 @@ func (p *Practice) renew(ctx context.Context, u *engine.Unit, agreementGoes bool
 		}
 	}
 	c.Kinds, c.Coverage, c.Updated = kinds, covered, u.Now()
-	u.Remember(holdsKey{}, PolicyKind, nil)
+	if err := u.Revise(ctx, currentTable.Name()); err != nil {
+		return err
+	}
 	return currentTable.Put(ctx, u.Quiet(), &c)
 }
 

@@ -72,7 +72,7 @@ func (b *balance) add(ctx context.Context, u *engine.Unit, units, overdrawn deci
 // blockOf gives the agreement by whose block a record that was assessed takes: as it is active now, where it has a block in the same unit, and
 // otherwise as it was then.
 func (p *Practice) blockOf(ctx context.Context, u *engine.Unit, a *Assessment) (*entitled, error) {
-	holds, _, err := holding(ctx, u)
+	holds, _, err := p.holding(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +269,7 @@ func (p *Practice) Balance(ctx context.Context, actor itsm.Actor, agreement stri
 		if err := p.permitted(ctx, actor, PermissionRead); err != nil {
 			return err
 		}
-		holds, _, err := readCurrent(ctx, r)
+		holds, _, err := p.holding(ctx, r)
 		if err != nil {
 			return err
 		}

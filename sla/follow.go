@@ -58,7 +58,7 @@ func (p *Practice) follow(ctx context.Context, u *engine.Unit, e itsm.Event) err
 	if k == nil {
 		return nil
 	}
-	holds, any, err := holding(ctx, u)
+	holds, any, err := p.holding(ctx, u)
 	if err != nil || !any {
 		return err
 	}

@@ -125,6 +125,7 @@ type settings struct {
 	mayRead     func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
 	mayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
 	refuse      []Verdict
+	holds       engine.Kept[current]
 	readies     memo[*ready]
 	coverages   memo[*coverage]
 	calendars   memo[*calendar.Calendar]

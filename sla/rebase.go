@@ -182,7 +182,7 @@ func (p *Practice) rebased(ctx context.Context, r storage.Reader, c *clock, vers
 // target gives the basis of a version of the timer's policy, with the calendars that hold now.
 func (p *Practice) target(ctx context.Context, r storage.Reader, c *clock, version itsm.ID) (*ready, error) {
 	if version == "" {
-		holds, _, err := readCurrent(ctx, quiet(r))
+		holds, _, err := p.holding(ctx, r)
 		if err != nil {
 			return nil, err
 		}
@@ -377,7 +377,7 @@ func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		if err != nil {
 			return err
 		}
-		holds, _, err := readCurrent(ctx, u.Quiet())
+		holds, _, err := p.holding(ctx, u)
 		if err != nil {
 			return err
 		}

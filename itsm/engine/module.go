@@ -12,7 +12,7 @@ import (
 func own() Module {
 	return Module{
 		Name:   "engine",
-		Tables: []*storage.Schema{commandTable.Schema(), NoteTable.Schema(), LinkTable.Schema()},
+		Tables: []*storage.Schema{commandTable.Schema(), NoteTable.Schema(), LinkTable.Schema(), revisionTable.Schema()},
 		Events: []itsm.EventType{itsm.EventOf[Changed](), itsm.EventOf[Deleted]()},
 	}
 }

@@ -437,10 +437,11 @@ func (u *Unit) finish(ctx context.Context) error {
 		}
 		stored[i] = storage.Event{Kind: e.Kind, Record: e.Record, Version: e.Version, N: e.N, ID: e.ID, Type: e.Type, At: e.At, Envelope: envelope}
 	}
-	if err := s.tx.Append(ctx, stored...); err != nil {
+	// In this order a store can write both together.
+	if err := u.deliver(ctx); err != nil {
 		return err
 	}
-	return u.deliver(ctx)
+	return s.tx.Append(ctx, stored...)
 }
 
 // changed emits Changed for each record that was put without an event, as by who put it.

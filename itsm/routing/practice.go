@@ -59,7 +59,7 @@ type settings struct {
 	vocabularies map[string]*Vocabulary
 	candidates   Candidates
 	mayRoute     func(context.Context, storage.Reader, string, itsm.ID) error
-	ready        ready
+	ready        *versioned.Ready[RuleSet, *followed]
 }
 
 // New makes the practice and registers it on the engine. It is ErrInvalid, with every fault, where an
@@ -87,6 +87,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if err := f.Err("routing options"); err != nil {
 		return nil, err
 	}
+	s.ready = versioned.NewReady(Table, s.makeReady)
 	p := &Practice{settings: s}
 	p.Keeper = versioned.New(e, Table, PermissionRead, PermissionManage, versioned.Options[RuleSet]{
 		Family: func(recordKind string, f *itsm.Faults) {

@@ -157,7 +157,7 @@ func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		if err != nil {
 			return err
 		}
-		prog, err := p.running(ctx, r, actor.Tenant)
+		prog, err := p.running(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func (p *Practice) within(ctx context.Context, u *engine.Unit, e itsm.Event) err
 	prog, _ := u.Remembered(programKey{}).(*program)
 	if prog == nil {
 		var err error
-		if prog, err = p.running(ctx, u.Quiet(), e.Tenant); err != nil {
+		if prog, err = p.running(ctx, u.Quiet()); err != nil {
 			return err
 		}
 		u.Remember(programKey{}, Kind, prog)
@@ -180,7 +180,7 @@ func (p *Practice) deliver(ctx context.Context, e itsm.Event) error {
 	system := itsm.SystemActor(e.Tenant, Kind)
 	var prog *program
 	err := p.e.ReadTenants(ctx, system, []storage.Tenant{e.Tenant}, func(ctx context.Context, r storage.Reader) (err error) {
-		prog, err = p.running(ctx, r, e.Tenant)
+		prog, err = p.running(ctx, r)
 		return err
 	})
 	if err != nil {
@@ -416,7 +416,7 @@ func (p *Practice) again(ctx context.Context, _ *engine.Engine, due engine.Due, 
 		if len(page) == 0 || page[0].ID != f.Event {
 			return &storage.Error{Op: "event", Table: r.Kind, ID: r.Record, Err: storage.ErrNotFound}
 		}
-		if c, err = p.find(ctx, rd, r, due.Tenant); err != nil {
+		if c, err = p.find(ctx, rd, r); err != nil {
 			return err
 		}
 		s := p.kinds[r.Kind]
@@ -449,8 +449,8 @@ func (p *Practice) again(ctx context.Context, _ *engine.Engine, due engine.Due, 
 }
 
 // find gives a trigger as a version has it, or as it holds now where that version is not known.
-func (p *Practice) find(ctx context.Context, r storage.Reader, x retry, tenant storage.Tenant) (*compiled, error) {
-	prog, err := p.running(ctx, r, tenant)
+func (p *Practice) find(ctx context.Context, r storage.Reader, x retry) (*compiled, error) {
+	prog, err := p.running(ctx, r)
 	if err != nil {
 		return nil, err
 	}

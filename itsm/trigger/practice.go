@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -68,7 +67,7 @@ type settings struct {
 	actionNames []string
 	maxDepth    int
 	retention   time.Duration
-	programs    programs
+	programs    *versioned.Ready[Set, *program]
 }
 
 // New makes the practice and registers it on the engine, with one subscriber, one reaction and two
@@ -131,6 +130,9 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if err := f.Err("trigger options"); err != nil {
 		return nil, err
 	}
+	s.programs = versioned.NewReady(Table, func(_ string, a versioned.Active[Set]) (*program, error) {
+		return s.program(Effective(a.Layers()), e.EventTypes()), nil
+	})
 	p := &Practice{e: e, settings: s}
 	p.Keeper = versioned.New(e, Table, PermissionRead, PermissionManage, versioned.Options[Set]{
 		Check: func(_ context.Context, _ *engine.Unit, _ string, _ versioned.Stack, set Set, f *itsm.Faults) {
@@ -162,80 +164,7 @@ func (p *Practice) Actions() []Action {
 	return all
 }
 
-// programs keeps what was compiled of the tenants' active versions, which never change.
-type programs struct {
-	mu  sync.Mutex
-	all map[storage.Tenant]kept
-}
-
-// kept is a program and the versions that it was made of.
-type kept struct {
-	base, own revision
-	program   *program
-}
-
-// revision is one state of a version. Its id and number alone would not tell it from one that a unit
-// made which was undone.
-type revision struct {
-	id      itsm.ID
-	version int64
-	updated int64
-}
-
-// maxPrograms bounds what is kept; a program costs little more than its triggers.
-const maxPrograms = 1000
-
-func (ps *programs) get(t storage.Tenant, base, own revision) *program {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if k, ok := ps.all[t]; ok && k.base == base && k.own == own {
-		return k.program
-	}
-	return nil
-}
-
-func (ps *programs) put(t storage.Tenant, k kept) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if ps.all == nil || len(ps.all) >= maxPrograms {
-		ps.all = map[storage.Tenant]kept{}
-	}
-	ps.all[t] = k
-}
-
-// running gives the triggers that fire in a tenant now, ready to run. It asks the store which versions
-// are active, and reads them where they are not those that it has.
-func (p *Practice) running(ctx context.Context, r storage.Reader, t storage.Tenant) (*program, error) {
-	heads, err := Table.List(ctx, r, storage.Query[versioned.Head]{
-		Where: storage.AllOf(versioned.ByState.Is(versioned.StateActive), versioned.ByFamily.Is("")),
-	})
-	if err != nil {
-		return nil, err
-	}
-	var base, own revision
-	for _, h := range heads.Items {
-		at := revision{h.ID, h.Version, h.Updated.UnixMicro()}
-		if h.Stack == versioned.StackBase {
-			base = at
-		} else {
-			own = at
-		}
-	}
-	if prog := p.programs.get(t, base, own); prog != nil {
-		return prog, nil
-	}
-	var layers [2]Layer
-	for i, id := range [2]itsm.ID{base.id, own.id} {
-		if id == "" {
-			continue
-		}
-		v, err := Table.Get(ctx, r, id)
-		if err != nil {
-			return nil, err
-		}
-		layers[i] = v.Layer()
-	}
-	prog := p.program(Effective(layers[0], layers[1]), p.e.EventTypes())
-	p.programs.put(t, kept{base: base, own: own, program: prog})
-	return prog, nil
+// running gives the triggers that fire in the reader's tenant now, ready to run.
+func (p *Practice) running(ctx context.Context, r storage.Reader) (*program, error) {
+	return p.programs.Of(ctx, r, "")
 }

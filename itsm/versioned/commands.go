@@ -138,6 +138,9 @@ func (k *Keeper[S]) Retire(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 		if v.State != StateActive {
 			return k.refusal(v, actionRetire)
 		}
+		if err := u.Revise(ctx, k.table.Name()); err != nil {
+			return err
+		}
 		return k.retire(ctx, u, v, "")
 	})
 }
@@ -303,6 +306,9 @@ func (k *Keeper[S]) activate(ctx context.Context, u *engine.Unit, active Active[
 		if err := k.retire(ctx, u, old, v.ID); err != nil {
 			return err
 		}
+	}
+	if err := u.Revise(ctx, k.table.Name()); err != nil {
+		return err
 	}
 	was := v.State
 	v.State, v.ActivatedAt, v.ActivatedBy = StateActive, u.Now(), u.Actor().ID

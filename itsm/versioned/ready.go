@@ -1,120 +1,83 @@
-// This file holds what is kept ready of the versions that are followed: read anew each time, decoded and
-// prepared once.
+// This file holds what is kept ready of the versions that are followed: decoded and prepared once.
 
 package versioned
 
 import (
-	"bytes"
 	"context"
 	"sync"
 
+	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// MaxReady bounds what one [Ready] keeps: the bytes of the versions as they are stored, and a few thousand
-// more for each family of a tenant.
-const MaxReady = 16 << 20
-
+// readySize is what a family that is kept has beside its versions, about.
 const readySize = 4 << 10
 
 // Ready keeps what a practice makes of the active versions of a family: a decoded and merged set, a
-// compiled program. The store is asked for the versions each time, and what is kept serves only where they
-// are the same to the byte: a unit gets what it has written itself, and after it was undone the next
-// reader gets what there is. It is safe for any number of goroutines, and bounded by [MaxReady].
+// compiled program. It is read anew when a version was activated or retired, by whichever process: see [engine.Kept].
+// It is safe for any number of goroutines.
 type Ready[S Set[S], P any] struct {
 	table   Table[S]
 	prepare func(family string, a Active[S]) (P, error)
+	kept    engine.Kept[P]
 
-	mu   sync.Mutex
-	kept map[readyKey]*prepared[P]
-	size int
+	mu sync.Mutex
+	// none is what was made of families of which nothing was ever active.
+	none map[string]P
 }
 
-type readyKey struct {
-	tenant storage.Tenant
-	family string
-}
-
-// prepared is what was made of rows as they were stored.
-type prepared[P any] struct {
-	rows []storage.Row
-	size int
-	made P
-}
+// maxNone is how many of these are kept.
+const maxNone = 1000
 
 // NewReady keeps what prepare makes of the versions in a table. What it makes is shared and must not be
 // changed; it follows from the versions alone. Its errors are not kept.
 func NewReady[S Set[S], P any](t Table[S], prepare func(family string, a Active[S]) (P, error)) *Ready[S, P] {
-	return &Ready[S, P]{table: t, prepare: prepare, kept: map[readyKey]*prepared[P]{}}
+	return &Ready[S, P]{table: t, prepare: prepare}
 }
 
 // Of gives what was made of the versions that are followed of a family in the reader's tenant, as
-// [ReadActive] reads them. Of a reader of several tenants it is ErrInvalid.
+// [ReadActive] reads them. Of a reader of several tenants it is ErrInvalid. Where none was ever active nothing is read
+// but that.
 func (c *Ready[S, P]) Of(ctx context.Context, r storage.Reader, family string) (P, error) {
-	var none P
-	tenants := r.Tenants()
-	if len(tenants) != 1 {
-		return none, storage.Invalid(c.table.Name(), "tenant", "must be one")
-	}
-	rows, err := r.Query(ctx, c.table.Schema(), storage.RowQuery{
-		Where: storage.AllOf(ByState.Is(StateActive), ByFamily.Is(family)).Condition(), Limit: storage.MaxPage, Bodies: true,
-	})
-	if err != nil {
-		return none, err
-	}
-	k := readyKey{tenants[0], family}
-	if len(rows) == 0 {
-		k.tenant = "" // nothing is the same in every tenant
-	}
-	if p := c.get(k, rows); p != nil {
-		return p.made, nil
-	}
-	p := &prepared[P]{rows: rows, size: readySize}
-	var a Active[S]
-	for _, row := range rows {
-		v, err := c.table.Decode(row)
+	made, any, err := c.kept.Of(ctx, r, c.table.Name(), family, func(ctx context.Context) (made P, size int, err error) {
+		rows, err := r.Query(ctx, c.table.Schema(), storage.RowQuery{
+			Where: storage.AllOf(ByState.Is(StateActive), ByFamily.Is(family)).Condition(), Limit: storage.MaxPage, Bodies: true,
+		})
 		if err != nil {
-			return none, err
+			return made, 0, err
 		}
-		a = a.With(&v)
-		p.size += len(row.Body)
+		var a Active[S]
+		size = readySize
+		for _, row := range rows {
+			v, err := c.table.Decode(row)
+			if err != nil {
+				return made, 0, err
+			}
+			a = a.With(&v)
+			size += len(row.Body)
+		}
+		made, err = c.prepare(family, a)
+		return made, size, err
+	})
+	if err != nil || any {
+		return made, err
 	}
-	if p.made, err = c.prepare(family, a); err != nil {
-		return none, err
-	}
-	c.put(k, p)
-	return p.made, nil
+	return c.ofNone(family)
 }
 
-func (c *Ready[S, P]) get(k readyKey, rows []storage.Row) *prepared[P] {
-	c.mu.Lock()
-	p := c.kept[k]
-	c.mu.Unlock()
-	if p == nil || len(p.rows) != len(rows) {
-		return nil
-	}
-	for i := range rows {
-		a, b := &p.rows[i], &rows[i]
-		if a.ID != b.ID || a.Version != b.Version || a.Layout != b.Layout || !bytes.Equal(a.Body, b.Body) {
-			return nil
-		}
-	}
-	return p
-}
-
-func (c *Ready[S, P]) put(k readyKey, p *prepared[P]) {
+func (c *Ready[S, P]) ofNone(family string) (P, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.kept[k]; old != nil {
-		c.size -= old.size
+	if made, ok := c.none[family]; ok {
+		return made, nil
 	}
-	c.kept[k] = p
-	c.size += p.size
-	for other, old := range c.kept { // whichever: each can be made again
-		if c.size <= MaxReady {
-			return
-		}
-		delete(c.kept, other)
-		c.size -= old.size
+	made, err := c.prepare(family, Active[S]{})
+	if err != nil {
+		return made, err
 	}
+	if c.none == nil || len(c.none) == maxNone {
+		c.none = map[string]P{}
+	}
+	c.none[family] = made
+	return made, nil
 }

@@ -47,6 +47,8 @@ type dialect struct {
 	// locked; lock locks a number for the rest of the transaction, tryLock does so to v.column1 without
 	// waiting and says whether it could.
 	skipLocked, lock, tryLock string
+	// modifyingWith says that a WITH may have statements that write, which then cost no round trip.
+	modifyingWith bool
 	// lateral says that a subquery in FROM may use what stands before it.
 	lateral bool
 	// forUpdate ends a SELECT that locks its rows.
@@ -99,8 +101,11 @@ var dialects = map[Dialect]*dialect{
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		forUpdate:  " FOR UPDATE",
 		lateral:    true,
-		place:      "strpos",
-		clock:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+
+		modifyingWith: true,
+
+		place: "strpos",
+		clock: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		columns: `SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES', COALESCE(collation_name, '') = 'C' ` +
 			`FROM information_schema.columns WHERE table_schema = current_schema() AND left(table_name::text, length($1::text)) = $2::text`,
 		indexes: `SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ` +

@@ -34,7 +34,13 @@ func (u *unit) Append(ctx context.Context, events ...storage.Event) error {
 
 func (u *unit) appendBatch(ctx context.Context, events []storage.Event) error {
 	st := u.s.d.statement()
-	st.args = make([]any, 0, len(events)*len(eventColumns))
+	st.args = make([]any, 0, (len(events)+2)*len(eventColumns))
+	if u.postponed != nil {
+		st.write(`WITH "postponed" AS (`)
+		u.postponed(st)
+		st.write(") ")
+		u.postponed = nil
+	}
 	st.write("INSERT INTO ", u.s.text.event, " (", quoteAll(eventColumns), ") VALUES ")
 	for i, e := range events {
 		if i > 0 {

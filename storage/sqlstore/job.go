@@ -35,11 +35,17 @@ func (u *unit) Enqueue(ctx context.Context, jobs ...storage.Job) error {
 		return err
 	}
 	for len(jobs) > 0 {
-		n := distinct(jobs)
-		if err := u.enqueueBatch(ctx, jobs[:n]); err != nil {
+		some := jobs[:distinct(jobs)]
+		jobs = jobs[len(some):]
+		if u.s.d.modifyingWith {
+			some = slices.Clone(some) // the caller may change its own meanwhile
+			for i := range some {
+				some[i].Payload = slices.Clone(some[i].Payload)
+			}
+		}
+		if err := u.postpone(ctx, func(st *statement) { u.enqueue(st, some) }); err != nil {
 			return err
 		}
-		jobs = jobs[n:]
 	}
 	return nil
 }
@@ -62,15 +68,15 @@ func distinct(jobs []storage.Job) int {
 	return len(jobs)
 }
 
-func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
+// enqueue adds the statement that writes such jobs.
+func (u *unit) enqueue(st *statement, jobs []storage.Job) {
 	if len(jobs) > 1 {
 		jobs = slices.Clone(jobs)
 		slices.SortFunc(jobs, func(a, b storage.Job) int {
 			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
 		})
 	}
-	st := u.s.d.statement()
-	st.args = make([]any, 0, len(jobs)*(len(jobColumns)+3))
+	st.args = slices.Grow(st.args, len(jobs)*(len(jobColumns)+3))
 	st.write("INSERT INTO ", u.s.text.job, " (", quoteAll(jobColumns), `, "lane") VALUES `)
 	before := map[string]int{}
 	for i, j := range jobs {
@@ -93,8 +99,32 @@ func (u *unit) enqueueBatch(ctx context.Context, jobs []storage.Job) error {
 	} else {
 		st.write(u.s.text.anew)
 	}
+}
+
+// postpone runs a statement about jobs, of which nobody needs to know how it went. Where a WITH can write it waits
+// for the events that the unit appends next, goes with them, and costs no round trip. What reads or writes jobs before
+// that runs it first, and so does the end of the unit.
+func (u *unit) postpone(ctx context.Context, write func(st *statement)) error {
+	if err := u.catchUp(ctx); err != nil {
+		return err
+	}
+	u.postponed = write
+	if u.s.d.modifyingWith {
+		return nil
+	}
+	return u.catchUp(ctx)
+}
+
+// catchUp runs the statement that was postponed.
+func (u *unit) catchUp(ctx context.Context) error {
+	if u.postponed == nil {
+		return nil
+	}
+	st := u.s.d.statement()
+	u.postponed(st)
+	u.postponed = nil
 	if _, err := u.o.t.exec(ctx, st.text.String(), st.args...); err != nil {
-		return u.failed(ctx, "enqueue", "", "", err)
+		return u.failed(ctx, "write jobs", "", "", err)
 	}
 	return nil
 }
@@ -121,10 +151,9 @@ func (u *unit) Cancel(ctx context.Context, kind, key string) error {
 	if err := storage.CheckCancel(kind, key); err != nil {
 		return err
 	}
-	if _, err := u.o.t.exec(ctx, u.s.text.cancel, string(u.tenant), kind, key); err != nil {
-		return u.failed(ctx, "cancel", "", "", err)
-	}
-	return nil
+	return u.postpone(ctx, func(st *statement) {
+		st.write("DELETE FROM ", u.s.text.job, ` WHERE "tenant" = `).arg(string(u.tenant)).write(` AND "kind" = `).arg(kind).write(` AND "key" = `).arg(key)
+	})
 }
 
 // Finish implements [storage.Tx].
@@ -133,6 +162,9 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 		return err
 	}
 	if err := storage.CheckFinish(u.tenant, claimed, o); err != nil {
+		return err
+	}
+	if err := u.catchUp(ctx); err != nil {
 		return err
 	}
 	conflict := &storage.Error{Op: "finish", Err: storage.ErrConflict}
@@ -210,6 +242,11 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 	}
 	if err := storage.CheckJobQuery(q); err != nil {
 		return nil, err
+	}
+	if r.o.unit != nil {
+		if err := r.o.unit.catchUp(ctx); err != nil {
+			return nil, err
+		}
 	}
 	jobs := []storage.Job{}
 	parts := []*bool{q.Dead}

@@ -103,7 +103,7 @@ type texts struct {
 	advance                        string
 	event, job                     string
 	replace, anew, keep            string
-	cancel, finished               string
+	finished                       string
 	setting, newSetting            string
 	newLease, takeLease, endLease  string
 	newBackfill, backfills         string
@@ -138,7 +138,6 @@ func newTexts(s *core) texts {
 		replace:  ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `,
 		anew:     anew,
 		keep:     keep,
-		cancel:   bind("DELETE FROM " + job + place),
 		finished: bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
 		lock:     bind(s.d.lock),
 		newLease: bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?) ON CONFLICT DO NOTHING`),

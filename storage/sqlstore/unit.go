@@ -47,6 +47,8 @@ type unit struct {
 	taken  *taken
 	// locked is the names that it holds.
 	locked map[string]bool
+	// postponed adds the statement about jobs that waits for the next one: see postpone.
+	postponed func(st *statement)
 	// wants is the sequence that has no number left; the unit is then run again.
 	wants string
 }
@@ -223,6 +225,9 @@ func (s *core) attempt(ctx context.Context, tenant storage.Tenant, taken *taken,
 		}
 	}()
 	err = fn(context.WithValue(ctx, openKey{s}, o), u)
+	if err == nil && u.wants == "" && o.broken == nil && ctx.Err() == nil {
+		err = u.catchUp(ctx)
+	}
 	o.over = true
 	switch {
 	case u.wants != "":
