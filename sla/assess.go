@@ -103,10 +103,12 @@ type leftOf func(e *entitled, period string) (decimal.Decimal, error)
 // judge gives the best that the agreements of a record make of it, with the agreement. Of equal ones it is that which is preferred.
 // With each it asks all agreements and tells of each; else it stops at the first that covers.
 func (c *coverage) judge(kind string, get func(name string) any, at time.Time, left leftOf, each func(Finding)) (Finding, *entitled, error) {
-	best := Finding{Verdict: NoAgreement, Customer: c.customer(get)}
-	best.Reason = "no agreement is with everyone for " + kind + ", and no customer is known"
-	if best.Customer != "" {
-		best.Reason = faultText("no agreement is with " + best.Customer + " for " + kind)
+	best := Finding{Verdict: NoAgreement, Reason: "no agreement is with everyone for " + kind + ", and no customer is known"}
+	if name := c.customer(get); name != "" {
+		best.Reason = faultText("no agreement is with " + name + " for " + kind)
+		if checkCustomer(name) == nil {
+			best.Customer = name
+		}
 	}
 	var by *entitled
 	for _, e := range c.of(func(by string) string { name, _ := get(by).(string); return name }) {

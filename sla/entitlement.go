@@ -344,7 +344,8 @@ type Finding struct {
 	Verdict Verdict `json:"verdict"`
 	// Agreement is the version that was asked; there is none where the verdict is [NoAgreement].
 	Agreement Pin `json:"agreement,omitzero"`
-	// Customer is with whom it is; empty is with everyone. Where there is none it is that of the record, as far as it is known.
+	// Customer is with whom it is; empty is with everyone. Where there is none it is that of the record, as far as it is known and no
+	// longer than a column holds.
 	Customer string `json:"customer,omitempty"`
 	// Reason says why, in words. Instants are in the zone of the Hours, UTC where there are none.
 	Reason string `json:"reason"`

@@ -196,13 +196,18 @@ func (c *clock) name(s seen, facts Facts) {
 	if fact, ok := facts[by].(string); ok {
 		name = fact
 	}
-	var f itsm.Faults
-	f.Text("customer", name, storage.MaxText, false)
-	if err := f.Err("sla timer"); err != nil {
+	if err := checkCustomer(name); err != nil {
 		c.Fault = faultText(err.Error())
 		return
 	}
 	c.Customer = name
+}
+
+// checkCustomer refuses a customer's name that no column can hold: names come from the host, however long.
+func checkCustomer(name string) error {
+	var f itsm.Faults
+	f.Text("customer", name, storage.MaxText, false)
+	return f.Err("sla timer")
 }
 
 func faultOf(e *itsm.Event, err error) string {

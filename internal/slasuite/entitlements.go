@@ -556,6 +556,16 @@ func ownEntitlement(t *testing.T, h *host) {
 	require.Equal(t, "term: 1 of 3, 2 left, 0 over", h.balance(t, acme, "orders"))
 }
 
+// unkeptCustomers has the host name customers whom no column can hold: who reports an incident is not held up.
+func unkeptCustomers(t *testing.T, h *host) {
+	h.agree(t, manager(acme), contract("north", "north", sla.Entitlement{}))
+	for site, said := range map[string]string{strings.Repeat("n", 300): strings.Repeat("n", 300), "a\x00b": "ab", "\xff": "\uFFFD"} {
+		got := h.entitlement(t, h.logAt(t, acme, site))
+		require.Equal(t, []any{sla.NoAgreement, ""}, []any{got.Verdict, got.Customer})
+		require.Equal(t, "no agreement is with "+said+" for incident", got.Reason, "it says with whom")
+	}
+}
+
 func entitlementsApart(t *testing.T, h *host) {
 	ctx := t.Context()
 	for _, tenant := range []storage.Tenant{acme, "globex"} {

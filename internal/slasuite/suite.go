@@ -100,6 +100,7 @@ var cases = []struct {
 	{"EntitlementsAreForThoseWhoMayReadThem", entitlementReaders},
 	{"HistoryIsNotAssessed", notAssessed},
 	{"AHostsOwnRecordsAreAssessed", ownEntitlement},
+	{"ACustomerWhomNoColumnHoldsIsAssessed", unkeptCustomers},
 	{"EntitlementsOfTenantsAreApart", entitlementsApart},
 	{"PermissionsAreAsked", permissions},
 	{"TenantsAreApart", tenantsApart},
