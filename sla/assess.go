@@ -129,7 +129,8 @@ func (c *coverage) judge(kind string, get func(name string) any, at time.Time, l
 	return best, by, nil
 }
 
-// entitle has the entitlements of a kind of record follow an event: the first is assessed, an end gives back, and work takes.
+// entitle has the entitlements of a kind of record follow an event: with the first the record is assessed, an end gives back, and
+// work takes. The first may be an end or tell of work, too.
 func (f *follower) entitle(ctx context.Context, ref itsm.Ref, holds *current) error {
 	if _, ever := holds.Coverage[ref.Kind]; !ever {
 		return nil
@@ -138,7 +139,9 @@ func (f *follower) entitle(ctx context.Context, ref itsm.Ref, holds *current) er
 		if f.covers == nil {
 			return nil
 		}
-		return f.assess(ctx, ref)
+		if err := f.assess(ctx, ref); err != nil {
+			return err
+		}
 	}
 	ended, err := f.ended(ctx)
 	if err != nil {

@@ -556,6 +556,31 @@ func ownEntitlement(t *testing.T, h *host) {
 	require.Equal(t, "term: 1 of 3, 2 left, 0 over", h.balance(t, acme, "orders"))
 }
 
+// firstEvents has records of which the first event is the end, or tells of work.
+func firstEvents(t *testing.T, h *host) {
+	mona := manager(acme)
+	h.agree(t, mona, contract("orders", "", sla.Entitlement{Kind: "order", Block: block(sla.UnitRecords, "3", sla.PeriodTerm)}))
+	o := order{orderHead: orderHead{State: "cancelled"}}
+	h.put(t, &o)
+	require.Equal(t, "term: 0 of 3, 3 left, 0 over", h.balance(t, acme, "orders"), "it came to nothing, and nothing would give it back")
+	a, err := h.p.EntitlementOf(t.Context(), mona, itsm.Ref{Kind: "order", ID: o.ID})
+	require.NoError(t, err)
+	require.Equal(t, sla.Covered, a.Verdict)
+	require.Empty(t, a.Taken)
+
+	h.agree(t, mona, contract("orders", "", sla.Entitlement{Kind: "order", Block: block(sla.UnitMinutes, "60", sla.PeriodTerm)}))
+	require.NoError(t, h.e.Update(t.Context(), mona, func(ctx context.Context, u *engine.Unit) error {
+		o := order{orderHead: orderHead{State: "active"}}
+		o.ID = u.NewID()
+		if err := orders.Put(ctx, u, &o); err != nil {
+			return err
+		}
+		u.Emit(itsm.Event{Kind: "order", Record: o.ID, Action: "work", Data: workedOn{Worked: 45 * time.Minute}})
+		return nil
+	}))
+	require.Equal(t, "term: 45 of 60, 15 left, 0 over", h.balance(t, acme, "orders"), "work is taken, whichever event tells of it")
+}
+
 // unkeptCustomers has the host name customers whom no column can hold: who reports an incident is not held up.
 func unkeptCustomers(t *testing.T, h *host) {
 	h.agree(t, manager(acme), contract("north", "north", sla.Entitlement{}))

@@ -100,6 +100,7 @@ var cases = []struct {
 	{"EntitlementsAreForThoseWhoMayReadThem", entitlementReaders},
 	{"HistoryIsNotAssessed", notAssessed},
 	{"AHostsOwnRecordsAreAssessed", ownEntitlement},
+	{"TheFirstEventTakesAndGivesBackAsOthersDo", firstEvents},
 	{"ACustomerWhomNoColumnHoldsIsAssessed", unkeptCustomers},
 	{"EntitlementsOfTenantsAreApart", entitlementsApart},
 	{"PermissionsAreAsked", permissions},
@@ -154,6 +155,12 @@ var (
 		Columns: []storage.ColumnOf[orderHead]{orderByState, orderByPromised},
 	})
 )
+
+// workedOn tells of work on an order.
+type workedOn struct{ Worked time.Duration }
+
+// EventType is order.worked_on.v1.
+func (workedOn) EventType() string { return "order.worked_on.v1" }
 
 // host is a desk with incidents and orders.
 type host struct {
@@ -218,6 +225,10 @@ func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 			},
 			{
 				Schema: orders.Schema(),
+				Worked: func(e itsm.Event) time.Duration {
+					work, _ := e.Data.(workedOn)
+					return work.Worked
+				},
 				Category: func(row storage.Row) itsm.Category {
 					state, _ := row.Value(orders.Schema(), "state").(string)
 					return itsm.Category(state)
@@ -234,7 +245,7 @@ func open(t *testing.T, store storage.Store, refuse ...sla.Verdict) *host {
 		},
 	})
 	require.NoError(t, err)
-	require.NoError(t, h.e.Use(engine.Module{Name: "shop", Tables: []*storage.Schema{orders.Schema()}}))
+	require.NoError(t, h.e.Use(engine.Module{Name: "shop", Tables: []*storage.Schema{orders.Schema()}, Events: []itsm.EventType{itsm.EventOf[workedOn]()}}))
 	require.NoError(t, h.e.Migrate(t.Context()))
 	return h
 }
