@@ -201,8 +201,11 @@ func (f *follower) assess(ctx context.Context, ref itsm.Ref) error {
 	balances := map[*entitled]*balance{}
 	found, by, err := f.covers.judge(ref.Kind, get, f.e.At, func(e *entitled, period string) (decimal.Decimal, error) {
 		b, err := readBalance(ctx, f.u, e.pin.Name, e.agreement.Entitlement.Block.Unit, period)
+		if err != nil {
+			return decimal.Zero, err
+		}
 		balances[e] = b
-		return b.left(e.agreement.Entitlement.Block), err
+		return b.left(e.paidFor(period)), nil
 	}, nil)
 	if err != nil {
 		return err
@@ -331,7 +334,10 @@ func (p *Practice) Entitled(ctx context.Context, actor itsm.Actor, q Question) (
 		}
 		answer.Finding, _, err = c.judge(q.Kind, get, at, func(e *entitled, period string) (decimal.Decimal, error) {
 			b, err := readBalance(ctx, r, e.pin.Name, e.agreement.Entitlement.Block.Unit, period)
-			return b.left(e.agreement.Entitlement.Block), err
+			if err != nil {
+				return decimal.Zero, err
+			}
+			return b.left(e.paidFor(period)), nil
 		}, func(found Finding) { answer.Considered = append(answer.Considered, found) })
 		return err
 	})

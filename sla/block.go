@@ -52,12 +52,9 @@ func readBalance(ctx context.Context, r storage.Reader, agreement string, unit U
 	return &b, err
 }
 
-// left is how much a block still has, never less than nothing.
-func (b *balance) left(of *Block) decimal.Decimal {
-	if b == nil {
-		return decimal.Zero
-	}
-	return decimal.Max(of.Amount.Sub(b.Drawn), decimal.Zero)
+// left is how much is left of what was paid for, never less than nothing.
+func (b *balance) left(amount decimal.Decimal) decimal.Decimal {
+	return decimal.Max(amount.Sub(b.Drawn), decimal.Zero)
 }
 
 // add writes that more, or less, was taken.
@@ -122,7 +119,7 @@ func (p *Practice) draw(ctx context.Context, u *engine.Unit, a *Assessment, minu
 	if err != nil {
 		return err
 	}
-	units := decimal.Min(b.left(e.agreement.Entitlement.Block), minutes)
+	units := decimal.Min(b.left(e.paidFor(period)), minutes)
 	over := minutes.Sub(units)
 	if err := b.add(ctx, u, units, over); err != nil {
 		return err
@@ -190,8 +187,9 @@ type Drawing struct {
 	Minutes decimal.Decimal `json:"minutes"`
 }
 
-// Draw takes minutes of work on a record of the block of its agreement, as it is active now, for the term or month of now. What is not left is
-// noted as overdrawn: the block never comes below nothing. It takes a reason, and [PermissionDraw] of who may
+// Draw takes minutes of work on a record of the block of its agreement, as it is active now, for the term or month of now; where it is
+// not active any more, as it was when the record was logged. What is not left is noted as overdrawn, and so is all in a month that the
+// term does not have: the block never comes below nothing. It takes a reason, and [PermissionDraw] of who may
 // read the record. A record that was not assessed is ErrNotFound; one that takes no minutes, as it is out of scope or its agreement has
 // none, ErrTransition.
 func (p *Practice) Draw(ctx context.Context, actor itsm.Actor, ref itsm.Ref, r Drawing) (Assessment, error) {
@@ -254,7 +252,7 @@ type Balance struct {
 	Agreement Pin    `json:"agreement"`
 	Unit      Unit   `json:"unit"`
 	Period    string `json:"period"`
-	// Amount is what was paid for, Drawn what was taken, and Left the rest, which is never less than nothing.
+	// Amount is what was paid for, which is nothing in a month that the term does not have, Drawn what was taken, and Left the rest, which is never less than nothing.
 	Amount decimal.Decimal `json:"amount"`
 	Drawn  decimal.Decimal `json:"drawn"`
 	Left   decimal.Decimal `json:"left"`
@@ -293,7 +291,8 @@ func (p *Practice) Balance(ctx context.Context, actor itsm.Actor, agreement stri
 			if err != nil {
 				return err
 			}
-			x = Balance{Agreement: e.pin, Unit: of.Unit, Period: b.Period, Amount: of.Amount, Drawn: b.Drawn, Left: b.left(of), Overdrawn: b.Overdrawn}
+			amount := e.paidFor(b.Period)
+			x = Balance{Agreement: e.pin, Unit: of.Unit, Period: b.Period, Amount: amount, Drawn: b.Drawn, Left: b.left(amount), Overdrawn: b.Overdrawn}
 			return nil
 		}
 		return &storage.Error{Op: "balance", Table: AgreementKind, ID: itsm.ID(clip(agreement)), Err: storage.ErrNotFound}

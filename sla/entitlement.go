@@ -57,7 +57,8 @@ type Period string
 const (
 	// PeriodTerm: there is one block. A version of the agreement whose From is another has a new one.
 	PeriodTerm Period = "term"
-	// PeriodMonth: there is one for each month in the zone of the Hours, UTC where there are none. Nothing is carried over.
+	// PeriodMonth: there is one for each month that the term has or begins or ends in, in the zone of the Hours, UTC where there are
+	// none. Nothing is carried over.
 	PeriodMonth Period = "month"
 )
 
@@ -136,6 +137,17 @@ func (e *entitled) period(at time.Time) string {
 		return string(PeriodTerm)
 	}
 	return string(PeriodTerm) + " from " + storage.Instant(x.From).Format(time.RFC3339Nano)
+}
+
+// paidFor is how much there was to begin with of the block by this name: nothing for a month that the term does not touch.
+func (e *entitled) paidFor(period string) decimal.Decimal {
+	x := e.agreement.Entitlement
+	month := func(at time.Time) string { return at.In(e.zone).Format("2006-01") }
+	if x.Block.Period == PeriodMonth && (!x.From.IsZero() && period < month(storage.Instant(x.From)) ||
+		!x.Until.IsZero() && period > month(storage.Instant(x.Until).Add(-time.Microsecond))) {
+		return decimal.Zero
+	}
+	return x.Block.Amount
 }
 
 // entitled is an agreement with an entitlement that is in force, ready to answer. It does not change.

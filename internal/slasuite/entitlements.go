@@ -581,6 +581,28 @@ func firstEvents(t *testing.T, h *host) {
 	require.Equal(t, "term: 45 of 60, 15 left, 0 over", h.balance(t, acme, "orders"), "work is taken, whichever event tells of it")
 }
 
+// monthsOfTheTerm has work go on when the term is over: what was paid for is the months that the term has.
+func monthsOfTheTerm(t *testing.T, h *host) {
+	ctx, mona := t.Context(), manager(acme)
+	h.agree(t, mona, contract("north", "north", sla.Entitlement{From: at(2, "09:00"), Until: at2026(1).AddDate(0, 1, 9), Block: block(sla.UnitMinutes, "60", sla.PeriodMonth)}))
+	i := h.logAt(t, acme, "north")
+	draw := func() string {
+		a, err := h.p.Draw(ctx, mona, ref(i), sla.Drawing{Command: because("Work"), Minutes: number("50")})
+		require.NoError(t, err)
+		last := a.Taken[len(a.Taken)-1]
+		return fmt.Sprintf("%s: %s, %s over", last.Period, last.Units, last.Overdrawn)
+	}
+	require.Equal(t, "2026-03: 50, 0 over", draw())
+	h.goTo(t, at2026(1).AddDate(0, 1, 20))
+	require.Equal(t, "2026-04: 50, 0 over", draw(), "the month in which the term ends was paid for")
+	h.goTo(t, at2026(1).AddDate(0, 2, 0))
+	require.Equal(t, "2026-05: 0, 50 over", draw(), "the next was not")
+	require.Equal(t, "2026-05: 0 of 0, 0 left, 50 over", h.balance(t, acme, "north"))
+	before, err := h.p.Balance(ctx, mona, "north", at2026(1).Add(-time.Microsecond))
+	require.NoError(t, err)
+	require.Equal(t, []string{"2026-02", "0"}, []string{before.Period, before.Amount.String()})
+}
+
 // unkeptCustomers has the host name customers whom no column can hold: who reports an incident is not held up.
 func unkeptCustomers(t *testing.T, h *host) {
 	h.agree(t, manager(acme), contract("north", "north", sla.Entitlement{}))

@@ -101,6 +101,7 @@ var cases = []struct {
 	{"HistoryIsNotAssessed", notAssessed},
 	{"AHostsOwnRecordsAreAssessed", ownEntitlement},
 	{"TheFirstEventTakesAndGivesBackAsOthersDo", firstEvents},
+	{"ABlockForAMonthIsThatOfAMonthOfTheTerm", monthsOfTheTerm},
 	{"ACustomerWhomNoColumnHoldsIsAssessed", unkeptCustomers},
 	{"EntitlementsOfTenantsAreApart", entitlementsApart},
 	{"PermissionsAreAsked", permissions},
