@@ -94,7 +94,11 @@ func (p *Practice) checkPolicy(ctx context.Context, u *engine.Unit, family strin
 				if err == nil && p.actions[name] == nil && p.mayAct != nil {
 					err = p.mayAct(ctx, u.Quiet(), set.Kind, name)
 				}
-				f.Merge(fmt.Sprintf("%s.thresholds[%d].actions[%d]", at, j, n), err)
+				field := fmt.Sprintf("%s.thresholds[%d].actions[%d]", at, j, n)
+				f.Merge(field, err)
+				if first := slices.Index(h.Actions, name); first < n {
+					f.Addf(field, "is actions[%d], too; an action is taken once", first)
+				}
 			}
 		}
 		if k == nil {

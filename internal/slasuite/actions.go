@@ -55,4 +55,7 @@ func refusing(t *testing.T, h *host) {
 	require.ErrorAs(t, err, &invalid)
 	require.Len(t, invalid.Faults, 2)
 	require.Equal(t, "set.targets[1].thresholds[0].actions[2]", invalid.Faults[1].Field)
+	set.Targets[1].Thresholds[0].Actions = []string{"note:Half", "tell", "note:Half"}
+	_, err = h.p.Policies.Draft(ctx, manager("acme"), sla.PolicyDraft{Family: set.Name, Set: set})
+	require.Equal(t, []string{"set.targets[1].thresholds[0].actions[2]"}, faultsOf(t, err), "the two would have the same Key")
 }

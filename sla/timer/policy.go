@@ -162,7 +162,7 @@ type Threshold struct {
 	// Offset is open time before due, where it is negative, or after it. One that would be before the beginning
 	// is at the beginning.
 	Offset Duration `json:"offset,omitempty"`
-	// Actions name what is to be done.
+	// Actions name what is to be done, in this order.
 	Actions []string `json:"actions,omitempty"`
 }
 
