@@ -200,7 +200,11 @@ func (f *follower) assess(ctx context.Context, ref itsm.Ref) error {
 	}
 	balances := map[*entitled]*balance{}
 	found, by, err := f.covers.judge(ref.Kind, get, f.e.At, func(e *entitled, period string) (decimal.Decimal, error) {
-		b, err := readBalance(ctx, f.u, e.pin.Name, e.agreement.Entitlement.Block.Unit, period)
+		unit, r := e.agreement.Entitlement.Block.Unit, storage.Reader(f.u)
+		if unit == UnitMinutes {
+			r = f.u.Quiet() // to be logged takes none of them, and so need not wait for who does
+		}
+		b, err := readBalance(ctx, r, e.pin.Name, unit, period)
 		if err != nil {
 			return decimal.Zero, err
 		}

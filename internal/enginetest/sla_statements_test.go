@@ -111,6 +111,9 @@ func TestAssessingEntitlementsIsFewStatements(t *testing.T) {
 			taken, notedTaken, locks := statements(&sla.Entitlement{Block: &sla.Block{Unit: sla.UnitRecords, Amount: decimal.NewFromInt(5), Period: sla.PeriodTerm}})
 			require.Equal(t, []int{3, 0}, []int{taken - locks - logged, notedTaken - noted}, "the block is read and written too")
 			require.LessOrEqual(t, locks, 1)
+			asked, notedAsked, none := statements(&sla.Entitlement{Block: &sla.Block{Unit: sla.UnitMinutes, Amount: decimal.NewFromInt(5), Period: sla.PeriodTerm}})
+			require.Zero(t, none, "nothing is taken of minutes, and nobody waited for")
+			require.Equal(t, []int{2, 0}, []int{asked - logged, notedAsked - noted}, "the block is read")
 		})
 	}
 }
