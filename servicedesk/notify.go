@@ -325,9 +325,11 @@ func (h concerned) MayShow(ctx context.Context, r storage.Reader, actor itsm.Act
 			return record.ID, ""
 		case incident.MajorKind:
 			return record.ID, incident.PermissionReadMajor
+		case sla.TimerKind:
+			t := timers[record.ID]
+			return t.Subject, needed(&t)
 		}
-		t := timers[record.ID] // none of it, and none of another kind
-		return t.Subject, needed(&t)
+		return "", ""
 	}
 	for _, record := range records {
 		if id, _ := of(record); id != "" {

@@ -204,7 +204,8 @@ func (p *Practice) Draw(ctx context.Context, actor itsm.Actor, ref itsm.Ref, r D
 }
 
 // GiveBack gives back all that a record has taken of blocks, records and minutes, as it turned out not to be billable. What is cancelled
-// or deleted gives back by itself. It takes a reason, and [PermissionGiveBack] of who may read the record. A
+// or deleted gives back by itself. What is taken back of work later, by an event of less than nothing ([RecordKind].Worked), gives back of
+// what the record has taken since, whichever work took it. It takes a reason, and [PermissionGiveBack] of who may read the record. A
 // record that was not assessed is ErrNotFound, one that has nothing ErrTransition.
 func (p *Practice) GiveBack(ctx context.Context, actor itsm.Actor, ref itsm.Ref, r itsm.Command) (Assessment, error) {
 	return p.onAssessment(ctx, actor, ref, "give_back", PermissionGiveBack, r, r, func(*itsm.Faults) {},
@@ -239,7 +240,8 @@ func (p *Practice) onAssessment(ctx context.Context, actor itsm.Actor, ref itsm.
 		if err := f.Err("entitlement"); err != nil {
 			return a, err
 		}
-		return a, do(ctx, u, &a)
+		err = do(ctx, u, &a)
+		return a, err
 	}, func(ctx context.Context, u *engine.Unit, a Assessment, _ bool) (Assessment, error) {
 		_, k, err := p.readAssessment(ctx, u, actor, ref)
 		return k.shownAssessment(a), err

@@ -1,4 +1,4 @@
-// This file holds which version held when, as the log tells it: a version that was active more than once
+// This file holds which version held when, as the log tells it: the row of a version that was active more than once
 // has the instants of the last time alone.
 
 package sla
