@@ -40,7 +40,8 @@ import (
 //
 // A policy that names a group or person who is not there or not active is ErrInvalid, as is one that tells a role
 // where there is a sender and no [Config.Holders]. One that ceases to be there later fails the action, which becomes a
-// dead letter; who is only told does not. An action of the host's own that is called reassign or raise takes the place of that.
+// dead letter; who is only told does not. An action of the host's own that is called reassign or raise takes the place of that, and
+// of the host's own kinds of record all names are the host's ([sla.Options].ActionOf).
 func ThresholdActions() []string {
 	return []string{
 		"reassign", "reassign:GROUP", "raise", "raise:person:ID", "raise:priority",
@@ -61,7 +62,7 @@ func isThresholdAction(name string) (verb, of string, id itsm.ID, own bool) {
 // thresholdAction gives what a threshold can do by a name.
 func (d *Desk) thresholdAction(kind, name string) (sla.Action, error) {
 	verb, of, id, own := isThresholdAction(name)
-	if host := d.config.SLA.ActionOf; !own && host != nil {
+	if host := d.config.SLA.ActionOf; host != nil && (!own || kind != incident.Kind) {
 		return host(kind, name)
 	}
 	if own && kind != incident.Kind {
@@ -117,7 +118,7 @@ func refused(name, problem string) error {
 func (d *Desk) checkThresholdAction(ctx context.Context, r storage.Reader, kind, name string) error {
 	verb, of, id, own := isThresholdAction(name)
 	switch {
-	case !own:
+	case !own, kind != incident.Kind:
 		if host := d.config.SLA.CheckAction; host != nil {
 			return host(ctx, r, kind, name)
 		}

@@ -366,3 +366,66 @@ func TestTheThresholdsOfTheDocumentationAct(t *testing.T) {
 	require.Contains(t, mail.to("ned"), "sla_timer.threshold_reached.v1 ")
 	require.Contains(t, mail.to("top"), "sla_timer.threshold_reached.v1 ")
 }
+
+// parcel is a record of the host's own.
+type parcel struct {
+	parcelHead
+	Nothing struct{}
+}
+
+type parcelHead struct {
+	storage.Meta
+	State string
+}
+
+var parcels = storage.Define("parcel", storage.Def[parcel, parcelHead, struct{}]{
+	Parts:   func(p *parcel) (*parcelHead, *struct{}) { return &p.parcelHead, &p.Nothing },
+	Columns: []storage.ColumnOf[parcelHead]{storage.Col("state", func(h *parcelHead) *string { return &h.State })},
+})
+
+// What a threshold does to a host's own records is the host's to say, whatever it is called.
+func TestActionsForAHostsOwnRecordsAreTheHosts(t *testing.T) {
+	var done, checked []string
+	f, ctx := newDesk(t, servicedesk.Config{
+		Modules: []engine.Module{{Name: "post", Tables: []*storage.Schema{parcels.Schema()}}},
+		SLA: sla.Options{
+			Kinds: []sla.RecordKind{{Schema: parcels.Schema(), Category: func(row storage.Row) itsm.Category {
+				state, _ := row.Value(parcels.Schema(), "state").(string)
+				return itsm.Category(state)
+			}}},
+			ActionOf: func(kind, name string) (sla.Action, error) {
+				if kind != "parcel" || name == "raise:hell" {
+					return nil, itsm.Invalid("action", "", "is none of the host's")
+				}
+				return func(context.Context, *engine.Unit, sla.Occasion) error { done = append(done, name); return nil }, nil
+			},
+			CheckAction: func(_ context.Context, _ storage.Reader, kind, name string) error {
+				checked = append(checked, kind+" "+name)
+				return nil
+			},
+		},
+	}), t.Context()
+	f.always(t)
+	draft := func(actions ...string) (sla.PolicyVersion, error) {
+		target := timer.Resolution("always", nil, timer.Within(4*time.Hour))
+		target.Thresholds = []timer.Threshold{share(50, actions...)}
+		return f.ServiceLevels.Policies.Draft(ctx, boss, sla.PolicyDraft{Family: "post", Set: sla.Policy{
+			Policy: timer.Policy{Name: "post", Kind: "parcel", Targets: []timer.Target{target}}}})
+	}
+	_, err := draft("raise:hell")
+	require.ErrorContains(t, err, "is none of the host's")
+	v, err := draft("tell:carrier", "reassign:carrier")
+	require.NoError(t, err)
+	require.Equal(t, []string{"parcel tell:carrier", "parcel reassign:carrier"}, checked)
+	_, err = f.ServiceLevels.Policies.Activate(ctx, boss, v.ID, itsm.Command{})
+	require.NoError(t, err)
+	require.NoError(t, f.Engine.Update(ctx, boss, func(ctx context.Context, u *engine.Unit) error {
+		p := parcel{parcelHead: parcelHead{State: "active"}}
+		p.ID = u.NewID()
+		return parcels.Put(ctx, u, &p)
+	}))
+	f.at(t, time.Second)
+	f.at(t, 2*time.Hour)
+	f.noLetters(t)
+	require.Equal(t, []string{"tell:carrier", "reassign:carrier"}, done)
+}
