@@ -175,7 +175,15 @@ func (p *Practice) rebased(ctx context.Context, r storage.Reader, c *clock, vers
 	if !ok {
 		return change, nil, itsm.Invalid("rebase", "version", "has no target "+clip(c.Target))
 	}
-	change, err = p.recompute(ctx, r, c, b, t, now)
+	k := p.kinds[c.SubjectKind]
+	if k == nil {
+		return change, nil, itsm.Invalid("timer", "kind", clip(c.SubjectKind)+" has no timers any more")
+	}
+	all, err := p.history(ctx, r, k, c.SubjectRef())
+	if err != nil {
+		return change, nil, err
+	}
+	change, err = p.recompute(ctx, r, c, b, t, all, now)
 	return change, b, err
 }
 
@@ -220,18 +228,10 @@ func (p *Practice) target(ctx context.Context, r storage.Reader, c *clock, versi
 	return p.makeReady(&v, effective(versions))
 }
 
-// recompute gives the clock the state that all events make of it under a basis. What fired and was told stays
-// so.
-func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b *ready, t *timer.Timer, now time.Time) (change Change, err error) {
-	k := p.kinds[c.SubjectKind]
-	if k == nil {
-		return change, itsm.Invalid("timer", "kind", clip(c.SubjectKind)+" has no timers any more")
-	}
-	all, err := p.history(ctx, r, k, c.SubjectRef())
-	if err != nil {
-		return change, err
-	}
-	facts, err := p.factsFor(ctx, r, k, c, b)
+// recompute gives the clock the state that all events of its record make of it under a basis. What fired and was told
+// stays so.
+func (p *Practice) recompute(ctx context.Context, r storage.Reader, c *clock, b *ready, t *timer.Timer, all []past, now time.Time) (change Change, err error) {
+	facts, err := p.factsFor(ctx, r, p.kinds[c.SubjectKind], c, b)
 	if err != nil {
 		return change, err
 	}
@@ -385,9 +385,15 @@ func (p *Practice) Rebuild(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		if err != nil {
 			return err
 		}
-		for _, c := range append(clocks, missing...) {
+		var all []past
+		if len(clocks)+len(missing) > 0 {
+			if all, err = p.history(ctx, u, k, ref); err != nil {
+				return err
+			}
+		}
+		for _, c := range slices.Concat(clocks, missing) {
 			was := c.State
-			change, err := p.recompute(ctx, u, c, c.b, c.t, u.Now())
+			change, err := p.recompute(ctx, u, c, c.b, c.t, all, u.Now())
 			if err != nil {
 				return err
 			}

@@ -118,6 +118,30 @@ func TestAssessingEntitlementsIsFewStatements(t *testing.T) {
 	}
 }
 
+// TestARebuildReadsTheHistoryOnce counts the reads of the events of an incident when its timers, of which there are two, are
+// computed anew.
+func TestARebuildReadsTheHistoryOnce(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			desk, p := tappedDesk(t, e, servicedesk.Config{})
+			measure(t, desk.ServiceLevels, deskBoss)
+			i, err := desk.Incidents.Log(t.Context(), deskBoss, itsmincident.Report{Title: "The VPN is down", Requester: "rosa"})
+			require.NoError(t, err)
+			p.all()
+			_, err = desk.ServiceLevels.Rebuild(t.Context(), deskBoss, i.Ref(), itsm.Command{Reason: "Repair"})
+			require.NoError(t, err)
+			ran, _ := p.all()
+			reads := 0
+			for _, s := range ran {
+				if strings.HasPrefix(s, "SELECT") && strings.Contains(s, `event" `) {
+					reads++
+				}
+			}
+			require.Equal(t, 1, reads, strings.Join(ran, "\n"))
+		})
+	}
+}
+
 // TestAListOfTimersIsAsManyStatementsForMany lists the timers of few incidents and of many, for a reader of whom it
 // is asked which they may read.
 func TestAListOfTimersIsAsManyStatementsForMany(t *testing.T) {
