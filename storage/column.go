@@ -28,7 +28,8 @@ type Column[H, V any] struct {
 	read   func(*H) any
 	write  func(*H, any) error
 	encode func(V) any
-	// decode puts a value of the column's kind where the field is, or says that it cannot hold it.
+	// decode puts a value where the field is, or says that it is not of the column's kind or that the field
+	// cannot hold it.
 	decode func(any, *V) bool
 }
 
@@ -78,7 +79,7 @@ func NullCol[H any, V Plain](name string, field func(h *H) **V) Column[H, V] {
 // BoolCol declares a column for a bool.
 func BoolCol[H any](name string, field func(h *H) *bool) Column[H, bool] {
 	encode := func(b bool) any { return b }
-	decode := func(v any, to *bool) bool { *to = v.(bool); return true }
+	decode := func(v any, to *bool) (ok bool) { *to, ok = v.(bool); return ok }
 	return Column[H, bool]{
 		spec:   ColumnSpec{Name: name, Kind: Bool},
 		field:  func(h *H) any { return field(h) },
@@ -140,7 +141,7 @@ func Custom[V CustomValue, R, H, B any](t Table[R, H, B], name string) Column[H,
 	column := "x_" + name
 	spec := ColumnSpec{Name: column, Nullable: true, From: []string{"fields", name}}
 	encode := func(v V) any { return any(v) }
-	decode := func(v any, to *V) bool { *to = v.(V); return true }
+	decode := func(v any, to *V) (ok bool) { *to, ok = v.(V); return ok }
 	switch any(zero).(type) {
 	case string:
 		spec.Kind = Text
@@ -201,13 +202,17 @@ func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any, *V) bool)
 				return reflect.ValueOf(v).String()
 			},
 			func(v any, to *V) bool {
+				text, ok := v.(string)
+				if !ok {
+					return false
+				}
 				switch to := any(to).(type) { // the usual ones need no reflection
 				case *string:
-					*to = v.(string)
+					*to = text
 				case *ID:
-					*to = ID(v.(string))
+					*to = ID(text)
 				default:
-					reflect.ValueOf(to).Elem().SetString(v.(string))
+					reflect.ValueOf(to).Elem().SetString(text)
 				}
 				return true
 			}
@@ -215,7 +220,19 @@ func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any, *V) bool)
 	return Int,
 		func(v V) any { return reflect.ValueOf(v).Int() },
 		func(v any, to *V) bool {
-			e, n := reflect.ValueOf(to).Elem(), v.(int64)
+			n, ok := v.(int64)
+			if !ok {
+				return false
+			}
+			switch to := any(to).(type) {
+			case *int64:
+				*to = n
+				return true
+			case *int:
+				*to = int(n)
+				return int64(*to) == n
+			}
+			e := reflect.ValueOf(to).Elem()
 			if e.OverflowInt(n) {
 				return false
 			}
@@ -227,19 +244,23 @@ func plain[V Plain]() (kind Kind, encode func(V) any, decode func(any, *V) bool)
 func encodeTime(t time.Time) any { return t.UnixMicro() }
 
 func decodeTime(v any, to *time.Time) bool {
-	*to = time.UnixMicro(v.(int64)).UTC()
-	return true
+	micros, ok := v.(int64)
+	if ok {
+		*to = time.UnixMicro(micros).UTC()
+	}
+	return ok
 }
 
 // assign decodes what an adapter gave into a field, refusing what is not of the column's kind.
 func assign[V any](name string, kind Kind, v any, decode func(any, *V) bool, to *V) error {
-	if problem := kindProblem(kind, v); problem != "" {
-		return Invalid("column "+name, name, problem)
+	if decode(v, to) {
+		return nil
 	}
-	if !decode(v, to) {
-		return Invalid("column "+name, name, fmt.Sprintf("holds %v, which its field cannot", v))
+	problem := kindProblem(kind, v)
+	if problem == "" {
+		problem = fmt.Sprintf("holds %v, which its field cannot", v)
 	}
-	return nil
+	return Invalid("column "+name, name, problem)
 }
 
 func kindProblem(k Kind, v any) string {
@@ -279,9 +300,6 @@ func (c Column[H, V]) ref(h *H) any {
 // Of gives the head's value, and whether there is one.
 func (c Column[H, V]) Of(h *H) (value V, ok bool) {
 	v := c.read(h)
-	if v == nil || kindProblem(c.spec.Kind, v) != "" {
-		return value, false
-	}
 	ok = c.decode(v, &value)
 	return value, ok
 }
