@@ -3,6 +3,7 @@ module github.com/itsmkit/itsmkit/internal/enginetest
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/itsmkit/itsmkit v0.0.0
 	github.com/itsmkit/itsmkit/storage/sqlite v0.0.0-00010101000000-000000000000
 	github.com/jackc/pgx/v5 v5.12.0
