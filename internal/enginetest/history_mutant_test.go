@@ -42,15 +42,7 @@ var historyMutants = []historyMutant{
 	}},
 	{"who holds a lock reads what was there before", lockHistory, false, readsBefore},
 	{"a unit under a lock is acknowledged before it commits", lockHistory, false, acknowledgesEarly},
-	{"a finish looks at no token", claimHistory, false, func(a *altered) {
-		a.finish = func(ctx context.Context, tx storage.Tx, j storage.Job, o storage.Outcome) error {
-			err := tx.Finish(ctx, j, o)
-			if is(err, storage.ErrConflict) {
-				err = tx.Cancel(ctx, j.Kind, j.Key)
-			}
-			return err
-		}
-	}},
+	{"a finish looks at no token", claimHistory, false, cancelsWhatItCannotFinish},
 	{"a lease ends before it is said to", claimHistory, false, func(a *altered) {
 		a.claim = func(ctx context.Context, c storage.Claim) ([]storage.Job, error) {
 			until := storage.Instant(c.Now.Add(c.Lease))
@@ -196,6 +188,17 @@ func (x alteredTx) Lock(ctx context.Context, name string) error {
 		return x.a.lock(ctx, x.Tx, name)
 	}
 	return x.Tx.Lock(ctx, name)
+}
+
+// cancelsWhatItCannotFinish ends jobs whoever has them claimed.
+func cancelsWhatItCannotFinish(a *altered) {
+	a.finish = func(ctx context.Context, tx storage.Tx, j storage.Job, o storage.Outcome) error {
+		err := tx.Finish(ctx, j, o)
+		if is(err, storage.ErrConflict) {
+			err = tx.Cancel(ctx, j.Kind, j.Key)
+		}
+		return err
+	}
 }
 
 // blind puts a record whatever its version is.
