@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -219,6 +220,55 @@ var valueMutants = []mutant{
 			return err
 		}}
 	}},
+	{"bodies are cut at 64 KiB", []string{"Values/a description of 64 KiB comes back byte by byte"}, putting(func(_ *storage.Schema, row *storage.Row) {
+		if len(row.Body) > 1<<16 {
+			row.Body = append(bytes.Clone(row.Body[:1<<16-2]), `"}`...)
+		}
+	})},
+	{"what changed is kept without trailing spaces", []string{"Values/a description of 64 KiB comes back byte by byte"}, func(storage.Store) faults {
+		return faults{append: func(ctx context.Context, tx storage.Tx, events ...storage.Event) error {
+			events = slices.Clone(events)
+			for i := range events {
+				events[i].Envelope = bytes.ReplaceAll(events[i].Envelope, []byte(`  "}`), []byte(`"}`))
+			}
+			return tx.Append(ctx, events...)
+		}}
+	}},
+	{"years before 1000 are of this century", []string{"Values/times are kept to the microsecond from year 1 to 9999"}, putting(func(_ *storage.Schema, row *storage.Row) {
+		if row.Created.Year() < 1000 {
+			row.Created = row.Created.AddDate(2000, 0, 0)
+		}
+	})},
+	{"instants are floating seconds", []string{"Values/times are kept to the microsecond from year 1 to 9999"}, enqueueing(func(_ context.Context, _ storage.Tx, j *storage.Job) bool {
+		seconds := float64(j.Due.UnixMicro()) / 1e6
+		j.Due = time.UnixMicro(int64(seconds * 1e6)).UTC()
+		return true
+	})},
+	{"numbers of a body are floating", []string{"Values/decimals are exact"}, putting(func(_ *storage.Schema, row *storage.Row) {
+		var v any
+		if json.Unmarshal(row.Body, &v) == nil {
+			row.Body, _ = json.Marshal(v)
+		}
+	})},
+	{"text that is a number is kept as one", []string{"Values/decimals are exact"}, putting(texts(func(s string) any {
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return strconv.FormatFloat(f, 'g', -1, 64)
+		}
+		return s
+	}))},
+	{"pages go on after texts without their trailing spaces", []string{"Pages/pages of any text go on byte by byte"}, querying(func(q *storage.RowQuery) {
+		if q.After == nil {
+			return
+		}
+		after := *q.After
+		after.Values = slices.Clone(after.Values)
+		for i, v := range after.Values {
+			if s, ok := v.(string); ok {
+				after.Values[i] = strings.TrimRight(s, " ")
+			}
+		}
+		q.After = &after
+	})},
 	{"integers are floating", []string{"Values/integers have 64 bits", "Values/times have 64 bits of microseconds", modelTest}, putting(func(_ *storage.Schema, row *storage.Row) {
 		for i, v := range row.Columns {
 			if n, ok := v.(int64); ok && n != extremes[len(extremes)-1] {

@@ -17,6 +17,7 @@ import (
 var pageCases = []testCase{
 	{"without an order rows are in the order of their ids", pageByID},
 	{"every order on pages of every size", pageOrders},
+	{"pages of any text go on byte by byte", pageText},
 	{"ties stand by id in the direction of the last column", pageTies},
 	{"ties across tenants stand by tenant and id", pageTiesAcrossTenants},
 	{"ties across pages are on exactly one", pageTiesAcrossPages},
@@ -130,6 +131,33 @@ func pageOrders(e *env) {
 			require.Equal(e, ids(want), ids(e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme)), "%v, pages of %d", order, limit)
 		}
 	}
+}
+
+// pageText goes through texts that a careless engine takes for each other, in columns and as ids.
+func pageText(e *env) {
+	var rows []storage.Row
+	for i, text := range tricky {
+		rows = append(rows, ticket(storage.ID(text), "title", text, "priority", i%3))
+		// Neighbours in the order of the first column that only the second tells apart.
+		rows = append(rows, ticket(storage.ID(text+"2"), "title", tricky[i/2*2], "priority", 3))
+	}
+	rows = slices.CompactFunc(sortedBy(rows, nil), func(a, b storage.Row) bool { return a.ID == b.ID })
+	rows = e.put(acme, rows...)
+	for _, order := range [][]storage.Order{nil, {desc("id")}, {asc("title")}, {desc("title")}, {asc("title"), desc("priority")}, {asc("priority"), desc("title")}, {desc("title"), asc("id")}} {
+		want := places(sortedBy(rows, order))
+		limit := 7
+		if len(order) == 1 && order[0].Column == "title" {
+			limit = 1 // a page begins behind each of them
+		}
+		require.Equal(e, want, places(e.pages(storage.RowQuery{Order: order, Limit: limit}, nil, acme)), "%v, pages of %d", order, limit)
+	}
+}
+
+// sortedBy gives the tickets in an order.
+func sortedBy(rows []storage.Row, order []storage.Order) []storage.Row {
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, inOrder(tickets, order))
+	return rows
 }
 
 func pageTies(e *env) {

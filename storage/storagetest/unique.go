@@ -94,6 +94,18 @@ func uniqueWithin(e *env) {
 	e.putIn(badges, umbra, badge("9", "a", 7))
 	e.putIn(badges, capital, badge("9", "a", 7))
 	require.Len(e, e.badges(acme), 6)
+	rows := make([]storage.Row, len(tricky))
+	for i, text := range tricky {
+		rows[i] = badge(storage.ID(fmt.Sprintf("t%03d", i)), text, 99)
+	}
+	e.putIn(badges, acme, rows...)
+	for _, text := range tricky {
+		e.update(acme, func(ctx context.Context, tx storage.Tx) {
+			row := badge("another", text, 99)
+			var taken *storage.TakenError
+			require.ErrorAs(e, tx.Put(ctx, badges, &row), &taken, "%q", text)
+		})
+	}
 }
 
 func uniqueNull(e *env) {

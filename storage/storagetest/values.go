@@ -31,6 +31,9 @@ var valueCases = []testCase{
 	{"NULL stays NULL in every kind", valueNulls},
 	{"bodies come back byte by byte", valueBodies},
 	{"a body may be large", valueLargeBody},
+	{"a description of 64 KiB comes back byte by byte", valueDescription},
+	{"times are kept to the microsecond from year 1 to 9999", valueYears},
+	{"decimals are exact", valueDecimals},
 }
 
 // tricky texts are pairwise different, and equal to a careless engine: case, trailing and
@@ -309,4 +312,139 @@ func valueLargeBody(e *env) {
 	row.Body = append(slices.Clone(row.Body), `]}`...)
 	e.put(acme, row)
 	require.True(e, bytes.Equal(row.Body, e.get(acme, "1").Body), "after a second put")
+}
+
+// valueDescription has texts about as long as some engine's longest, in characters of one to four
+// bytes and in two normal forms, that end in spaces: in a body, and in the envelope of an event, which
+// has what changed.
+func valueDescription(e *env) {
+	for i, character := range []string{"x", " ", "e\u0301", "\u00e9", "\u65e5", "\U0001f468\u200d\U0001f692"} {
+		for _, size := range []int{1<<16 - 2, 1<<16 - 1, 1 << 16, 1<<16 + 1} {
+			text := strings.Repeat(character, size/len(character)+1)[:size-size%len(character)]
+			text += strings.Repeat(" ", size-len(text))
+			row := ticket(storage.ID(fmt.Sprintf("%d-%d", i, size)))
+			row.Body = []byte(`{"description":"` + text + `"}`)
+			row = e.put(acme, row)[0]
+			require.True(e, bytes.Equal(row.Body, e.get(acme, row.ID).Body), "%d bytes of %q are not the same", size, character)
+			row.Body = []byte(`{"description":" ` + text + `"}`)
+			e.put(acme, row)
+			rows := e.query(storage.RowQuery{Where: where(storage.Equal, "id", string(row.ID)), Bodies: true}, acme)
+			require.True(e, bytes.Equal(row.Body, one(e, rows).Body), "%d bytes of %q after a second put are not the same", size+1, character)
+
+			ev := event(row.ID, 1, 0)
+			ev.Envelope = []byte(`{"old":"` + text + `","new":" ` + text + `"}`)
+			e.append(umbra, ev)
+			e.view(func(ctx context.Context, r storage.Reader) {
+				events, err := r.Events(ctx, storage.EventQuery{Kind: ev.Kind, Record: ev.Record, Limit: 2})
+				require.NoError(e, err)
+				require.True(e, bytes.Equal(ev.Envelope, one(e, events).Envelope), "an event with twice %d bytes of %q is not the same", size, character)
+			}, umbra)
+		}
+	}
+}
+
+// years are instants from the first year to the last that calendars of four digits have, in order;
+// neighbours differ by a microsecond where a float64 would run them together.
+var years = []time.Time{
+	time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC),
+	time.Date(1, time.January, 1, 0, 0, 0, 1000, time.UTC),
+	time.Date(1000, time.February, 28, 23, 59, 59, 999999000, time.UTC),
+	time.Date(1582, time.October, 10, 0, 0, 0, 1000, time.UTC), // which the calendar of that time did not have
+	time.Date(1752, time.September, 5, 12, 0, 0, 123456000, time.UTC),
+	time.Date(1899, time.December, 31, 23, 59, 59, 999999000, time.UTC),
+	time.Date(1970, time.January, 1, 0, 0, 0, 0, time.UTC),
+	noon,
+	noon.Add(time.Microsecond),
+	time.Date(2100, time.February, 28, 23, 59, 59, 999999000, time.UTC),
+	time.Date(9999, time.December, 31, 23, 59, 59, 999998000, time.UTC),
+	time.Date(9999, time.December, 31, 23, 59, 59, 999999000, time.UTC),
+}
+
+// valueYears puts every instant wherever there can be one.
+func valueYears(e *env) {
+	const lease = time.Microsecond
+	for i, at := range years {
+		name := fmt.Sprintf("%02d", len(years)-i)
+		row := ticket(storage.ID(name), "due", at.UnixMicro(), "ended", at.UnixMicro())
+		row.Created, row.Updated = at, at
+		e.put(acme, row)
+		got := e.get(acme, row.ID)
+		require.Equal(e, []any{at, at, at.UnixMicro(), at.UnixMicro()}, []any{got.Created, got.Updated, value(got, "due"), value(got, "ended")})
+		ev := event(row.ID, 1, 0)
+		ev.At = at
+		e.append(acme, ev)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: name, Due: at})
+		require.Equal(e, at, e.job(acme, "timer", name).Due)
+
+		if before := at.Add(-time.Microsecond); !before.IsZero() { // which no claim is of
+			require.Empty(e, e.claim(storage.Claim{Now: before, Lease: lease, Limit: 2}), "%s is claimed before it is due", at)
+		}
+		if at.IsZero() {
+			at = at.Add(time.Microsecond)
+			e.enqueue(acme, storage.Job{Kind: "timer", Key: name, Due: at})
+		}
+		job := one(e, e.claim(storage.Claim{Now: at, Lease: lease, Limit: 2}))
+		require.Equal(e, []time.Time{at, at.Add(lease)}, []time.Time{job.Due, job.Lease})
+		require.Equal(e, at.Add(lease), e.job(acme, "timer", name).Lease)
+		e.finish(job, storage.Outcome{Due: at.Add(lease), Error: "not yet"})
+		require.Equal(e, at.Add(lease), e.job(acme, "timer", name).Due)
+		e.update(acme, func(ctx context.Context, tx storage.Tx) { require.NoError(e, tx.Cancel(ctx, "timer", name)) })
+	}
+	for i, ev := range e.events(acme) {
+		require.Equal(e, years[len(years)-1-i], ev.At)
+	}
+	for _, column := range []string{"created", "updated", "due", "ended"} {
+		for i, at := range years {
+			for op, want := range map[storage.Op]int{storage.Equal: 1, storage.Below: i, storage.AtMost: i + 1, storage.Above: len(years) - 1 - i, storage.AtLeast: len(years) - i} {
+				require.Len(e, e.query(storage.RowQuery{Where: where(op, column, at.UnixMicro())}, acme), want, "%s %s %s", column, op, at)
+			}
+		}
+		if column == "ended" {
+			continue // may be NULL, and is no order
+		}
+		for i, r := range e.query(storage.RowQuery{Order: []storage.Order{asc(column)}}, acme) {
+			require.Equal(e, years[i].UnixMicro(), value(r, "due"))
+		}
+	}
+}
+
+// valueDecimals has the three ways in which a decimal is kept: as a JSON number or text of a body, of
+// which no digit is lost or added; as text in a column, compared byte by byte, so that 0.1 is not 0.10;
+// and where an engine is to order, as a whole number of the smallest unit.
+func valueDecimals(e *env) {
+	decimals := []string{
+		"-99999999999999999.99", "-0.30", "-0.3", "-0.1", "0", "0.0", "0.1", "0.10", "0.1000000000000000055511151231257827", "0.3",
+		"1.10", "1234567890123456789012345678901234567890.123456789", "9007199254740993", "90071992547409.93", "1e2", "1E+2",
+	}
+	for i, d := range decimals {
+		row := ticket(storage.ID(fmt.Sprintf("%02d", i)), "title", d, "note", d)
+		row.Body = []byte(`{"number":` + d + `,"text":"` + d + `"}`)
+		row = e.put(acme, row)[0]
+		for range 2 {
+			got := e.get(acme, row.ID)
+			require.Equal(e, string(row.Body), string(got.Body))
+			require.Equal(e, []any{d, d}, []any{value(got, "title"), value(got, "note")})
+			require.Equal(e, []string{string(row.ID)}, ids(e.query(storage.RowQuery{Where: where(storage.Equal, "note", d)}, acme)))
+			row = e.put(acme, got)[0] // what was read, again
+		}
+		ev := event(row.ID, 1, 0)
+		ev.Envelope = row.Body
+		e.append(acme, ev)
+		e.enqueue(acme, storage.Job{Kind: "timer", Key: string(row.ID), Due: noon, Payload: row.Body})
+		require.Equal(e, string(row.Body), string(e.job(acme, "timer", string(row.ID)).Payload))
+	}
+	for i, ev := range e.events(acme) {
+		require.Equal(e, `{"number":`+decimals[i]+`,"text":"`+decimals[i]+`"}`, string(ev.Envelope))
+	}
+
+	cents := []int64{-9999999999999999_99, -30, -10, -9, 0, 1, 9, 10, 11, 100, 101, 9007199254740992_99, 9007199254740993_01}
+	for i, n := range cents {
+		e.put(umbra, ticket(storage.ID(fmt.Sprintf("%02d", 7*i%len(cents))), "priority", n, "effort", n))
+	}
+	for i, r := range e.query(storage.RowQuery{Order: []storage.Order{asc("priority")}}, umbra) {
+		require.Equal(e, []any{cents[i], cents[i]}, []any{value(r, "priority"), value(r, "effort")})
+	}
+	for i, n := range cents {
+		require.Len(e, e.query(storage.RowQuery{Where: where(storage.Above, "effort", n)}, umbra), len(cents)-1-i)
+	}
 }
