@@ -162,11 +162,16 @@ type alteredTx struct {
 	a *altered
 }
 
-func (x alteredTx) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
-	if x.a.put != nil {
-		return x.a.put(ctx, x.Tx, s, row)
+func (x alteredTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
+	if x.a.put == nil {
+		return x.Tx.Put(ctx, s, rows...)
 	}
-	return x.Tx.Put(ctx, s, row)
+	for _, row := range rows {
+		if err := x.a.put(ctx, x.Tx, s, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x alteredTx) Enqueue(ctx context.Context, jobs ...storage.Job) error {
@@ -292,11 +297,16 @@ func (x *beforeTx) Query(_ context.Context, _ *storage.Schema, q storage.RowQuer
 	return found, nil
 }
 
-func (x *beforeTx) Put(ctx context.Context, s *storage.Schema, row *storage.Row) error {
-	if x.read {
-		return blind(ctx, x.Tx, s, row)
+func (x *beforeTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
+	if !x.read {
+		return x.Tx.Put(ctx, s, rows...)
 	}
-	return x.Tx.Put(ctx, s, row)
+	for _, row := range rows {
+		if err := blind(ctx, x.Tx, s, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // acknowledgesEarly lets the caller go on when the function of a unit has returned, and commits a
