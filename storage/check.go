@@ -196,6 +196,27 @@ func CheckRows(s *Schema, rows []*Row) error {
 	return f.err(s.name)
 }
 
+// CheckRestore refuses rows that cannot be restored through the schema: those that CheckRow refuses,
+// and those without a version or a layout, or of a later layout than the schema's.
+func CheckRestore(s *Schema, rows []Row) error {
+	var f faults
+	for i := range rows {
+		r, was := &rows[i], len(f)
+		var v *ValidationError
+		if errors.As(CheckRow(s, r), &v) {
+			f = append(f, v.Faults...)
+		}
+		if r.Version == 0 {
+			f.add("version", "must be at least 1")
+		}
+		if r.Layout < 1 || r.Layout > s.layout {
+			f.add("layout", fmt.Sprintf("must be from 1 to %d", s.layout))
+		}
+		f.of("rows", i, was)
+	}
+	return f.err("restore " + s.name)
+}
+
 // CheckDelete refuses what no record of the schema can be deleted by. Version 0 is none of these:
 // no record has it, so it is a conflict with one that is there.
 func CheckDelete(s *Schema, id ID, version int64) error {
@@ -227,7 +248,7 @@ func CheckEvents(events []Event) error {
 }
 
 // CheckJobs refuses jobs that cannot be enqueued. Of what is the store's it looks at the attempts
-// and the error of dead letters only, as Enqueue does.
+// and the error of dead letters and of jobs that are Tried only, as Enqueue does.
 func CheckJobs(jobs []Job) error {
 	var f faults
 	for i := range jobs {
@@ -237,7 +258,7 @@ func CheckJobs(jobs []Job) error {
 		f.keyOrEmpty("subject", j.Subject)
 		f.instant("due", j.Due)
 		f.payload(j.Payload)
-		if j.Dead {
+		if j.Dead || j.Tried {
 			if j.Attempts < 0 {
 				f.add("attempts", "are negative")
 			}
@@ -328,6 +349,15 @@ func CheckJobQuery(q JobQuery) error {
 	f.keyOrEmpty("after.key", q.After.Key)
 	f.limit(q.Limit)
 	return f.err("query on jobs")
+}
+
+// CheckSequenceQuery refuses a query that sequences cannot be asked for by.
+func CheckSequenceQuery(q SequenceQuery) error {
+	var f faults
+	f.keyOrEmpty("after.tenant", string(q.After.Tenant))
+	f.keyOrEmpty("after.name", q.After.Name)
+	f.limit(q.Limit)
+	return f.err("query on sequences")
 }
 
 // element is the field of one element of a list.

@@ -87,6 +87,12 @@ type Reader interface {
 	// checks it.
 	Jobs(ctx context.Context, q JobQuery) ([]Job, error)
 
+	// Sequences lists the sequences that a number was taken from, or that were advanced, in the order
+	// of tenant and name. Every number that a unit has taken whose writes this Reader sees is below
+	// Next; in a View that may be of a later state than what else it reads, as numbers are not of a
+	// snapshot. [CheckSequenceQuery] checks it.
+	Sequences(ctx context.Context, q SequenceQuery) ([]Sequence, error)
+
 	// CursorKey is the secret with which cursors are authenticated: at least 32 bytes, the same
 	// for every process that opens the store, made once.
 	CursorKey(ctx context.Context) ([]byte, error)
@@ -110,6 +116,12 @@ type Tx interface {
 	// stay as they were. Where one of several cannot be written the unit may have to fail.
 	// [CheckRows] checks them.
 	Put(ctx context.Context, s *Schema, rows ...*Row) error
+
+	// Restore creates records as another store had them: each keeps its version, its times and the
+	// layout of its body. Otherwise it is Put: a record that is there already is ErrConflict, values of
+	// a unique index that another record has are a *TakenError, and the unit fails after either.
+	// [CheckRestore] checks it.
+	Restore(ctx context.Context, s *Schema, rows ...Row) error
 
 	// Delete removes a record of that version: ErrConflict where it has another, ErrNotFound
 	// where there is none; the unit can still be used. Its events stay. [CheckDelete] checks it.
@@ -257,9 +269,12 @@ type Job struct {
 	Dead bool
 	// Keep asks Enqueue to leave an existing job's due time and payload; it is not stored.
 	Keep bool
+	// Tried asks Enqueue to begin with Attempts and Error, as a dead letter does: for a job that another
+	// store had. It is not stored.
+	Tried bool
 
 	// The rest is the store's; Enqueue takes no notice of it but for Attempts and Error of a
-	// dead letter.
+	// dead letter, or of a job that is Tried.
 
 	// Generation rises with every Enqueue.
 	Generation int64
@@ -314,6 +329,23 @@ type JobQuery struct {
 	Dead *bool
 	// After is the job after which to read: its Tenant, Kind and Key.
 	After Job
+	// Limit is at least 1 and at most MaxLimit.
+	Limit int
+}
+
+// Sequence is where the numbers of a sequence go on.
+type Sequence struct {
+	Tenant Tenant
+	Name   string
+	// Next is the least number that no unit has taken and no store has reserved: what Advance makes
+	// another store go on with.
+	Next int64
+}
+
+// SequenceQuery asks for a page of sequences.
+type SequenceQuery struct {
+	// After is the sequence after which to read: its Tenant and Name.
+	After Sequence
 	// Limit is at least 1 and at most MaxLimit.
 	Limit int
 }

@@ -246,6 +246,11 @@ func (u *Unit) Append(context.Context, ...storage.Event) error {
 	return storage.Invalid("unit", "append", "is not for practices; use Emit")
 }
 
+// Restore is refused: a record that comes from elsewhere is told of, as any that is put.
+func (u *Unit) Restore(context.Context, *storage.Schema, ...storage.Row) error {
+	return storage.Invalid("unit", "restore", "is not for practices; use Put")
+}
+
 // Finish is refused: the engine finishes the jobs that it claimed.
 func (u *Unit) Finish(context.Context, storage.Job, storage.Outcome) error {
 	return storage.Invalid("unit", "finish", "is not for practices; the engine does it")

@@ -196,7 +196,7 @@ func (u *unit) Enqueue(ctx context.Context, jobs ...storage.Job) error {
 		old := u.touch(jobKey(j.Kind, j.Key))
 		job := &storage.Job{Tenant: u.tenant.name, Kind: j.Kind, Key: j.Key, Subject: j.Subject,
 			Due: storage.Instant(j.Due), Payload: slices.Clone(j.Payload), Dead: j.Dead, Generation: 1}
-		if j.Dead {
+		if j.Dead || j.Tried {
 			job.Attempts, job.Error = j.Attempts, j.Error
 		}
 		if old != nil {

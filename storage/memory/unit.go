@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -126,6 +128,37 @@ func (u *unit) put(s *storage.Schema, row *storage.Row) error {
 	return nil
 }
 
+// Restore implements [storage.Tx].
+func (u *unit) Restore(ctx context.Context, s *storage.Schema, rows ...storage.Row) error {
+	if err := u.ready(ctx, "restore"); err != nil {
+		return err
+	}
+	if err := storage.CheckRestore(s, rows); err != nil {
+		return err
+	}
+	b, err := u.store.catalog.bind(s)
+	if err != nil {
+		return err
+	}
+	indexes := u.store.catalog.indexesOf(b.table)
+	content := u.rows(b, indexes)
+	for i := range rows {
+		row := &rows[i]
+		rec := b.record(row, nil)
+		rec.version, rec.layout = row.Version, row.Layout
+		if _, there := content.byID.get(rec.id); there {
+			u.broken = failed("restore", s.Name(), row.ID, storage.ErrConflict)
+			return u.broken
+		}
+		if columns := content.taken(indexes, nil, rec); columns != nil {
+			u.broken = &storage.TakenError{Table: s.Name(), ID: row.ID, Columns: columns}
+			return u.broken
+		}
+		content.put(u.edit, indexes, nil, rec)
+	}
+	return nil
+}
+
 // Delete implements [storage.Tx].
 func (u *unit) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
 	if err := u.ready(ctx, "delete"); err != nil {
@@ -210,4 +243,41 @@ func (u *unit) Advance(ctx context.Context, sequence string, atLeast int64) erro
 	}
 	u.least[sequence] = max(u.least[sequence], atLeast)
 	return nil
+}
+
+// Sequences implements [storage.Reader]: the numbers of now, as they are of no snapshot.
+func (r *reader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]storage.Sequence, error) {
+	if err := r.ready(ctx, "sequences"); err != nil {
+		return nil, err
+	}
+	if err := storage.CheckSequenceQuery(q); err != nil {
+		return nil, err
+	}
+	found := []storage.Sequence{}
+	for _, p := range r.parts {
+		next := map[string]int64{}
+		r.store.mu.Lock()
+		if t := r.store.tenants[p.tenant]; t != nil {
+			for name, last := range t.sequences {
+				next[name] = last + 1
+			}
+		}
+		r.store.mu.Unlock()
+		if r.unit != nil {
+			for name, least := range r.unit.least {
+				next[name] = max(next[name], least)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(next)) {
+			s := storage.Sequence{Tenant: p.tenant, Name: name, Next: next[name]}
+			if len(found) < q.Limit && compareSequences(s, q.After) > 0 {
+				found = append(found, s)
+			}
+		}
+	}
+	return found, nil
+}
+
+func compareSequences(a, b storage.Sequence) int {
+	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Name, b.Name))
 }

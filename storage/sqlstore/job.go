@@ -86,7 +86,10 @@ func (u *unit) enqueue(st *statement, jobs []storage.Job) {
 		due := j.Due.UnixMicro()
 		ready, attempts, message := due, int64(0), ""
 		if j.Dead {
-			ready, attempts, message = neverReady, int64(j.Attempts), j.Error
+			ready = neverReady
+		}
+		if j.Dead || j.Tried {
+			attempts, message = int64(j.Attempts), j.Error
 		}
 		st.write("(").list([]any{string(u.tenant), j.Kind, j.Key, j.Subject, due, ready, j.Dead, int64(1), attempts, int64(0), "", message, payload(j.Payload)}).write(", ")
 		u.lane(st, j.Subject, before[j.Subject])

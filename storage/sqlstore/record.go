@@ -321,6 +321,42 @@ func (u *unit) put(ctx context.Context, t *table, row *storage.Row) error {
 	return nil
 }
 
+// Restore implements [storage.Tx].
+func (u *unit) Restore(ctx context.Context, s *storage.Schema, rows ...storage.Row) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if err := storage.CheckRestore(s, rows); err != nil {
+		return err
+	}
+	t := u.s.table(s)
+	for i := range rows {
+		row := &rows[i]
+		args := make([]any, 0, len(t.columns))
+		args = append(args, string(u.tenant), string(row.ID), row.Version,
+			storage.Instant(row.Created).UnixMicro(), storage.Instant(row.Updated).UnixMicro(), int64(row.Layout))
+		args = append(args, row.Columns...)
+		args = append(args, string(row.Body))
+		changed, err := u.o.t.exec(ctx, t.create, args...)
+		switch {
+		case err != nil && u.s.d.duplicate(err):
+			err = takenError(s, row, s.Indexes(), err)
+		case err != nil:
+			return u.failed(ctx, "restore", s.Name(), row.ID, err)
+		case changed == 1:
+			continue
+		default:
+			err = u.exists(ctx, t, row)
+		}
+		// Rows before this one are written.
+		if u.o.broken == nil {
+			u.o.broken = err
+		}
+		return err
+	}
+	return nil
+}
+
 // exists says what keeps a record from being created: one of its id, or one that has the values of a
 // unique index. Where neither is there any more, trying again helps.
 func (u *unit) exists(ctx context.Context, t *table, row *storage.Row) error {

@@ -2,8 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -243,4 +245,49 @@ func (u *unit) Advance(ctx context.Context, sequence string, atLeast int64) erro
 	}
 	u.taken.least[sequence] = atLeast
 	return nil
+}
+
+// Sequences implements [storage.Reader]. It reads one tenant after the other, each along the primary
+// key.
+func (r *reader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]storage.Sequence, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	if err := storage.CheckSequenceQuery(q); err != nil {
+		return nil, err
+	}
+	found := []storage.Sequence{}
+	each := func(r *reader) error {
+		for _, tenant := range sorted(r.tenants) {
+			if len(found) == q.Limit || tenant < q.After.Tenant {
+				continue
+			}
+			st := r.s.d.statement()
+			st.write(`SELECT "name", "next" FROM `, quote(r.s.prefix+sequenceTable), ` WHERE "tenant" = `).arg(string(tenant))
+			if tenant == q.After.Tenant {
+				st.write(` AND "name" > `).arg(q.After.Name)
+			}
+			st.write(` ORDER BY "name" LIMIT `, strconv.Itoa(q.Limit-len(found)))
+			err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+				n := storage.Sequence{Tenant: tenant}
+				err := rows.Scan(&n.Name, &n.Next)
+				found = append(found, n)
+				return err
+			})
+			if err != nil {
+				return r.failed(ctx, "sequences", "", "", err)
+			}
+		}
+		return nil
+	}
+	var err error
+	if len(r.tenants) == 1 {
+		err = each(r)
+	} else {
+		err = r.whole(ctx, each)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }

@@ -119,8 +119,11 @@ type faults struct {
 	jobs   func(ctx context.Context, r storage.Reader, q storage.JobQuery) ([]storage.Job, error)
 	key    func(ctx context.Context, r storage.Reader) ([]byte, error)
 
+	sequences func(ctx context.Context, r storage.Reader, q storage.SequenceQuery) ([]storage.Sequence, error)
+
 	put     func(ctx context.Context, tx storage.Tx, s *storage.Schema, row *storage.Row) error
 	several func(ctx context.Context, tx storage.Tx, s *storage.Schema, rows []*storage.Row) error
+	restore func(ctx context.Context, tx storage.Tx, s *storage.Schema, rows ...storage.Row) error
 	remove  func(ctx context.Context, tx storage.Tx, s *storage.Schema, id storage.ID, version int64) error
 	append  func(ctx context.Context, tx storage.Tx, events ...storage.Event) error
 	enqueue func(ctx context.Context, tx storage.Tx, jobs ...storage.Job) error
@@ -216,6 +219,13 @@ func (r *faultyReader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.
 	return r.Reader.Jobs(ctx, q)
 }
 
+func (r *faultyReader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]storage.Sequence, error) {
+	if r.f.sequences != nil {
+		return r.f.sequences(ctx, r.Reader, q)
+	}
+	return r.Reader.Sequences(ctx, q)
+}
+
 func (r *faultyReader) CursorKey(ctx context.Context) ([]byte, error) {
 	if r.f.key != nil {
 		return r.f.key(ctx, r.Reader)
@@ -250,6 +260,10 @@ func (x *faultyTx) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job,
 	return x.r.Jobs(ctx, q)
 }
 
+func (x *faultyTx) Sequences(ctx context.Context, q storage.SequenceQuery) ([]storage.Sequence, error) {
+	return x.r.Sequences(ctx, q)
+}
+
 func (x *faultyTx) CursorKey(ctx context.Context) ([]byte, error) { return x.r.CursorKey(ctx) }
 
 func (x *faultyTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
@@ -265,6 +279,13 @@ func (x *faultyTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.
 		}
 	}
 	return nil
+}
+
+func (x *faultyTx) Restore(ctx context.Context, s *storage.Schema, rows ...storage.Row) error {
+	if x.f.restore != nil {
+		return x.f.restore(ctx, x.Tx, s, rows...)
+	}
+	return x.Tx.Restore(ctx, s, rows...)
 }
 
 func (x *faultyTx) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {

@@ -669,6 +669,8 @@ func inputLimits(e *env) {
 			require.ErrorIs(e, err, storage.ErrInvalid)
 			_, err = r.Jobs(ctx, storage.JobQuery{Limit: limit})
 			require.ErrorIs(e, err, storage.ErrInvalid)
+			_, err = r.Sequences(ctx, storage.SequenceQuery{Limit: limit})
+			require.ErrorIs(e, err, storage.ErrInvalid)
 		}
 	}, acme)
 }

@@ -314,4 +314,7 @@ func (r endless) Events(context.Context, storage.EventQuery) ([]storage.Event, e
 	return nil, nil
 }
 func (r endless) Jobs(context.Context, storage.JobQuery) ([]storage.Job, error) { return nil, nil }
-func (r endless) CursorKey(context.Context) ([]byte, error)                     { return nil, nil }
+func (r endless) Sequences(context.Context, storage.SequenceQuery) ([]storage.Sequence, error) {
+	return nil, nil
+}
+func (r endless) CursorKey(context.Context) ([]byte, error) { return nil, nil }

@@ -73,6 +73,7 @@ var groups = []group{
 	{"Outcomes", outcomeCases},
 	{"Locks", lockCases},
 	{"Sequences", sequenceCases},
+	{"Restoring", restoreCases},
 	{"Contention", contentionCases},
 	{"Cancellation", cancellationCases},
 	{"Input", inputCases},
