@@ -40,6 +40,7 @@ var rules = slices.Concat(
 		{"./storage/memory/...", []string{"./storage", "./storage/memory/..."}},
 		{"./storage/sqlstore/...", []string{"./storage", "./storage/sqlstore/..."}},
 		{"./storage/sqlite/...", []string{"./storage", "./storage/sqlstore/...", "./storage/sqlite/..."}},
+		{"./storage/portable/...", []string{"./storage", "./storage/portable/..."}},
 		{"./storage/storagetest/...", []string{"./storage", "./storage/storagetest/..."}},
 
 		{"./itsm", []string{"./storage"}},
@@ -53,7 +54,7 @@ var rules = slices.Concat(
 		{"./incident/auditlog/...", []string{"./incident/auditlog/...", "./itsm", "./storage"}},
 
 		// These bring the practices together.
-		{"./servicedesk/...", append([]string{"./servicedesk/...", "./itsm/...", "./storage"}, below(practices)...)},
+		{"./servicedesk/...", append([]string{"./servicedesk/...", "./itsm/...", "./storage", "./storage/portable"}, below(practices)...)},
 		{"./examples/...", []string{"./..."}},
 		{"./internal/enginetest/...", []string{"./..."}},
 		// Suites that packages and the module of the engines share may use what they test.
