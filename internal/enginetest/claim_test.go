@@ -67,6 +67,9 @@ func child(how string) error {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
+		if path, ok := strings.CutPrefix(what, "import:"); ok {
+			return importFile(ctx, s, path)
+		}
 		switch what {
 		case "levels":
 			return fireLevels(ctx, s)

@@ -52,13 +52,14 @@ var suites = []struct {
 	{"interaction", interactionsuite.Run},
 }
 
-// The engine and the practices keep their promises on every database as they do in memory.
+// The engine and the practices keep their promises on every database as they do in memory, and what they keep there can be
+// taken elsewhere.
 func TestSuites(t *testing.T) {
 	for _, s := range suites {
 		for _, e := range engines {
 			t.Run(s.name+"/"+e.name, func(t *testing.T) {
 				t.Parallel()
-				s.run(t, e.reusingStore)
+				s.run(t, e.portableStore)
 			})
 		}
 	}
