@@ -132,6 +132,12 @@ func (d *seededDesk) seed(t *testing.T) {
 		require.NoError(t, err)
 		ok(d.ServiceLevels.Policies.Activate(ctx, chief, v.ID, itsm.Command{}))
 	}
+	for _, name := range []string{"gold", "silver"} {
+		v, err := d.ServiceLevels.Agreements.Draft(ctx, chief, sla.AgreementDraft{Family: name, Set: sla.Agreement{
+			Name: name, Type: timer.SLA, Provider: "desk", Policy: name}})
+		require.NoError(t, err)
+		ok(d.ServiceLevels.Agreements.Activate(ctx, chief, v.ID, itsm.Command{}))
+	}
 	ladder := oncall.Ladder{Steps: []oncall.Step{{Targets: []oncall.Target{{Kind: oncall.TargetGroup, ID: "network"}}, Minutes: 10}, {Targets: []oncall.Target{{Kind: oncall.TargetPerson, ID: "boss"}}, Minutes: 10}}}
 	pages, err := d.OnCall.DefinePolicy(ctx, chief, oncall.PolicyDefinition{Name: "network", Ladder: ladder})
 	require.NoError(t, err)
