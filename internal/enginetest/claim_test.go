@@ -73,6 +73,12 @@ func child(how string) error {
 		switch what {
 		case "levels":
 			return fireLevels(ctx, s)
+		case "migrate-desk":
+			desk, err := newSeededDesk(s, deskBegin)
+			if err != nil {
+				return err
+			}
+			return desk.Migrate(ctx)
 		case "migrate":
 			return s.Migrate(ctx, newAssets)
 		case "work":

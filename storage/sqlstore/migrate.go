@@ -135,15 +135,28 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 	return f, nil
 }
 
-// steps gives what is missing of the relations, in order.
-func (s *core) steps(all []relation, f *found) []step {
-	var steps []step
+// filling says whether an index is of a column whose values are still to be moved out of the bodies: until then
+// many rows have the same ones.
+func (f *found) filling(r relation, ix index) bool {
+	have := f.tables[r.name]
+	return have != nil && slices.ContainsFunc(ix.columns, func(o storage.Order) bool {
+		_, there := have[o.Column]
+		b, begun := f.begun[[2]string{r.name, o.Column}]
+		return begun && !b.done || !begun && !there
+	})
+}
+
+// steps gives what is missing of the relations, in order; later are the steps that wait for the back-fill.
+func (s *core) steps(all []relation, f *found) (steps, later []step) {
 	add := func(text string, args ...any) { steps = append(steps, step{text: text, args: args}) }
+	// Tables come first: one of the store's own may be new, and columns are entered in another.
 	for _, r := range all {
-		have := f.tables[r.name]
-		if have == nil {
+		if f.tables[r.name] == nil {
 			add(s.createTable(r))
-		} else {
+		}
+	}
+	for _, r := range all {
+		if have := f.tables[r.name]; have != nil {
 			for _, c := range r.columns {
 				if _, ok := have[c.name]; ok {
 					continue
@@ -157,8 +170,13 @@ func (s *core) steps(all []relation, f *found) []step {
 			}
 		}
 		for _, ix := range r.indexes {
-			if !f.indexes[ix.name] {
-				steps = append(steps, step{text: createIndex(r, ix), of: r, index: ix})
+			missing := step{text: createIndex(r, ix), of: r, index: ix}
+			switch {
+			case f.indexes[ix.name]:
+			case ix.unique && f.filling(r, ix):
+				later = append(later, missing)
+			default:
+				steps = append(steps, missing)
 			}
 		}
 		if r.name == s.prefix+settingTable && !f.key {
@@ -167,7 +185,7 @@ func (s *core) steps(all []relation, f *found) []step {
 			add(s.text.newSetting, cursorKey, base64.StdEncoding.EncodeToString(key))
 		}
 	}
-	return steps
+	return steps, later
 }
 
 func (s *core) createTable(r relation) string {
@@ -208,7 +226,8 @@ func createIndex(r relation, ix index) string {
 // On SQLite all tables are made in one immediate transaction. Elsewhere each statement stands
 // alone, and one process at a time runs them: the one that has the lease in the table of leases,
 // which ends by itself when the process does. Values of added columns are then moved out of the
-// bodies page by page; how far is kept in a table, so that a migration that was killed goes on.
+// bodies page by page; how far is kept in a table, so that a migration that was killed goes on. Unique
+// indexes of such columns are made at the end, when no row lacks its value any more.
 func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 	if err := s.alone(ctx, "migrate"); err != nil {
 		return err
@@ -217,6 +236,17 @@ func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 	if err != nil {
 		return err
 	}
+	if err := s.makeMissing(ctx, all); err != nil {
+		return err
+	}
+	if err := s.backfill(ctx, schemas); err != nil {
+		return err
+	}
+	return s.makeMissing(ctx, all) // what waited for that
+}
+
+// makeMissing makes what is missing and need not wait for the back-fill.
+func (s *core) makeMissing(ctx context.Context, all []relation) (err error) {
 	if s.d.oneWriter {
 		// Who looks while another process writes the schema may be told that it is busy, without a wait.
 		for attempt := 1; ; attempt++ {
@@ -227,13 +257,10 @@ func (s *Store) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 	} else {
 		err = s.migrateInSteps(ctx, all)
 	}
-	if errors.Is(err, storage.ErrInvalid) {
+	if err == nil || errors.Is(err, storage.ErrInvalid) {
 		return err
 	}
-	if err != nil {
-		return s.failed(ctx, "migrate", "", "", err)
-	}
-	return s.backfill(ctx, schemas)
+	return s.failed(ctx, "migrate", "", "", err)
 }
 
 // migrateAtOnce makes what is missing in one transaction that nobody else can write beside.
@@ -250,8 +277,11 @@ func (s *core) migrateAtOnce(ctx context.Context, all []relation) (err error) {
 	t := &session{run: conn, conn: conn, quiet: true}
 	defer t.release()
 	f, err := s.inspect(ctx, t, all)
-	if err != nil || len(s.steps(all, f)) == 0 {
+	if err != nil {
 		return err
+	}
+	if steps, _ := s.steps(all, f); len(steps) == 0 {
+		return nil
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -265,7 +295,8 @@ func (s *core) migrateAtOnce(ctx context.Context, all []relation) (err error) {
 	if f, err = s.inspect(ctx, t, all); err != nil {
 		return err
 	}
-	for _, st := range s.steps(all, f) {
+	steps, _ := s.steps(all, f)
+	for _, st := range steps {
 		if _, err := t.exec(ctx, st.text, st.args...); err != nil {
 			return s.whyNot(ctx, t, st, err)
 		}
@@ -288,8 +319,11 @@ const patience = 5
 func (s *core) migrateInSteps(ctx context.Context, all []relation) error {
 	t := &session{run: s.writer.db}
 	f, err := s.inspect(ctx, t, all)
-	if err != nil || len(s.steps(all, f)) == 0 {
+	if err != nil {
 		return err
+	}
+	if steps, _ := s.steps(all, f); len(steps) == 0 {
+		return nil
 	}
 	// The table of leases is made without one.
 	leases := slices.IndexFunc(all, func(r relation) bool { return r.name == s.prefix+leaseTable })
@@ -340,7 +374,7 @@ func (s *core) runSteps(ctx context.Context, t *session, all []relation, renew f
 		if err != nil {
 			return err
 		}
-		steps := s.steps(all, f)
+		steps, _ := s.steps(all, f)
 		if len(steps) == 0 {
 			return nil
 		}
@@ -411,11 +445,15 @@ func (s *Store) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string,
 		return nil, s.failed(ctx, "plan", "", "", err)
 	}
 	plan := []string{}
-	for _, st := range s.steps(all, f) {
+	steps, later := s.steps(all, f)
+	for _, st := range steps {
 		plan = append(plan, st.text)
 	}
 	for _, group := range s.unfinished(schemas, f) {
 		plan = append(plan, s.backfillTexts(group)...)
+	}
+	for _, st := range later {
+		plan = append(plan, st.text)
 	}
 	return plan, nil
 }

@@ -12,7 +12,7 @@ const (
 	backfillTable = "_backfill"
 )
 
-// own gives the store's own tables.
+// own gives the store's own tables. An index that changes gets another name, as a migration leaves one that is there as it is.
 func (s *core) own() []relation {
 	text := func(names ...string) (out []column) {
 		for _, n := range names {
