@@ -223,7 +223,7 @@ func importFile(ctx context.Context, store storage.Store, path string) error {
 // portableStore gives a store for a suite, which at the end of its test is exported to memory and back: whatever the practices keep
 // can be taken elsewhere.
 func (e engine) portableStore(t *testing.T) storage.Store {
-	s := &watched{Store: e.reusingStore(t), tenants: map[storage.Tenant]bool{}}
+	s := &watchedStore{Store: e.reusingStore(t), tenants: map[storage.Tenant]bool{}}
 	t.Cleanup(func() {
 		if !t.Failed() {
 			s.requirePortable(t)
@@ -232,8 +232,8 @@ func (e engine) portableStore(t *testing.T) storage.Store {
 	return s
 }
 
-// watched knows the tenants that were written to, and by which schemas.
-type watched struct {
+// watchedStore knows the tenants that were written to, and by which schemas.
+type watchedStore struct {
 	storage.Store
 	mu      sync.Mutex
 	schemas []*storage.Schema
@@ -243,7 +243,7 @@ type watched struct {
 // manyTenants is how many tenants of a test are taken: random sequences of commands have one each.
 const manyTenants = 3
 
-func (w *watched) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
+func (w *watchedStore) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
 	err := w.Store.Update(ctx, tenant, fn)
 	if err == nil {
 		w.mu.Lock()
@@ -255,22 +255,22 @@ func (w *watched) Update(ctx context.Context, tenant storage.Tenant, fn func(con
 	return err
 }
 
-func (w *watched) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
+func (w *watchedStore) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
 	w.mu.Lock()
 	w.schemas = schemas
 	w.mu.Unlock()
 	return w.Store.(storage.Migrator).Migrate(ctx, schemas...)
 }
 
-func (w *watched) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string, error) {
+func (w *watchedStore) Plan(ctx context.Context, schemas ...*storage.Schema) ([]string, error) {
 	return w.Store.(storage.Migrator).Plan(ctx, schemas...)
 }
 
-func (w *watched) Check(ctx context.Context, schemas ...*storage.Schema) error {
+func (w *watchedStore) Check(ctx context.Context, schemas ...*storage.Schema) error {
 	return w.Store.(storage.Migrator).Check(ctx, schemas...)
 }
 
-func (w *watched) requirePortable(t *testing.T) {
+func (w *watchedStore) requirePortable(t *testing.T) {
 	ctx := context.Background()
 	export := func(s storage.Store, tenant storage.Tenant) string {
 		var b bytes.Buffer
