@@ -75,6 +75,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"a faulty command is told with all else", faultyCommands},
 		{"jobs that nobody handles are told", jobsWithoutHandler},
 		{"many jobs that nobody handles are told", manyJobsWithoutHandler},
+		{"what is kept is made anew when it was revised", revisions},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, newStore(t))) })
 	}

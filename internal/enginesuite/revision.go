@@ -1,0 +1,112 @@
+package enginesuite
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// keeper keeps what a box says, as a practice keeps its rules, and counts how often it is read.
+type keeper struct {
+	e     *engine.Engine
+	kept  engine.Kept[int]
+	reads int
+}
+
+func newKeeper(t *testing.T, b *bench) *keeper {
+	return &keeper{e: b.engine(t, engine.Options{}, engine.Module{})}
+}
+
+// of gives what the reader's tenant follows.
+func (k *keeper) of(ctx context.Context, t *testing.T, r storage.Reader) (v int, any bool) {
+	v, any, err := k.kept.Of(ctx, r, "box", "b", func(ctx context.Context) (int, int, error) {
+		k.reads++
+		box, err := boxes.Get(ctx, r, "b")
+		return box.Count, 1, err
+	})
+	require.NoError(t, err)
+	return v, any
+}
+
+// now is what a command follows.
+func (k *keeper) now(t *testing.T, b *bench) (v int, any bool) {
+	require.NoError(t, k.e.View(t.Context(), b.actor, func(ctx context.Context, r storage.Reader) error {
+		v, any = k.of(ctx, t, r)
+		return nil
+	}))
+	return v, any
+}
+
+// change fills the box by one and says so; with an error it is undone.
+func (k *keeper) change(t *testing.T, b *bench, within func(ctx context.Context, u *engine.Unit), failure error) {
+	err := k.e.Update(t.Context(), b.actor, func(ctx context.Context, u *engine.Unit) error {
+		within(ctx, u)
+		if _, err := fillIn(ctx, u, "b", 1); err != nil {
+			return err
+		}
+		if err := u.Revise(ctx, "box"); err != nil {
+			return err
+		}
+		within(ctx, u)
+		return failure
+	})
+	require.ErrorIs(t, err, failure)
+}
+
+// revisions has two processes follow a box that both change.
+func revisions(t *testing.T, b *bench) {
+	here, there := newKeeper(t, b), newKeeper(t, b)
+	nothing := func(context.Context, *engine.Unit) {}
+	follows := func(k *keeper, want, reads int) {
+		t.Helper()
+		for range 2 {
+			got, any := k.now(t, b)
+			require.True(t, any)
+			require.Equal(t, want, got)
+		}
+		require.Equal(t, reads, k.reads)
+	}
+
+	_, any := here.now(t, b)
+	require.False(t, any, "nothing was ever there")
+	require.Zero(t, here.reads)
+
+	here.change(t, b, nothing, nil)
+	follows(here, 1, 1)
+	follows(there, 1, 1)
+	there.change(t, b, nothing, nil)
+	follows(here, 2, 2)
+	follows(there, 2, 2)
+
+	// A unit follows what it has written, and nobody else does when it is undone.
+	var seen []int
+	see := func(ctx context.Context, u *engine.Unit) {
+		v, _ := here.of(ctx, t, u)
+		seen = append(seen, v)
+	}
+	here.change(t, b, see, errTest)
+	require.Equal(t, []int{2, 3}, seen)
+	follows(here, 2, 4) // what was made of what was undone is not taken for it, and not kept beside it
+	here.change(t, b, see, nil)
+	require.Equal(t, []int{2, 3, 2, 3}, seen)
+	follows(here, 3, 5)
+	follows(there, 3, 3)
+
+	// Another tenant has its own.
+	other := b.actor.In(storage.Tenant("other-tenant"))
+	require.NoError(t, here.e.View(t.Context(), other, func(ctx context.Context, r storage.Reader) error {
+		_, any := here.of(ctx, t, r)
+		require.False(t, any)
+		return nil
+	}))
+	require.NoError(t, here.e.ViewTenants(t.Context(), b.actor, []storage.Tenant{b.actor.Tenant, other.Tenant}, func(ctx context.Context, r storage.Reader) error {
+		_, _, err := here.kept.Of(ctx, r, "box", "b", nil)
+		require.ErrorIs(t, err, itsm.ErrInvalid)
+		return nil
+	}))
+}
