@@ -8,8 +8,8 @@
 // program that dies first, even by SIGKILL, leaves nothing behind either: a small shell that
 // waits for the end of the program then does the same.
 //
-// A test takes a server of its own from [PostgreSQLForTest] when it kills or restarts it, and
-// otherwise a database of its own in the one server of the test binary:
+// A test takes a server of its own from [PostgreSQLForTest] or [MariaDBForTest] when it kills or
+// restarts it, and otherwise a database of its own in the one server of the test binary:
 //
 //	func TestMain(m *testing.M) { os.Exit(throwaway.Run(m)) }
 //

@@ -18,15 +18,30 @@ const patience = 2 * time.Minute
 // when CI is set too.
 func PostgreSQLForTest(tb testing.TB, o Options) *Server {
 	tb.Helper()
+	return forTest(tb, StartPostgreSQL, o)
+}
+
+// MariaDBForTest is [PostgreSQLForTest] for MariaDB.
+func MariaDBForTest(tb testing.TB, o Options) *Server {
+	tb.Helper()
+	return forTest(tb, StartMariaDB, o)
+}
+
+// stopper is a server or several.
+type stopper interface{ Stop() error }
+
+// forTest starts what the test wants, and stops it when the test ends.
+func forTest[S stopper, O any](tb testing.TB, start func(context.Context, O) (S, error), o O) S {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	s, err := StartPostgreSQL(ctx, o)
+	s, err := start(ctx, o)
 	if err != nil {
 		missing(tb, err)
 	}
 	tb.Cleanup(func() {
 		if err := s.Stop(); err != nil {
-			tb.Errorf("stop PostgreSQL: %v", err)
+			tb.Errorf("stop: %v", err)
 		}
 	})
 	return s
@@ -41,11 +56,27 @@ func missing(tb testing.TB, err error) {
 	tb.Fatal(err)
 }
 
-// shared is the one server of this test binary, started for the first test that wants it.
-var shared struct {
+// shared is the one server of an engine in this test binary, started for the first test that
+// wants it.
+type shared struct {
 	once   sync.Once
 	server *Server
 	err    error
+}
+
+var sharedPostgreSQL, sharedMariaDB shared
+
+func (s *shared) get(tb testing.TB, start func(context.Context, Options) (*Server, error)) *Server {
+	tb.Helper()
+	s.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		s.server, s.err = start(ctx, Options{})
+	})
+	if s.err != nil {
+		missing(tb, s.err)
+	}
+	return s.server
 }
 
 // SharedPostgreSQL gives the one server of this test binary, which the first call starts and
@@ -54,27 +85,27 @@ var shared struct {
 // and fails when CI is set too.
 func SharedPostgreSQL(tb testing.TB) *Server {
 	tb.Helper()
-	shared.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		shared.server, shared.err = StartPostgreSQL(ctx, Options{})
-	})
-	if shared.err != nil {
-		missing(tb, shared.err)
-	}
-	return shared.server
+	return sharedPostgreSQL.get(tb, StartPostgreSQL)
 }
 
-// Run runs the tests of a binary, stops the shared server and gives the exit code. It is the
+// SharedMariaDB is [SharedPostgreSQL] for MariaDB.
+func SharedMariaDB(tb testing.TB) *Server {
+	tb.Helper()
+	return sharedMariaDB.get(tb, StartMariaDB)
+}
+
+// Run runs the tests of a binary, stops the shared servers and gives the exit code. It is the
 // whole of a TestMain: os.Exit(throwaway.Run(m)).
 func Run(m *testing.M) int {
 	code := m.Run()
-	if shared.server == nil {
-		return code
-	}
-	if err := shared.server.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
-		return 1
+	for _, s := range []*shared{&sharedPostgreSQL, &sharedMariaDB} {
+		if s.server == nil {
+			continue
+		}
+		if err := s.server.Stop(); err != nil {
+			fmt.Fprintf(os.Stderr, "stop %s: %v\n", s.server.engine.name(), err)
+			code = max(code, 1)
+		}
 	}
 	return code
 }
@@ -93,7 +124,7 @@ func (s *Server) DatabaseForTest(tb testing.TB) (dsn string) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		// A server that the test has killed or stopped needs no tidying.
-		if err := s.dropDatabase(ctx, name); err != nil {
+		if err := s.engine.dropDatabase(ctx, s, name); err != nil {
 			tb.Logf("%v", err)
 		}
 	})
