@@ -18,6 +18,9 @@
 //		…
 //	}
 //
+// [PostgreSQLPairForTest] gives a server with a synchronous replica, to promote; [GaleraForTest]
+// and [SharedGalera] a MariaDB cluster of three nodes that all take writes.
+//
 // Where the binaries are not installed such a test is skipped, but fails when the environment
 // variable CI is set: an engine that CI does not have is not tested.
 //

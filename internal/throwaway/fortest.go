@@ -56,27 +56,41 @@ func missing(tb testing.TB, err error) {
 	tb.Fatal(err)
 }
 
-// shared is the one server of an engine in this test binary, started for the first test that
-// wants it.
-type shared struct {
+// shared is the one server, or cluster, of an engine in this test binary, started for the first
+// test that wants it.
+type shared[S stopper] struct {
 	once   sync.Once
-	server *Server
+	server *S
 	err    error
 }
 
-var sharedPostgreSQL, sharedMariaDB shared
+var (
+	sharedPostgreSQL, sharedMariaDB shared[*Server]
+	sharedGalera                    shared[*Cluster]
+)
 
-func (s *shared) get(tb testing.TB, start func(context.Context, Options) (*Server, error)) *Server {
+func (s *shared[S]) get(tb testing.TB, start func(context.Context, Options) (S, error)) S {
 	tb.Helper()
 	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		s.server, s.err = start(ctx, Options{})
+		var server S
+		if server, s.err = start(ctx, Options{}); s.err == nil {
+			s.server = &server
+		}
 	})
 	if s.err != nil {
 		missing(tb, s.err)
 	}
-	return s.server
+	return *s.server
+}
+
+// Stop stops it where it was started.
+func (s *shared[S]) Stop() error {
+	if s.server == nil {
+		return nil
+	}
+	return (*s.server).Stop()
 }
 
 // SharedPostgreSQL gives the one server of this test binary, which the first call starts and
@@ -94,16 +108,19 @@ func SharedMariaDB(tb testing.TB) *Server {
 	return sharedMariaDB.get(tb, StartMariaDB)
 }
 
+// SharedGalera is [SharedPostgreSQL] for a cluster, which takes a dozen seconds to start.
+func SharedGalera(tb testing.TB) *Cluster {
+	tb.Helper()
+	return sharedGalera.get(tb, StartGalera)
+}
+
 // Run runs the tests of a binary, stops the shared servers and gives the exit code. It is the
 // whole of a TestMain: os.Exit(throwaway.Run(m)).
 func Run(m *testing.M) int {
 	code := m.Run()
-	for _, s := range []*shared{&sharedPostgreSQL, &sharedMariaDB} {
-		if s.server == nil {
-			continue
-		}
-		if err := s.server.Stop(); err != nil {
-			fmt.Fprintf(os.Stderr, "stop %s: %v\n", s.server.engine.name(), err)
+	for _, s := range []stopper{&sharedPostgreSQL, &sharedMariaDB, &sharedGalera} {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop a shared server:", err)
 			code = max(code, 1)
 		}
 	}
@@ -113,6 +130,12 @@ func Run(m *testing.M) int {
 // DatabaseForTest creates an empty database for the test, drops it when the test ends, and gives
 // its address.
 func (s *Server) DatabaseForTest(tb testing.TB) (dsn string) {
+	tb.Helper()
+	return s.DSN(s.databaseForTest(tb))
+}
+
+// databaseForTest is DatabaseForTest, and gives the name.
+func (s *Server) databaseForTest(tb testing.TB) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -128,5 +151,5 @@ func (s *Server) DatabaseForTest(tb testing.TB) (dsn string) {
 			tb.Logf("%v", err)
 		}
 	})
-	return s.DSN(name)
+	return name
 }

@@ -16,7 +16,7 @@ func installed(t *testing.T, folder string, leftOut ...string) string {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range []string{"postgres", "initdb", "psql", "createdb", "dropdb"} {
+	for _, program := range []string{"postgres", "initdb", "psql", "createdb", "dropdb", "pg_basebackup"} {
 		if err := os.WriteFile(filepath.Join(folder, program), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +65,27 @@ func TestMissingInstallationSaysWhatToInstall(t *testing.T) {
 	}
 }
 
+func TestMissingMariaDBSaysWhatToInstall(t *testing.T) {
+	folder := t.TempDir()
+	for _, program := range []string{"", "mariadbd", "mariadb"} {
+		if program != "" {
+			if err := os.WriteFile(filepath.Join(folder, program), nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := findMariaDB(folder)
+		if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "apt-get install mariadb-server") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "mariadb-install-db"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := findMariaDB(folder); err != nil || e.server != filepath.Join(folder, "mariadbd") {
+		t.Errorf("got %v, %v", e, err)
+	}
+}
+
 // outcome is a testing.TB that notes how a test ended.
 type outcome struct {
 	testing.TB
@@ -110,7 +131,15 @@ func TestMissingEngineIsSkippedByADeveloperAndFailsInCI(t *testing.T) {
 }
 
 func TestServerNeverSharesAPort(t *testing.T) {
-	s := PostgreSQLForTest(t, Options{})
+	for name, start := range map[string]func(testing.TB, Options) *Server{
+		"PostgreSQL": PostgreSQLForTest,
+		"MariaDB":    MariaDBForTest,
+	} {
+		t.Run(name, func(t *testing.T) { neverSharesAPort(t, start(t, Options{})) })
+	}
+}
+
+func neverSharesAPort(t *testing.T, s *Server) {
 	if err := s.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func findPostgreSQL(root, path string) (string, error) {
 
 // hasPostgreSQL reports whether folder holds every program that is called here.
 func hasPostgreSQL(folder string) bool {
-	for _, program := range []string{"postgres", "initdb", "psql", "createdb", "dropdb"} {
+	for _, program := range []string{"postgres", "initdb", "psql", "createdb", "dropdb", "pg_basebackup"} {
 		info, err := os.Stat(filepath.Join(folder, program))
 		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			return false

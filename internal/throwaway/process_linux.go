@@ -20,17 +20,19 @@ func isolate(cmd *exec.Cmd, a *account) {
 	}
 }
 
-// killTree sends SIGKILL to a child process of this program and to its children, and returns
-// when those are gone. The parent is stopped first: it can then neither start nor reap a child,
-// so that every id still names the process it was read for.
+// killGroup sends SIGKILL to a child that isolate has prepared and to what it has started.
+func killGroup(p *os.Process) error {
+	if err := syscall.Kill(-p.Pid, syscall.SIGKILL); err != nil {
+		return os.ErrProcessDone
+	}
+	return nil
+}
+
+// killTree sends SIGKILL to a child process of this program and to all that descend from it, and
+// returns when those are gone. A parent is stopped before its children are looked for: it can
+// then neither start nor reap a child, so that every id still names the process it was read for.
 func killTree(parent *os.Process) error {
-	if err := parent.Signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	if !await(func() bool { _, state := stat(parent.Pid); return state == "T" || ended(state) }) {
-		return fmt.Errorf("process %d did not stop", parent.Pid)
-	}
-	below, err := children(parent.Pid)
+	below, err := freeze(parent.Pid)
 	if err != nil {
 		return err
 	}
@@ -48,6 +50,25 @@ func killTree(parent *os.Process) error {
 		}
 	}
 	return nil
+}
+
+// freeze stops a process and all that descend from it, and gives the latter.
+func freeze(pid int) (below []int, err error) {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return nil, err
+	}
+	if !await(func() bool { _, state := stat(pid); return state == "T" || ended(state) }) {
+		return nil, fmt.Errorf("process %d did not stop", pid)
+	}
+	found, err := children(pid)
+	for _, child := range found {
+		var more []int
+		if err == nil {
+			more, err = freeze(child)
+		}
+		below = append(append(below, child), more...)
+	}
+	return below, err
 }
 
 // ended reports whether a process in this state runs no more.

@@ -245,6 +245,8 @@ func (s *Server) run(ctx context.Context, as *account, program string, args ...s
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = s.scratch.dir, environment()
 	isolate(cmd, as)
+	// Given up, it ends with what it has started itself.
+	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	cmd.WaitDelay = grace
