@@ -65,6 +65,9 @@ func child(how string) error {
 		if events, ok := strings.CutPrefix(what, "fire:"); ok {
 			return fireAway(s, events)
 		}
+		if how, ok := strings.CutPrefix(what, "units:"); ok {
+			return unitsAway(s, how)
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if path, ok := strings.CutPrefix(what, "import:"); ok {
