@@ -19,7 +19,7 @@ func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err 
 	case ctx.Err() != nil:
 		e.Err = ctx.Err()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-	case s.d.retry(err), lost(err):
+	case s.d.retry(err), lost(err), unsent(err):
 		e.Err = storage.ErrRetry
 	case s.d.unknown(err):
 		e.Err = storage.Invalid("database", "schema", "lacks a table or a column: call Migrate")
@@ -52,7 +52,8 @@ func lost(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &n)
 }
 
-// unsent says that the driver knows that it has sent nothing of what failed, as pgx does.
+// unsent says that the driver says that it has sent nothing of what failed, as pgx does. Anywhere but in a
+// commit the unit is not done then, whether it is true or not.
 func unsent(err error) bool {
 	var e interface{ SafeToRetry() bool }
 	return errors.As(err, &e) && e.SafeToRetry()

@@ -279,13 +279,15 @@ func (s *core) queue(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// commit commits, and says what an error means.
+// commit commits, and says what an error means. What a driver says of not having sent anything does not
+// count here: pgx 5.12 says so too where the connection was lost while it waited for the answer, and a unit
+// that happened would be run again.
 func (s *core) commit(ctx context.Context, t *session) error {
 	err := t.commit(ctx)
 	if err == nil {
 		return nil
 	}
-	if s.d.undone(err) || unsent(err) {
+	if s.d.undone(err) {
 		return s.failed(ctx, "commit", "", "", err)
 	}
 	return &storage.Error{Op: "commit", Err: storage.ErrUnknownOutcome, Cause: err}
