@@ -109,7 +109,8 @@ func (k *killing) round(t *testing.T, server bool) []acknowledged.Problem {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childKey+"="+what+" "+k.engine.name+" "+k.dsn)
-	cmd.Stderr = os.Stderr
+	var log strings.Builder // drivers tell there of every connection that a kill breaks
+	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -139,7 +140,7 @@ func (k *killing) round(t *testing.T, server bool) []acknowledged.Problem {
 	require.NoError(t, cmd.Process.Kill())
 	text, ended := <-failed
 	require.Error(t, cmd.Wait())
-	require.False(t, ended, "it ended by itself: %s", text)
+	require.False(t, ended, "it ended by itself: %s\n%s", text, &log)
 	return k.look(t, round, false)
 }
 
