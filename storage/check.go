@@ -17,6 +17,8 @@ import (
 const (
 	// MaxPayload is the greatest length of a job's payload, in bytes.
 	MaxPayload = 64 << 10
+	// MaxDocument is the greatest length of a body, an envelope and the error of a job, in bytes.
+	MaxDocument = 4 << 20
 	// MaxTenants is how many tenants a View may name.
 	MaxTenants = 10_000
 	// MaxNames is how many kinds a Claim and how many types an EventQuery may name.
@@ -419,6 +421,8 @@ func (f *faults) payload(p []byte) {
 
 func (f *faults) document(field string, raw []byte) {
 	switch {
+	case len(raw) > MaxDocument:
+		f.add(field, "is longer than 4 MiB")
 	case !utf8.Valid(raw):
 		f.add(field, "is not valid UTF-8")
 	case !json.Valid(raw):
@@ -430,5 +434,7 @@ func (f *faults) document(field string, raw []byte) {
 func (f *faults) message(s string) {
 	if problem := checkCharacters(s); problem != "" {
 		f.add("error", problem)
+	} else if len(s) > MaxDocument {
+		f.add("error", "is longer than 4 MiB")
 	}
 }

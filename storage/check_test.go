@@ -3,6 +3,7 @@ package storage_test
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,52 @@ var checkedSchema = func() *storage.Schema {
 	}
 	return s
 }()
+
+// tooLong is a document of a byte more than there may be.
+var tooLong = []byte(strings.Repeat(" ", storage.MaxDocument) + "1")
+
+// A table is one that every engine can have.
+func TestASchemaHasBounds(t *testing.T) {
+	columns := func(n int, kind storage.Kind) (out []storage.ColumnSpec) {
+		for i := range n {
+			out = append(out, storage.ColumnSpec{Name: kind.String() + strconv.Itoa(i), Kind: kind})
+		}
+		return out
+	}
+	index := func(unique bool, columns []storage.ColumnSpec) storage.Index {
+		ix := storage.Index{Unique: unique}
+		for _, c := range columns {
+			ix.Columns = append(ix.Columns, storage.Order{Column: c.Name})
+		}
+		return ix
+	}
+	texts := columns(storage.MaxTextColumns, storage.Text)
+	all := append(columns(storage.MaxColumns-storage.MaxTextColumns, storage.Int), texts...)
+	indexes := slices.Repeat([]storage.Index{index(true, texts[:3])}, storage.MaxIndexes-1)
+	indexes = append(indexes, index(false, texts[:storage.MaxIndexColumns]))
+	_, err := storage.NewSchema("wide", 1, all, indexes)
+	require.NoError(t, err)
+	for field, try := range map[string]func() (*storage.Schema, error){
+		"columns": func() (*storage.Schema, error) {
+			return storage.NewSchema("wide", 1, columns(storage.MaxColumns+1, storage.Int), nil)
+		},
+		"columns ": func() (*storage.Schema, error) {
+			return storage.NewSchema("wide", 1, columns(storage.MaxTextColumns+1, storage.Text), nil)
+		},
+		"indexes": func() (*storage.Schema, error) {
+			return storage.NewSchema("wide", 1, all, append(slices.Clone(indexes), index(false, texts[:1])))
+		},
+		"indexes ": func() (*storage.Schema, error) {
+			return storage.NewSchema("wide", 1, all, []storage.Index{index(false, all[:storage.MaxIndexColumns+1])})
+		},
+	} {
+		_, err := try()
+		var v *storage.ValidationError
+		require.ErrorAs(t, err, &v)
+		require.Len(t, v.Faults, 1)
+		require.Equal(t, strings.TrimSpace(field), v.Faults[0].Field)
+	}
+}
 
 // Every check tells every fault at once, each by the field's name.
 func TestChecksNameEveryFaultAtOnce(t *testing.T) {
@@ -59,6 +106,11 @@ func TestChecksNameEveryFaultAtOnce(t *testing.T) {
 				Body:    []byte("{"),
 			}), "ticket", []string{"id", "version", "created", "updated", "title", "note", "priority", "body"},
 		},
+		{"a row of too much", storage.CheckRow(checkedSchema, &storage.Row{
+			Meta: storage.Meta{ID: "1"}, Columns: []any{"t", nil, int64(1)}, Body: tooLong,
+		}), "ticket", []string{"body"}},
+		{"an event of too much", storage.CheckEvents([]storage.Event{{Kind: "k", Record: "1", ID: "e", Type: "t", Envelope: tooLong}}), "append", []string{"events[0].envelope"}},
+		{"an error of too much", storage.CheckFinish("a", storage.Job{Tenant: "a", Kind: "k", Key: "1"}, storage.Outcome{Error: string(tooLong)}), "finish", []string{"error"}},
 		{"a row of too few values", storage.CheckRow(checkedSchema, &storage.Row{Meta: storage.Meta{ID: "1"}, Body: []byte("\xff")}), "ticket", []string{"columns", "body"}},
 		{"a delete", storage.CheckDelete(checkedSchema, "", -1), "delete ticket", []string{"id", "version"}},
 		{
@@ -121,14 +173,14 @@ func TestChecksPassWhatIsWithinTheBounds(t *testing.T) {
 	for name, err := range map[string]error{
 		"tenants": storage.CheckTenants(tenants),
 		"row": storage.CheckRow(checkedSchema, &storage.Row{
-			Meta: storage.Meta{ID: storage.ID(long), Created: first, Updated: last}, Body: []byte(" null "),
+			Meta: storage.Meta{ID: storage.ID(long), Created: first, Updated: last}, Body: tooLong[1:],
 			Columns: []any{strings.Repeat("\U0001f525", storage.MaxText), nil, int64(math.MinInt64)},
 		}),
 		"delete of version 0": storage.CheckDelete(checkedSchema, "1", 0),
 		"no events":           storage.CheckEvents(nil),
 		"event":               storage.CheckEvents([]storage.Event{{Kind: long, Record: "1", Version: math.MaxInt64, ID: "e", Type: long, At: first, Envelope: []byte(`"\u0000"`)}}),
 		"job":                 storage.CheckJobs([]storage.Job{{Kind: "k", Key: long, Due: last, Payload: []byte(strings.Repeat(" ", storage.MaxPayload-1) + "1")}}),
-		"finish":              storage.CheckFinish("a", storage.Job{Tenant: "a", Kind: "k", Key: "1"}, storage.Outcome{Error: strings.Repeat("two\nlines", 1000)}),
+		"finish":              storage.CheckFinish("a", storage.Job{Tenant: "a", Kind: "k", Key: "1"}, storage.Outcome{Error: string(tooLong[1:])}),
 		"claim":               storage.CheckClaim(storage.Claim{Now: time.UnixMicro(math.MaxInt64 - 1), Lease: time.Microsecond, Limit: storage.MaxLimit, Kinds: slices.Repeat([]string{"k"}, storage.MaxNames)}),
 		"advance":             storage.CheckAdvance(long, storage.MaxNumber),
 		"event query":         storage.CheckEventQuery(storage.EventQuery{Kind: "k", Record: "1", Types: slices.Repeat([]string{"t"}, storage.MaxNames), Limit: 1, After: storage.EventPosition{N: -1}}),

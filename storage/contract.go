@@ -218,7 +218,7 @@ type Event struct {
 	Type string
 	// At is when it happened, in UTC microseconds.
 	At time.Time
-	// Envelope is one JSON document with the rest.
+	// Envelope is one JSON document of at most MaxDocument bytes with the rest.
 	Envelope []byte
 }
 

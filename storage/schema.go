@@ -36,6 +36,17 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
+// The bounds of a schema, so that every engine can have its table.
+const (
+	// MaxColumns is how many columns may be declared, and MaxTextColumns how many of them of text.
+	MaxColumns     = 200
+	MaxTextColumns = 50
+	// MaxIndexes is how many indexes may be declared, and MaxIndexColumns how many columns an index
+	// may name.
+	MaxIndexes      = 50
+	MaxIndexColumns = 12
+)
+
 // MaxText is the greatest number of characters (code points) of a Text column.
 const MaxText = 255
 
@@ -110,6 +121,12 @@ func NewSchema(name string, layout int, columns []ColumnSpec, indexes []Index) (
 	s := &Schema{name: name, layout: layout, columns: slices.Clone(columns), place: make(map[string]int, len(columns))}
 	var faults []Fault
 	fault := func(field, problem string) { faults = append(faults, Fault{Field: field, Problem: problem}) }
+	if len(columns) > MaxColumns || texts(columns) > MaxTextColumns {
+		fault("columns", fmt.Sprintf("are %d, %d of them of text; there may be at most %d, and %d of text", len(columns), texts(columns), MaxColumns, MaxTextColumns))
+	}
+	if len(indexes) > MaxIndexes {
+		fault("indexes", fmt.Sprintf("are %d; there may be at most %d", len(indexes), MaxIndexes))
+	}
 	if !identifier.MatchString(name) {
 		fault("name", "must be lower-case letters, digits and underscores, at most 48, beginning with a letter")
 	}
@@ -135,6 +152,9 @@ func NewSchema(name string, layout int, columns []ColumnSpec, indexes []Index) (
 		if len(ix.Columns) == 0 {
 			fault("indexes", "has one without columns")
 		}
+		if len(ix.Columns) > MaxIndexColumns {
+			fault("indexes", fmt.Sprintf("has one of %d columns; there may be at most %d", len(ix.Columns), MaxIndexColumns))
+		}
 		for _, o := range ix.Columns {
 			if _, ok := s.Column(o.Column); !ok || o.Column == ColumnTenant || o.Column == ColumnID {
 				fault("indexes", fmt.Sprintf("names %q, which is not a column to index", o.Column))
@@ -146,6 +166,16 @@ func NewSchema(name string, layout int, columns []ColumnSpec, indexes []Index) (
 		return nil, &ValidationError{Subject: "table " + name, Faults: faults}
 	}
 	return s, nil
+}
+
+// texts counts the columns of text.
+func texts(columns []ColumnSpec) (n int) {
+	for _, c := range columns {
+		if c.Kind == Text {
+			n++
+		}
+	}
+	return n
 }
 
 // Name is the table's name, which is also the kind of its records: "incident".
@@ -191,7 +221,7 @@ type Row struct {
 	Layout int
 	// Columns has one value a declared column, in order: string, int64, bool or nil.
 	Columns []any
-	// Body is one JSON document, nil where only heads were asked for.
+	// Body is one JSON document of at most MaxDocument bytes, nil where only heads were asked for.
 	Body []byte
 }
 

@@ -141,8 +141,8 @@ func TestProcessesShareTheWork(t *testing.T) {
 			require.NoError(t, s.Migrate(t.Context()))
 			db := e.db(t, dsn)
 			for _, text := range []string{
-				"CREATE TABLE running (subject TEXT PRIMARY KEY)",
-				"CREATE TABLE done (name TEXT PRIMARY KEY)",
+				"CREATE TABLE running (subject VARCHAR(100) PRIMARY KEY)",
+				"CREATE TABLE done (name VARCHAR(100) PRIMARY KEY)",
 			} {
 				_, err := db.ExecContext(t.Context(), text)
 				require.NoError(t, err)
@@ -433,8 +433,7 @@ func TestAClaimOfLongSubjectsReadsAlongIndexes(t *testing.T) {
 			db := e.db(t, dsn)
 			for _, analyzed := range []bool{false, true} {
 				if analyzed {
-					_, err := db.ExecContext(t.Context(), "ANALYZE")
-					require.NoError(t, err)
+					e.analyze(t, db)
 				}
 				p.statements()
 				got, err := s.Claim(t.Context(), storage.Claim{Now: noon.Add(time.Hour), Lease: time.Minute, Limit: 50})
@@ -446,6 +445,7 @@ func TestAClaimOfLongSubjectsReadsAlongIndexes(t *testing.T) {
 						require.NotContains(t, plan, "Seq Scan on itsm__job", text)
 						require.NotContains(t, plan, "SCAN itsm__job\n", text)
 						require.NotContains(t, plan, "SCAN j\n", text)
+						require.NotRegexp(t, wholeOnMariaDB, plan, text)
 					}
 				}
 			}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5/stdlib" // "pgx", PostgreSQL
-	_ "github.com/mattn/go-sqlite3"  // "sqlite3", SQLite through cgo
+	_ "github.com/go-sql-driver/mysql" // "mysql", MariaDB
+	"github.com/jackc/pgx/v5/stdlib"   // "pgx", PostgreSQL
+	_ "github.com/mattn/go-sqlite3"    // "sqlite3", SQLite through cgo
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // "sqlite", SQLite in pure Go
 
@@ -40,7 +42,33 @@ var (
 		return fileURL(tb, url.Values{"_busy_timeout": {"10000"}, "_journal_mode": {"wal"}, "_synchronous": {"normal"}})
 	}}
 	postgreSQL = engine{name: "PostgreSQL/pgx", dialect: sqlstore.PostgreSQL, driver: "pgx", empty: emptySchema}
+	mariaDB    = engine{name: "MariaDB/go-sql-driver", dialect: sqlstore.MySQL, driver: "mysql", empty: emptyDatabase}
 )
+
+// emptyDatabase makes a database of the test's own in the shared MariaDB server.
+func emptyDatabase(tb testing.TB) string {
+	tb.Helper()
+	name := fmt.Sprintf("test_%d", schemas.Add(1))
+	ofMariaDB(tb, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { ofMariaDB(tb, "DROP DATABASE "+name) })
+	return dsnOfMariaDB(tb, name)
+}
+
+// dsnOfMariaDB is the address of a database, with the setting that a host should choose: without it each
+// statement that has arguments is prepared first.
+func dsnOfMariaDB(tb testing.TB, database string) string {
+	tb.Helper()
+	return throwaway.SharedMariaDB(tb).DSN(database) + "?interpolateParams=true"
+}
+
+// ofMariaDB runs a statement on the shared MariaDB server.
+func ofMariaDB(tb testing.TB, statement string) {
+	tb.Helper()
+	db, err := administrationOfMariaDB(throwaway.SharedMariaDB(tb).DSN(""))
+	require.NoError(tb, err)
+	_, err = db.ExecContext(context.Background(), statement)
+	require.NoError(tb, err)
+}
 
 // schemas counts the schemas that tests have had in the shared server.
 var schemas atomic.Int64
@@ -72,15 +100,45 @@ func admin(tb testing.TB, statements string) {
 
 // administration is one pool for all tests, so that not each of them opens connections of its own for
 // what is done before and after it.
-var administration = func() func(dsn string) (*sql.DB, error) {
+var administration, administrationOfMariaDB = onePool("pgx"), onePool("mysql")
+
+func onePool(driver string) func(dsn string) (*sql.DB, error) {
 	var once sync.Once
 	var db *sql.DB
 	var err error
 	return func(dsn string) (*sql.DB, error) {
-		once.Do(func() { db, err = sql.Open("pgx", dsn) })
+		once.Do(func() { db, err = sql.Open(driver, dsn) })
 		return db, err
 	}
-}()
+}
+
+// sql gives a statement with its names quoted as the engine wants them.
+func (e engine) sql(text string) string {
+	if e.dialect == sqlstore.MySQL {
+		return strings.ReplaceAll(text, `"`, "`")
+	}
+	return text
+}
+
+// analyze has the engine look at what its tables hold.
+func (e engine) analyze(tb testing.TB, db *sql.DB) {
+	tb.Helper()
+	text := "ANALYZE"
+	if e.dialect == sqlstore.MySQL {
+		rows, err := db.QueryContext(context.Background(), "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
+		require.NoError(tb, err)
+		defer rows.Close()
+		text = "ANALYZE TABLE"
+		for rows.Next() {
+			var name string
+			require.NoError(tb, rows.Scan(&name))
+			text += " `" + name + "`,"
+		}
+		text = strings.TrimSuffix(text, ",")
+	}
+	_, err := db.ExecContext(context.Background(), text)
+	require.NoError(tb, err)
+}
 
 func fileURL(tb testing.TB, q url.Values) string {
 	u := url.URL{Scheme: "file", Opaque: filepath.Join(tb.TempDir(), "test.db"), RawQuery: q.Encode()}

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -18,11 +20,15 @@ import (
 )
 
 // The shapes in which drivers tell the engine's code: pgx and lib/pq by a method SQLState,
-// modernc by a method Code, mattn and ncruces by SQLite's text alone.
+// modernc by a method Code, mattn and ncruces by SQLite's text alone, go-sql-driver/mysql by the
+// number in its text.
 type (
-	stateError string
-	codeError  int
+	stateError  string
+	codeError   int
+	numberError string
 )
+
+func (e numberError) Error() string { return "Error " + string(e) + ": secret text" }
 
 func (e stateError) Error() string    { return "secret text: " + string(e) }
 func (e stateError) SQLState() string { return string(e) }
@@ -62,6 +68,17 @@ func TestErrorsOfTheEngineSayWhatToDo(t *testing.T) {
 		{"table locked as text", sqlstore.SQLite, errors.New("sqlite3: database table is locked: itsm_incident"), storage.ErrRetry, storage.ErrRetry},
 		{"disk full as text", sqlstore.SQLite, errors.New("database or disk is full"), none, none},
 		{"another text", sqlstore.SQLite, errors.New("disk I/O error"), none, storage.ErrUnknownOutcome},
+		{"a deadlock or certification failure", sqlstore.MySQL, numberError("1213 (40001)"), storage.ErrRetry, storage.ErrRetry},
+		{"a deadlock as older drivers tell it", sqlstore.MySQL, numberError("1213"), storage.ErrRetry, storage.ErrRetry},
+		{"a lock wait timeout", sqlstore.MySQL, numberError("1205 (HY000)"), storage.ErrRetry, storage.ErrUnknownOutcome},
+		{"a node that is not ready", sqlstore.MySQL, numberError("1047 (08S01)"), storage.ErrRetry, storage.ErrUnknownOutcome},
+		{"a failure of a commit", sqlstore.MySQL, numberError("1180 (HY000)"), none, storage.ErrUnknownOutcome},
+		{"too many connections of MySQL", sqlstore.MySQL, numberError("1040 (08004)"), storage.ErrRetry, storage.ErrUnknownOutcome},
+		{"a table that was changed", sqlstore.MySQL, numberError("1412 (HY000)"), storage.ErrRetry, storage.ErrUnknownOutcome},
+		{"a killed connection", sqlstore.MySQL, mysql.ErrInvalidConn, storage.ErrRetry, storage.ErrUnknownOutcome},
+		{"a deadlock of the driver's type", sqlstore.MySQL, fmt.Errorf("wrapped: %w", &mysql.MySQLError{Number: 1213, SQLState: [5]byte{'4', '0', '0', '0', '1'}, Message: "Deadlock found"}), storage.ErrRetry, storage.ErrRetry},
+		{"a syntax error of MySQL", sqlstore.MySQL, numberError("1064 (42000)"), none, storage.ErrUnknownOutcome},
+		{"a number that is data", sqlstore.MySQL, errors.New("no Error 1213 (40001): at all"), none, storage.ErrUnknownOutcome},
 		{"a lost connection", 0, driver.ErrBadConn, storage.ErrRetry, storage.ErrUnknownOutcome},
 		{"an end in the middle", 0, io.ErrUnexpectedEOF, storage.ErrRetry, storage.ErrUnknownOutcome},
 		{"a network error", 0, &net.OpError{Op: "read", Err: errors.New("connection reset")}, storage.ErrRetry, storage.ErrUnknownOutcome},
@@ -255,8 +272,16 @@ func TestABusyCommitLeavesTheConnectionClean(t *testing.T) {
 
 // TestADeadlockIsToBeTriedAgain has two units lock two names in opposite orders.
 func TestADeadlockIsToBeTriedAgain(t *testing.T) {
+	for _, e := range engines {
+		if e.dialect != sqlstore.SQLite { // which has one writer
+			t.Run(e.name, func(t *testing.T) { deadlock(t, e) })
+		}
+	}
+}
+
+func deadlock(t *testing.T, e engine) {
 	ctx := timed(t)
-	s, _ := postgreSQL.store(t, sqlstore.Options{}, incidents)
+	s, _ := e.store(t, sqlstore.Options{}, incidents)
 	both := make(chan struct{}, 2)
 	errs := make(chan error, 2)
 	for _, names := range [][2]string{{"a", "b"}, {"b", "a"}} {
@@ -334,7 +359,7 @@ func TestStoresOfDifferentPrefixesHaveNothingInCommon(t *testing.T) {
 			require.NoError(t, stores[1].Close())
 			require.NoError(t, db.Ping(), "the database stays open")
 			var n int
-			require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM "a_incident"`).Scan(&n))
+			require.NoError(t, db.QueryRow(e.sql(`SELECT COUNT(*) FROM "a_incident"`)).Scan(&n))
 			require.Equal(t, 3, n)
 			require.NotErrorIs(t, db.Ping(), sql.ErrConnDone)
 		})

@@ -14,7 +14,7 @@ var engines = func() []engine {
 	if os.Getenv("ITSMKIT_ENGINES") == "pure" {
 		return []engine{sqlitePure}
 	}
-	return []engine{sqlitePure, sqliteC, postgreSQL}
+	return []engine{sqlitePure, sqliteC, postgreSQL, mariaDB}
 }()
 
 // sequences is how many random sequences of commands a model test runs on an engine.

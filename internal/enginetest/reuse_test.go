@@ -17,8 +17,8 @@ import (
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
 
-// used are schemas of the shared server, without rows, that were migrated once: by what they were
-// migrated with.
+// used are schemas of the shared servers, without rows, that were migrated once: by their engine and what
+// they were migrated with.
 var used = struct {
 	sync.Mutex
 	names map[string][]string
@@ -29,18 +29,21 @@ var used = struct {
 // is tested by tests that begin with none.
 func (e engine) reusingStore(t *testing.T) storage.Store {
 	t.Helper()
-	if e.dialect != sqlstore.PostgreSQL {
+	if e.dialect == sqlstore.SQLite {
 		s, _ := e.store(t, sqlstore.Options{})
 		return s
 	}
-	r := &reusing{t: t}
-	dsn := emptySchema(t)
-	r.name = dsn[strings.LastIndex(dsn, "=")+1:]
+	r := &reusing{t: t, e: e}
+	if e.dialect == sqlstore.MySQL {
+		r.name = fmt.Sprintf("used_%d", schemas.Add(1))
+		ofMariaDB(t, "CREATE DATABASE "+r.name)
+		r.Store = r.open(dsnOfMariaDB(t, r.name))
+	} else {
+		dsn := emptySchema(t)
+		r.name = dsn[strings.LastIndex(dsn, "=")+1:]
+		r.Store = r.open(dsn)
+	}
 	t.Cleanup(r.giveBack)
-	s, err := sqlstore.New(e.db(t, dsn), e.dialect, sqlstore.Options{Volatile: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { s.Close() })
-	r.Store = s
 	return r
 }
 
@@ -48,15 +51,23 @@ func (e engine) reusingStore(t *testing.T) storage.Store {
 type reusing struct {
 	*sqlstore.Store
 	t    *testing.T
+	e    engine
 	name string
 
 	mu   sync.Mutex
 	made []string // what it was migrated with, each once
 }
 
+func (r *reusing) open(dsn string) *sqlstore.Store {
+	s, err := sqlstore.New(r.e.db(r.t, dsn), r.e.dialect, sqlstore.Options{Volatile: true})
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // Migrate implements [storage.Migrator].
 func (r *reusing) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
-	key := keyOf(schemas)
+	key := r.e.name + " " + keyOf(schemas)
 	r.mu.Lock()
 	if len(r.made) == 0 {
 		r.take(key)
@@ -79,12 +90,22 @@ func (r *reusing) take(key string) {
 	name := names[len(names)-1]
 	used.names[key] = names[:len(names)-1]
 	used.Unlock()
+	if r.e.dialect == sqlstore.MySQL {
+		ofMariaDB(r.t, "DROP DATABASE "+r.name)
+		r.name = name
+		r.Store = r.open(dsnOfMariaDB(r.t, name))
+		return
+	}
 	admin(r.t, fmt.Sprintf("DROP SCHEMA %[1]s CASCADE; ALTER SCHEMA %[2]s RENAME TO %[1]s", r.name, name))
 }
 
 // giveBack takes out all rows, and keeps the tables for a later test where only one migration made
 // them.
 func (r *reusing) giveBack() {
+	if r.e.dialect == sqlstore.MySQL {
+		r.giveBackDatabase()
+		return
+	}
 	if len(r.made) != 1 {
 		return
 	}
@@ -99,6 +120,27 @@ func (r *reusing) giveBack() {
 		CREATE SCHEMA %[1]s`, r.name, name))
 	used.Lock()
 	used.names[r.made[0]] = append(used.names[r.made[0]], name)
+	used.Unlock()
+}
+
+func (r *reusing) giveBackDatabase() {
+	if len(r.made) != 1 {
+		ofMariaDB(r.t, "DROP DATABASE "+r.name)
+		return
+	}
+	db, err := administrationOfMariaDB("")
+	require.NoError(r.t, err)
+	rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", r.name)
+	require.NoError(r.t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var table string
+		require.NoError(r.t, rows.Scan(&table))
+		ofMariaDB(r.t, "DELETE FROM "+r.name+"."+table)
+	}
+	require.NoError(r.t, rows.Err())
+	used.Lock()
+	used.names[r.made[0]] = append(used.names[r.made[0]], r.name)
 	used.Unlock()
 }
 

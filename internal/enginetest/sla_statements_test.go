@@ -83,7 +83,7 @@ func TestAssessingEntitlementsIsFewStatements(t *testing.T) {
 					ran, transactions := p.all()
 					require.Equal(t, 1, transactions, strings.Join(ran, "\n"))
 					for _, s := range ran {
-						if strings.Contains(s, "advisory") {
+						if isLock(s) {
 							locks++
 						}
 					}

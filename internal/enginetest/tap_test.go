@@ -67,6 +67,7 @@ func (p *tap) setFail(fail func(text string) error) {
 }
 
 func (p *tap) see(text string, args ...driver.NamedValue) error {
+	text = strings.ReplaceAll(text, "`", `"`) // as the tests write it
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, text)

@@ -73,7 +73,7 @@ func together(all []backfill) (groups [][]backfill) {
 
 // backfillTexts are the statements that a group runs.
 func (s *core) backfillTexts(group []backfill) []string {
-	return []string{s.text.backfill, s.backfillPage(group), s.backfillMove(group), s.text.moved}
+	return []string{s.text.backfill, s.backfillPage(group, "", "").string(), s.backfillMove(group), s.text.moved}
 }
 
 func columnsOf(group []backfill) (names []string) {
@@ -83,9 +83,10 @@ func columnsOf(group []backfill) (names []string) {
 	return names
 }
 
-func (s *core) backfillPage(group []backfill) string {
-	return s.d.rebind(`SELECT "tenant", "id", "body", ` + quoteAll(columnsOf(group)) + " FROM " + quote(group[0].relation) +
-		` WHERE ("tenant", "id") > (?, ?) ORDER BY "tenant", "id" LIMIT ` + strconv.Itoa(backfillRows) + s.d.forUpdate)
+func (s *core) backfillPage(group []backfill, tenant, id string) *statement {
+	return s.d.statement().write(`SELECT "tenant", "id", "body", `, quoteAll(columnsOf(group)), " FROM ", quote(group[0].relation), " WHERE ").
+		than([]string{`"tenant"`, `"id"`}, " > ", []any{tenant, id}).
+		write(` ORDER BY "tenant", "id" LIMIT `, strconv.Itoa(backfillRows), s.d.forUpdate)
 }
 
 func (s *core) backfillMove(group []backfill) string {
@@ -160,7 +161,8 @@ func (s *core) movePage(ctx context.Context, t *session, group []backfill) (done
 	type place = [2]string
 	var page []row
 	var places []place
-	err = t.each(ctx, s.backfillPage(group), []any{at[0], at[1]}, func(rows *sql.Rows) error {
+	st := s.backfillPage(group, at[0], at[1])
+	err = t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		r := row{columns: make([]any, len(group))}
 		var p place
 		dest := []any{&p[0], &p[1], &r.body}

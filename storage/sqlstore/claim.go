@@ -93,11 +93,11 @@ func (c *claim) due(st *statement) *statement {
 // any says whether anything is due, without a transaction.
 func (c *claim) any(ctx context.Context) (bool, error) {
 	st := c.s.d.statement()
-	st.write("SELECT 1 FROM ", c.s.text.job, " WHERE ")
+	st.write("SELECT 1 FROM ", c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
 	c.due(st).write(` ORDER BY "ready" LIMIT 1`)
 	p := c.s.reader
 	t := &session{run: p.db}
-	return t.one(ctx, st.text.String(), st.args, new(int64))
+	return t.one(ctx, st.string(), st.args, new(int64))
 }
 
 // take finds and takes the jobs.
@@ -143,12 +143,12 @@ func (c *claim) take(ctx context.Context) error {
 // beginning behind the one that was served last, and none when it has given all.
 func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant, error), err error) {
 	st := c.s.d.statement()
-	st.write(`SELECT "tenant", "lane", COUNT(*) FROM (SELECT "tenant", "lane" FROM `, c.s.text.job, " WHERE ")
+	st.write(`SELECT "tenant", "lane", COUNT(*) FROM (SELECT "tenant", "lane" FROM `, c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
 	c.due(st).write(` ORDER BY "ready" LIMIT `, strconv.Itoa(probe), `) AS "due" GROUP BY "tenant", "lane"`)
 	var tenants []storage.Tenant
 	total := int64(0)
 	c.lanes = map[storage.Tenant][]string{}
-	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err = c.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		var t, lane string
 		var n int64
 		err := rows.Scan(&t, &lane, &n)
@@ -214,6 +214,9 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 // walk finds up to n tenants behind a place that have due jobs or lanes, by jumping from tenant to
 // tenant along the index.
 func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []storage.Tenant, err error) {
+	if !c.s.d.jumps {
+		return c.walkApart(ctx, from, n)
+	}
 	job := c.s.text.job
 	st := c.s.d.statement()
 	st.write(`WITH RECURSIVE "t" ("tenant") AS (SELECT (SELECT "tenant" FROM `, job, ` WHERE "tenant" > `).arg(string(from)).
@@ -225,7 +228,7 @@ func (c *claim) walk(ctx context.Context, from storage.Tenant, n int) (found []s
 			`WHERE "tenant" IS NOT NULL AND ("lane" <> '' OR (SELECT 1 FROM `, job,
 			` AS "j" WHERE "j"."tenant" = "t"."tenant" AND "j"."lane" = '' AND `)
 	c.due(st).write(` ORDER BY "ready" LIMIT 1) = 1) LIMIT `, strconv.Itoa(n))
-	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err = c.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		var t, lane string
 		err := rows.Scan(&t, &lane)
 		found = append(found, storage.Tenant(t))
@@ -314,7 +317,11 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 	for _, t := range aside {
 		parts = append(parts, part{tenant: t})
 	}
-	if err := c.read(ctx, jobs, parts, limit, c.inLanes); err != nil {
+	if c.s.d.lockRows {
+		if err := c.takeFromLanes(ctx, jobs, parts, limit); err != nil {
+			return nil, err
+		}
+	} else if err := c.read(ctx, jobs, parts, limit, c.inLanes); err != nil {
 		return nil, err
 	}
 	parts = nil
@@ -371,14 +378,18 @@ func (c *claim) read(ctx context.Context, jobs map[storage.Tenant][]storage.Job,
 			tenants = append(tenants, p.tenant)
 		}
 		st.write(`) AS "t" CROSS JOIN LATERAL (`)
-		query(st, written{tenants, func() { st.write(`"t"."column1"`) }, func() { st.write(`("t"."column2", "t"."column3", "t"."column4")`) }}, limit)
+		query(st, written{tenants, func() { st.write(`"t"."column1"`) }, func() {
+			st.write(`("j"."ready", "j"."kind", "j"."key") < ("t"."column2", "t"."column3", "t"."column4")`)
+		}}, limit)
 		st.write(`) AS "c"`)
-		return c.t.each(ctx, st.text.String(), st.args, scan)
+		return c.t.each(ctx, st.string(), st.args, scan)
 	}
 	for _, p := range parts {
 		st := c.s.d.statement()
-		query(st, written{[]storage.Tenant{p.tenant}, func() { st.arg(string(p.tenant)) }, func() { st.tuple(p.ready, p.kind, p.key) }}, limit)
-		if err := c.t.each(ctx, st.text.String(), st.args, scan); err != nil {
+		query(st, written{[]storage.Tenant{p.tenant}, func() { st.arg(string(p.tenant)) }, func() {
+			st.than([]string{`"j"."ready"`, `"j"."kind"`, `"j"."key"`}, " < ", []any{p.ready, p.kind, p.key})
+		}}, limit)
+		if err := c.t.each(ctx, st.string(), st.args, scan); err != nil {
 			return err
 		}
 	}
@@ -386,7 +397,7 @@ func (c *claim) read(ctx context.Context, jobs map[storage.Tenant][]storage.Job,
 }
 
 // written is how a query writes what it is of: tenant adds the one tenant, which is one of the
-// tenants, and before the place.
+// tenants, and before that a job j stands before the place.
 type written struct {
 	tenants        []storage.Tenant
 	tenant, before func()
@@ -395,9 +406,9 @@ type written struct {
 // outside selects jobs outside the lanes that can be claimed: along the index, from what has been
 // ready longest on.
 func (c *claim) outside(st *statement, of written, limit int) {
-	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE "j"."tenant" = `)
+	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j"`, c.s.along(jobTable+"_lane"), ` WHERE "j"."tenant" = `)
 	of.tenant()
-	st.write(` AND "j"."lane" = '' AND ("j"."ready", "j"."kind", "j"."key") < `)
+	st.write(` AND "j"."lane" = '' AND `)
 	of.before()
 	if len(c.Kinds) > 0 {
 		st.write(" AND ").named("kind", c.Kinds)
@@ -469,7 +480,7 @@ func (c *claim) inLanes(st *statement, of written, limit int) {
 // at the head of its index.
 func (c *claim) first(st *statement) *statement {
 	return c.unclaimed(st).write(` AND ("j"."kind", "j"."key") = (SELECT "k"."kind", "k"."key" FROM `, c.s.text.job,
-		` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `, c.head(), ")")
+		` AS "k"`, c.s.along(jobTable+"_subject"), ` WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" AND "k"."subject" = "j"."subject" AND `, c.head(), ")")
 }
 
 // head ends a SELECT of the first of a subject's jobs k.
@@ -480,6 +491,12 @@ func (c *claim) head() string {
 // unclaimed adds that no job of the subject of j is claimed. It is not said by EXISTS, which an
 // engine may turn into a join with all that is claimed.
 func (c *claim) unclaimed(st *statement) *statement {
+	if c.s.d.wholeIndexes {
+		// An inequality in a subquery of a row is no range of an index there; its last entry is. The lease
+		// of what is not claimed is 0.
+		return st.write(`(SELECT "k"."lease" FROM `, c.s.text.job, ` AS "k"`, c.s.along(jobTable+"_claimed"), ` WHERE "k"."tenant" = "j"."tenant" `,
+			`AND "k"."subject" = "j"."subject" ORDER BY "k"."lease" DESC LIMIT 1) <= `).arg(c.now)
+	}
 	return st.write(`(SELECT 1 FROM `, c.s.text.job, ` AS "k" WHERE "k"."subject" <> '' AND "k"."tenant" = "j"."tenant" `,
 		`AND "k"."subject" = "j"."subject" AND "k"."token" <> '' AND "k"."lease" > `).arg(c.now).write(" LIMIT 1) IS NULL")
 }
@@ -489,21 +506,50 @@ func (c *claim) unclaimed(st *statement) *statement {
 // already, so nothing waits here and nothing can deadlock.
 func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job, error) {
 	var free []storage.Job // of no subject
-	grouped := map[int64]storage.Job{}
-	var numbers []any
+	grouped := map[int64][]storage.Job{}
+	var numbers []int64
 	for _, j := range picked {
 		if j.Subject == "" {
 			free = append(free, j)
 			continue
 		}
-		n := c.s.lockNumber("subject", j.Tenant, j.Subject)
-		if _, same := grouped[n]; !same { // one of two subjects of one number waits for the next claim
-			grouped[n] = j
+		n := c.s.subjectLock(j.Tenant, j.Subject)
+		if len(grouped[n]) == 0 {
 			numbers = append(numbers, n)
 		}
+		grouped[n] = append(grouped[n], j)
 	}
 	if len(numbers) == 0 {
 		return free, nil
+	}
+	held, err := c.lock(ctx, numbers)
+	if err != nil || len(held) == 0 {
+		return free, err
+	}
+	// A new statement, which sees what was committed before the locks were had.
+	st := c.s.d.statement()
+	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j"`, c.s.primarily(), ` WHERE ("tenant", "kind", "key") IN (`, c.s.d.values)
+	comma := ""
+	for _, n := range held {
+		for _, j := range grouped[n] {
+			st.write(comma).tuple(string(j.Tenant), j.Kind, j.Key)
+			comma = ", "
+		}
+	}
+	st.write(") AND ")
+	c.first(st)
+	err = c.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
+		j, err := scanJob(rows)
+		free = append(free, j)
+		return err
+	})
+	return free, err
+}
+
+// lock locks numbers of subjects without waiting, and gives those that it could.
+func (c *claim) lock(ctx context.Context, numbers []int64) (held []int64, err error) {
+	if c.s.d.lockRows {
+		return c.lockByRows(ctx, numbers)
 	}
 	st := c.s.d.statement()
 	st.write(`SELECT "v"."column1", `, c.s.d.tryLock, ` FROM (VALUES `)
@@ -514,42 +560,27 @@ func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job
 		st.write("(CAST(").arg(n).write(" AS BIGINT))")
 	}
 	st.write(`) AS "v"`)
-	var locked []storage.Job
-	err := c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err = c.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		var n int64
 		var got bool
 		err := rows.Scan(&n, &got)
 		if got {
-			locked = append(locked, grouped[n])
+			held = append(held, n)
 		}
 		return err
 	})
-	if err != nil || len(locked) == 0 {
-		return free, err
-	}
-	// A new statement, which sees what was committed before the locks were had.
-	st = c.s.d.statement()
-	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j" WHERE ("tenant", "kind", "key") IN (VALUES `)
-	for i, j := range locked {
-		if i > 0 {
-			st.write(", ")
-		}
-		st.tuple(string(j.Tenant), j.Kind, j.Key)
-	}
-	st.write(") AND ")
-	c.first(st)
-	err = c.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
-		j, err := scanJob(rows)
-		free = append(free, j)
-		return err
-	})
-	return free, err
+	return held, err
 }
 
 // mark writes that the jobs are claimed.
 func (c *claim) mark(ctx context.Context, jobs []storage.Job) error {
 	lease := jobs[0].Lease.UnixMicro()
 	st := c.s.d.statement()
+	if c.s.d.lockRows {
+		c.markRows(st, jobs, lease)
+		_, err := c.t.exec(ctx, st.string(), st.args...)
+		return err
+	}
 	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = "v"."column4", "lease" = `).arg(lease).
 		write(`, "ready" = `).arg(lease).write(" FROM (VALUES ")
 	for i, j := range jobs {
@@ -559,6 +590,6 @@ func (c *claim) mark(ctx context.Context, jobs []storage.Job) error {
 		st.tuple(string(j.Tenant), j.Kind, j.Key, j.Token)
 	}
 	st.write(`) AS "v" WHERE "tenant" = "v"."column1" AND "kind" = "v"."column2" AND "key" = "v"."column3"`)
-	_, err := c.t.exec(ctx, st.text.String(), st.args...)
+	_, err := c.t.exec(ctx, st.string(), st.args...)
 	return err
 }

@@ -216,10 +216,24 @@ func (st *statement) comparison(col string, c storage.Condition) {
 		st.write(")")
 	case storage.Contains:
 		// Both lower a column that is compared byte by byte in its letters A to Z alone.
-		st.write(st.d.place, "(lower(", col, "), ").arg(storage.Fold(c.Values[0].(string))).write(") > 0")
+		text := storage.Fold(c.Values[0].(string))
+		if st.d.exact {
+			// There lower knows other letters too. It leaves few rows, and keeps all that have the text.
+			st.write("(", st.d.place, "(lower(", col, "), lower(").arg(text).write(")) > 0 AND ", st.d.place, "(", foldedAZ(col), ", ").arg(text).write(") > 0)")
+			return
+		}
+		st.write(st.d.place, "(lower(", col, "), ").arg(text).write(") > 0")
 	default:
 		st.write(never)
 	}
+}
+
+// foldedAZ is text with a to z for A to Z.
+func foldedAZ(col string) string {
+	for c := 'A'; c <= 'Z'; c++ {
+		col = "replace(" + col + ", '" + string(c) + "', '" + string(c+'a'-'A') + "')"
+	}
+	return col
 }
 
 // successor gives the first text that follows all those that begin with the prefix, byte by
@@ -289,25 +303,54 @@ func walk(q storage.RowQuery, tenants []storage.Tenant) []term {
 	return terms
 }
 
+// afterOf is after for the rows of one tenant, of which the tenant is told apart from the place's here.
+func (st *statement) afterOf(tenant storage.Tenant, terms []term, from, to int) {
+	at := slices.IndexFunc(terms, func(t term) bool { return t.Column == storage.ColumnTenant })
+	place := storage.Tenant(terms[at].value.(string))
+	without := slices.Delete(slices.Clone(terms), at, at+1)
+	behind := tenant > place
+	if terms[at].Descending {
+		behind = tenant < place
+	}
+	switch {
+	case at >= to:
+		st.after(without, from, to, false)
+	case tenant == place && (at < from || from < to-1):
+		if at < from {
+			from--
+		}
+		st.after(without, from, to-1, false)
+	case at < from, !behind && at == from:
+		st.write(" AND ", never)
+	case at == from:
+		st.after(without, from, from, false)
+	default:
+		// What is before the tenant decides, and where that is equal the tenant does.
+		st.after(without, from, at, behind)
+	}
+}
+
 // after adds that a row stands behind the place in terms[from:to], which all have one direction,
-// and is equal to it before them. Row values are compared along an index.
-func (st *statement) after(terms []term, from, to int) {
+// and is equal to it before them; or at the place, where that counts too. Row values are compared along an
+// index.
+func (st *statement) after(terms []term, from, to int, at bool) {
 	for _, t := range terms[:from] {
 		st.write(" AND ", quote(t.Column), " = ").arg(t.value)
 	}
 	run := terms[from:to]
+	if len(run) == 0 {
+		return
+	}
 	than := " > "
 	if run[0].Descending {
 		than = " < "
 	}
-	st.write(" AND ")
-	if len(run) == 1 {
-		st.write(quote(run[0].Column), than).arg(run[0].value)
-		return
+	if at {
+		than = than[:2] + "= "
 	}
 	names, values := make([]string, len(run)), make([]any, len(run))
 	for i, t := range run {
-		names[i], values[i] = t.Column, t.value
+		names[i], values[i] = quote(t.Column), t.value
 	}
-	st.write("(", quoteAll(names), ")", than).tuple(values...)
+	st.write(" AND ").than(names, than, values)
 }

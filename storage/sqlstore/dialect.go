@@ -18,6 +18,10 @@ const (
 	// PostgreSQL is PostgreSQL 12 or later, through a driver whose errors tell their SQLSTATE
 	// (pgx and lib/pq do).
 	PostgreSQL
+	// MySQL is MariaDB 10.6 or later, or MySQL 8.0.19 or later, with InnoDB, through a driver whose
+	// errors tell their number (go-sql-driver/mysql does). Statements are such as both servers take;
+	// what is said of MySQL itself is designed for, and not tested.
+	MySQL
 )
 
 func (d Dialect) String() string {
@@ -26,6 +30,8 @@ func (d Dialect) String() string {
 		return "SQLite"
 	case PostgreSQL:
 		return "PostgreSQL"
+	case MySQL:
+		return "MySQL"
 	}
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
@@ -34,10 +40,27 @@ func (d Dialect) String() string {
 type dialect struct {
 	// numbered placeholders are $1, $2; otherwise they are question marks.
 	numbered bool
-	// text, integer and boolean are the column types, yes and no the literals of the last.
+	// backticks says that names are quoted by them. Statements are written with double quotes, which
+	// stand nowhere else in them.
+	backticks bool
+	// text, integer and boolean are the column types, yes and no the literals of the last. Where text
+	// has a length, key is the type of what [storage.CheckKey] allows, and long that of documents.
 	text, integer, boolean, yes, no string
-	// tableOptions ends a CREATE TABLE.
-	tableOptions string
+	key, long                       string
+	// tableOptions ends a CREATE TABLE. Where a collation has to be named, it ends with the one that
+	// compares byte by byte, which collation asks the server for.
+	tableOptions, collation string
+	// wholeIndexes says that an index is of all rows, ends with the primary key by itself, and is best
+	// made with its table.
+	wholeIndexes bool
+	// once ends an INSERT that leaves a row alone that is there already; where it is empty the INSERT
+	// fails as a duplicate, which does the unit no harm.
+	once string
+	// rowsApart says that a comparison of row values is not one along an index, and has to be written
+	// out.
+	rowsApart bool
+	// exact says that lower knows more letters than A to Z.
+	exact bool
 	// unit and snapshot are the options of the transactions of Update and View.
 	unit, snapshot *sql.TxOptions
 	// oneWriter says that a unit that writes keeps all others that would from beginning, so
@@ -49,8 +72,13 @@ type dialect struct {
 	skipLocked, lock, tryLock string
 	// modifyingWith says that a WITH may have statements that write, which then cost no round trip.
 	modifyingWith bool
-	// lateral says that a subquery in FROM may use what stands before it.
-	lateral bool
+	// lockRows says that what has no row of its own is locked by a row of the table of locks.
+	lockRows bool
+	// values begins a list of rows after IN.
+	values string
+	// lateral says that a subquery in FROM may use what stands before it, and jumps that a recursive
+	// statement may go from one value of an index to the next, however many there are.
+	lateral, jumps bool
 	// forUpdate ends a SELECT that locks its rows.
 	forUpdate string
 	// place is the function that gives the place of one text in another, from 1, or 0.
@@ -61,8 +89,8 @@ type dialect struct {
 	// name, type, whether it may be NULL, whether it is compared byte by byte. indexes lists the
 	// names of such indexes.
 	columns, indexes string
-	// types is what columns calls the types of text, integer and boolean.
-	types [3]string
+	// types is what columns calls the types of text, integer and boolean, and of key and long.
+	types [5]string
 	// check finds settings that would lose or confuse data.
 	check func(ctx context.Context, s *core) ([]storage.Fault, error)
 	// statements is how many prepared statements are kept where the options do not say.
@@ -78,13 +106,16 @@ var dialects = map[Dialect]*dialect{
 	SQLite: {
 		text: "TEXT", integer: "INTEGER", boolean: "INTEGER", yes: "1", no: "0",
 		tableOptions: " STRICT",
-		snapshot:     &sql.TxOptions{ReadOnly: true},
-		oneWriter:    true,
-		place:        "instr",
+		key:          "TEXT", long: "TEXT",
+		once:      " ON CONFLICT DO NOTHING",
+		snapshot:  &sql.TxOptions{ReadOnly: true},
+		oneWriter: true,
+		jumps:     true,
+		place:     "instr",
 		columns: `SELECT m.name, p.name, p.type, p."notnull" = 0, 1 FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS p ` +
 			`WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ?`,
 		indexes:    "SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, length(?)) = ?",
-		types:      [3]string{"TEXT", "INTEGER", "INTEGER"},
+		types:      [5]string{"TEXT", "INTEGER", "INTEGER", "TEXT", "TEXT"},
 		check:      checkSQLite,
 		statements: 256,
 		retry:      retrySQLite,
@@ -95,12 +126,16 @@ var dialects = map[Dialect]*dialect{
 	PostgreSQL: {
 		numbered: true,
 		text:     `TEXT COLLATE "C"`, integer: "BIGINT", boolean: "BOOLEAN", yes: "TRUE", no: "FALSE",
+		key: `TEXT COLLATE "C"`, long: `TEXT COLLATE "C"`,
+		once:       " ON CONFLICT DO NOTHING",
 		unit:       &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		skipLocked: ` FOR UPDATE OF "j" SKIP LOCKED`,
 		lock:       "SELECT pg_advisory_xact_lock(?)",
 		forUpdate:  " FOR UPDATE",
 		lateral:    true,
+		jumps:      true,
+		values:     "VALUES ",
 
 		modifyingWith: true,
 
@@ -111,7 +146,7 @@ var dialects = map[Dialect]*dialect{
 		indexes: `SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ` +
 			`JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND i.indisvalid ` +
 			`AND left(c.relname::text, length($1::text)) = $2::text`,
-		types:   [3]string{"text", "bigint", "boolean"},
+		types:   [5]string{"text", "bigint", "boolean", "text", "text"},
 		check:   checkPostgreSQL,
 		tryLock: `pg_try_advisory_xact_lock("v"."column1")`,
 		retry:   retryPostgreSQL,
@@ -120,14 +155,50 @@ var dialects = map[Dialect]*dialect{
 
 		duplicate: duplicatePostgreSQL,
 	},
+	MySQL: {
+		backticks: true,
+		text:      "VARCHAR(255)", integer: "BIGINT", boolean: "TINYINT(1)", yes: "1", no: "0",
+		key: "VARCHAR(200)", long: "LONGTEXT",
+		tableOptions: " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=",
+		collation:    "SELECT MAX(collation_name) FROM information_schema.collations WHERE collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')",
+		wholeIndexes: true,
+		rowsApart:    true,
+		exact:        true,
+		unit:         &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		skipLocked:   " FOR UPDATE SKIP LOCKED",
+		lockRows:     true,
+		forUpdate:    " FOR UPDATE",
+		place:        "instr",
+		// Of the time of day a server has one in a year twice; of UTC it has none.
+		clock: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+		columns: `SELECT table_name, column_name, CASE data_type WHEN 'varchar' THEN column_type ELSE data_type END, is_nullable = 'YES', ` +
+			`COALESCE(collation_name, '') IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') ` +
+			`FROM information_schema.columns WHERE table_schema = DATABASE() AND LEFT(table_name, CHAR_LENGTH(?)) = ?`,
+		indexes: `SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() ` +
+			`AND LEFT(index_name, CHAR_LENGTH(?)) = ?`,
+		types:      [5]string{"varchar(255)", "bigint", "tinyint", "varchar(200)", "longtext"},
+		check:      checkMySQL,
+		statements: 64,
+		retry:      retryMySQL,
+		undone:     undoneMySQL,
+		unknown:    unknownMySQL,
+		duplicate:  duplicateMySQL,
+	},
 }
 
-// columnType is the type of a column of the kind.
-func (d *dialect) columnType(k storage.Kind) string {
-	switch k {
-	case storage.Text:
+// columnType is the type of a column.
+func (d *dialect) columnType(c column) string {
+	switch {
+	case c.digest != "":
+		return "BINARY(32)"
+	case c.kind == storage.Text && c.form == key:
+		return d.key
+	case c.kind == storage.Text && c.form == long:
+		return d.long
+	case c.kind == storage.Text:
 		return d.text
-	case storage.Bool:
+	case c.kind == storage.Bool:
 		return d.boolean
 	default:
 		return d.integer
@@ -135,11 +206,17 @@ func (d *dialect) columnType(k storage.Kind) string {
 }
 
 // columnKind is what the engine calls that type.
-func (d *dialect) columnKind(k storage.Kind) string {
-	switch k {
-	case storage.Text:
+func (d *dialect) columnKind(c column) string {
+	switch {
+	case c.digest != "":
+		return "binary"
+	case c.kind == storage.Text && c.form == key:
+		return d.types[3]
+	case c.kind == storage.Text && c.form == long:
+		return d.types[4]
+	case c.kind == storage.Text:
 		return d.types[0]
-	case storage.Bool:
+	case c.kind == storage.Bool:
 		return d.types[2]
 	default:
 		return d.types[1]
@@ -158,11 +235,19 @@ func (d *dialect) zero(k storage.Kind) string {
 	}
 }
 
-// rebind writes the placeholders of a statement as the engine wants them. The statements of
-// this package have a question mark nowhere else.
+// quoted writes the names in a text as the engine wants them.
+func (d *dialect) quoted(text string) string {
+	if d.backticks {
+		return strings.ReplaceAll(text, `"`, "`")
+	}
+	return text
+}
+
+// rebind writes the names and placeholders of a statement as the engine wants them. The statements
+// of this package have a question mark nowhere else.
 func (d *dialect) rebind(query string) string {
 	if !d.numbered {
-		return query
+		return d.quoted(query)
 	}
 	var b strings.Builder
 	b.Grow(len(query) + 16)
@@ -191,6 +276,9 @@ func (d *dialect) statement() *statement {
 	st.text.Grow(512)
 	return st
 }
+
+// string gives the text for the engine.
+func (st *statement) string() string { return st.d.quoted(st.text.String()) }
 
 // write adds text.
 func (st *statement) write(parts ...string) *statement {
@@ -229,4 +317,26 @@ func (st *statement) tuple(values ...any) *statement {
 	st.list(values)
 	st.text.WriteByte(')')
 	return st
+}
+
+// than adds that columns, which all have one direction, are greater than values, or less. Row values
+// are compared along an index where the engine does; where it does not they are written out.
+func (st *statement) than(columns []string, operator string, values []any) *statement {
+	if !st.d.rowsApart || len(columns) == 1 {
+		if len(columns) == 1 {
+			return st.write(columns[0], operator).arg(values[0])
+		}
+		return st.write("(", strings.Join(columns, ", "), ")", operator).tuple(values...)
+	}
+	// All but the last have to be greater or equal, and nothing else.
+	last := operator
+	operator = operator[:2] + " "
+	for i, c := range columns {
+		if i == len(columns)-1 {
+			st.write(c, last).arg(values[i])
+			break
+		}
+		st.write("(", c, operator).arg(values[i]).write(" OR ", c, " = ").arg(values[i]).write(" AND ")
+	}
+	return st.write(strings.Repeat(")", len(columns)-1))
 }

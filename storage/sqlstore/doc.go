@@ -13,13 +13,13 @@
 //
 // A schema is a table of the prefix and the schema's name: itsm_incident. It has a typed column
 // for each declared one, so that SQL reports work, and the rest of a record as JSON in the
-// column body. Times are UTC microseconds since 1970 as integers; on SQLite a boolean is 0 or 1.
+// column body. Times are UTC microseconds since 1970 as integers; on SQLite and MySQL a boolean is 0 or 1.
 // Text is compared byte by byte in every engine. Every index begins with the tenant.
 //
 // The store's own tables have two underscores: itsm__event is the event log, itsm__job the jobs
 // that are due, itsm__sequence the numbers given, itsm__setting the secret of cursors,
-// itsm__lease and itsm__backfill belong to migrations. They may be read; what writes to them
-// beside the store breaks its promises.
+// itsm__lease and itsm__backfill belong to migrations, and on MySQL itsm__lock is what names are
+// locked by. They may be read; what writes to them beside the store breaks its promises.
 //
 // [Store.Migrate] makes what is missing, [Store.Plan] gives it as SQL for a host that migrates
 // by its own means, and [Store.Check] says what is missing, and which settings of the engine
@@ -28,10 +28,10 @@
 // # Units
 //
 // On PostgreSQL an Update is READ COMMITTED, with version checks, and a View REPEATABLE READ and
-// read-only. On SQLite an Update is the one writer from its first statement on, whatever the
-// name says that the host opened the database by, and a View is a read transaction. For SQLite a
-// host should choose WAL, a busy timeout, and a pool of its own for reading ([Options.Reader]);
-// package storage/sqlite has done so.
+// read-only, and so they are on MySQL. On SQLite an Update is the one writer from its first statement
+// on, whatever the name says that the host opened the database by, and a View is a read transaction.
+// For SQLite a host should choose WAL, a busy timeout, and a pool of its own for reading
+// ([Options.Reader]); package storage/sqlite has done so.
 //
 // After an error of the engine a unit does nothing more and is not committed, even where its
 // function passes over the error: engines differ in what is left of a transaction then. A

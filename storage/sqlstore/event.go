@@ -9,8 +9,12 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// batch is how many rows are written in one statement at most.
-const batch = 500
+// batch is how many rows are written in one statement at most, and batchBytes about how many bytes of
+// documents: an engine takes statements of so many and no more.
+const (
+	batch      = 500
+	batchBytes = storage.MaxDocument
+)
 
 var eventColumns = []string{"tenant", "kind", "record", "version", "n", "id", "type", "at", "envelope"}
 
@@ -23,7 +27,12 @@ func (u *unit) Append(ctx context.Context, events ...storage.Event) error {
 		return err
 	}
 	for rest := events; len(rest) > 0; {
-		n := min(len(rest), batch)
+		n, size := 1, len(rest[0].Envelope)
+		for ; n < min(len(rest), batch); n++ {
+			if size += len(rest[n].Envelope); size > batchBytes {
+				break
+			}
+		}
 		if err := u.appendBatch(ctx, rest[:n]); err != nil {
 			return err
 		}
@@ -49,8 +58,8 @@ func (u *unit) appendBatch(ctx context.Context, events []storage.Event) error {
 		st.tuple(string(u.tenant), e.Kind, string(e.Record), e.Version, int64(e.N), string(e.ID), e.Type,
 			e.At.UnixMicro(), string(e.Envelope))
 	}
-	st.write(" ON CONFLICT DO NOTHING")
-	written, err := u.o.t.exec(ctx, st.text.String(), st.args...)
+	st.write(u.s.d.once)
+	written, err := u.insert(ctx, st.string(), st.args...)
 	if err != nil {
 		return u.failed(ctx, "append", "", events[0].Record, err)
 	}
@@ -130,13 +139,13 @@ func (r *reader) eventsOf(ctx context.Context, tenant storage.Tenant, q storage.
 		}
 	}
 	if behind {
-		st.write(" AND (", quoteAll(names[fixed:]), ") > ").tuple(place[fixed:]...)
+		st.write(" AND ").than(quotedAll(names[fixed:]), " > ", place[fixed:])
 	}
 	if len(q.Types) > 0 {
 		st.write(" AND ").named("type", q.Types)
 	}
 	st.write(` ORDER BY "kind", "record", "version", "n" LIMIT `, strconv.Itoa(q.Limit-len(events)))
-	err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err := r.o.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		var e storage.Event
 		var at int64
 		if err := rows.Scan((*string)(&e.Tenant), &e.Kind, (*string)(&e.Record), &e.Version, &e.N,

@@ -58,9 +58,11 @@ func distinct(jobs []storage.Job) int {
 	}
 	type place struct{ kind, key string }
 	seen := make(map[place]bool, len(jobs))
+	size := 0
 	for i, j := range jobs {
 		at := place{j.Kind, j.Key}
-		if seen[at] || j.Keep != jobs[0].Keep || i == batch {
+		size += len(j.Payload) + len(j.Error)
+		if seen[at] || j.Keep != jobs[0].Keep || i == batch || i > 0 && size > batchBytes {
 			return i
 		}
 		seen[at] = true
@@ -126,7 +128,7 @@ func (u *unit) catchUp(ctx context.Context) error {
 	st := u.s.d.statement()
 	u.postponed(st)
 	u.postponed = nil
-	if _, err := u.o.t.exec(ctx, st.text.String(), st.args...); err != nil {
+	if _, err := u.o.t.exec(ctx, st.string(), st.args...); err != nil {
 		return u.failed(ctx, "write jobs", "", "", err)
 	}
 	return nil
@@ -140,9 +142,13 @@ func (u *unit) lane(st *statement, subject string, before int) {
 	case before >= crowd:
 		st.arg(subject)
 	default:
-		st.write("CASE WHEN EXISTS (SELECT 1 FROM ", u.s.text.job, ` WHERE "tenant" = `).arg(string(u.tenant)).
+		from, end := "", ""
+		if u.s.d.once == "" { // MySQL reads the table that it writes to only as one that is read before
+			from, end = `(SELECT 1 AS "n" FROM `, `) AS "b"`
+		}
+		st.write("CASE WHEN EXISTS (SELECT 1 FROM ", from, u.s.text.job, ` WHERE "tenant" = `).arg(string(u.tenant)).
 			write(` AND "subject" <> '' AND "subject" = `).arg(subject).write(` AND "dead" = `, u.s.d.no,
-			" LIMIT 1 OFFSET ", strconv.Itoa(crowd-1-before), ") THEN ").arg(subject).write(" ELSE '' END")
+			" LIMIT 1 OFFSET ", strconv.Itoa(crowd-1-before), end, ") THEN ").arg(subject).write(" ELSE '' END")
 	}
 }
 
@@ -197,7 +203,7 @@ func (u *unit) Finish(ctx context.Context, claimed storage.Job, o storage.Outcom
 	}
 	st.write(` WHERE "tenant" = `).arg(where[0]).write(` AND "kind" = `).arg(where[1]).
 		write(` AND "key" = `).arg(where[2]).write(` AND "token" = `).arg(where[3])
-	changed, err := u.o.t.exec(ctx, st.text.String(), st.args...)
+	changed, err := u.o.t.exec(ctx, st.string(), st.args...)
 	if err != nil {
 		return u.failed(ctx, "finish", "", "", err)
 	}
@@ -257,21 +263,45 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 		no, yes := false, true
 		parts = []*bool{&no, &yes}
 	}
+	// ofKinds: a key is looked for under each kind that there is, which are found first.
+	ofKinds := q.Key != "" && q.Kind == "" && !r.s.d.jumps
 	read := func(r *reader) error {
 		for _, tenant := range sorted(r.tenants) {
 			if len(jobs) == q.Limit || tenant < q.After.Tenant {
 				continue
 			}
 			before := len(jobs)
-			for _, dead := range parts {
-				st := r.jobsOf(tenant, dead, q, q.Limit-before)
-				err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+			each := func(dead *bool, kinds []string, limit int) error {
+				st := r.jobsOf(tenant, dead, q, kinds, limit)
+				err := r.o.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 					j, err := scanJob(rows)
 					jobs = append(jobs, j)
 					return err
 				})
 				if err != nil {
 					return r.failed(ctx, "jobs", "", "", err)
+				}
+				return nil
+			}
+			for n, from := jumps, ""; ofKinds && n == jumps && len(jobs) < q.Limit; {
+				kinds, err := r.s.distinct(ctx, r.o.t, r.s.primarily(), "kind", []any{string(tenant)}, from, jumps)
+				if err != nil {
+					return r.failed(ctx, "jobs", "", "", err)
+				}
+				if n = len(kinds); n == 0 {
+					break
+				}
+				if err := each(q.Dead, kinds, q.Limit-len(jobs)); err != nil {
+					return err
+				}
+				from = kinds[n-1]
+			}
+			if ofKinds {
+				continue
+			}
+			for _, dead := range parts {
+				if err := each(dead, nil, q.Limit-before); err != nil {
+					return err
 				}
 			}
 			if len(parts) > 1 {
@@ -284,7 +314,7 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 		return nil
 	}
 	var err error
-	if len(r.tenants) > 1 || len(parts) > 1 {
+	if len(r.tenants) > 1 || len(parts) > 1 || ofKinds {
 		err = r.whole(ctx, read)
 	} else {
 		err = read(r)
@@ -295,8 +325,8 @@ func (r *reader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, e
 	return jobs, nil
 }
 
-// jobsOf selects jobs of a tenant.
-func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, limit int) *statement {
+// jobsOf selects jobs of a tenant: of a key without a kind, where a statement cannot jump, under these kinds.
+func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, kinds []string, limit int) *statement {
 	job := r.s.text.job
 	st := r.s.d.statement()
 	if q.Key == "" || q.Kind != "" {
@@ -307,6 +337,9 @@ func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, l
 		if q.Key != "" {
 			st.write(` AND "key" = `).arg(q.Key)
 		}
+	} else if !r.s.d.jumps {
+		st.write("SELECT ", quoteAll(jobColumns), " FROM ", job, r.s.primarily(), ` WHERE "tenant" = `).arg(string(tenant)).
+			write(" AND ").named("kind", kinds).write(` AND "key" = `).arg(q.Key)
 	} else {
 		// A key is looked for under each kind that there is, by jumping from kind to kind.
 		st.write(`WITH RECURSIVE "k" ("name") AS (SELECT (SELECT "i"."kind" FROM `, job, ` AS "i" WHERE "i"."tenant" = `).arg(string(tenant)).
@@ -336,7 +369,7 @@ func (r *reader) jobsOf(tenant storage.Tenant, dead *bool, q storage.JobQuery, l
 		st.write(` AND "dead" = `, is)
 	}
 	if tenant == q.After.Tenant {
-		st.write(` AND ("kind", "key") > `).tuple(q.After.Kind, q.After.Key)
+		st.write(" AND ").than([]string{`"kind"`, `"key"`}, " > ", []any{q.After.Kind, q.After.Key})
 	}
 	return st.write(` ORDER BY "kind", "key" LIMIT `, strconv.Itoa(limit))
 }

@@ -37,6 +37,9 @@ type joined struct {
 // host, and a number whose transaction fails is given again. What Advance passes over, this store
 // gives no more from the end of the unit on, whatever the host does.
 //
+// On MySQL a deadlock rolls back all of the host's transaction, the savepoint included: after ErrRetry the
+// host rolls back and begins anew. It should begin transactions with READ COMMITTED.
+//
 // On SQLite an Update begins with a statement that writes nothing, to be the writer before it
 // reads. A host whose transaction has read something before may get ErrRetry, if another unit
 // has written since: begin such transactions with BEGIN IMMEDIATE.

@@ -34,6 +34,8 @@ type found struct {
 	begun map[[2]string]backfill
 	// key says that there is a secret for cursors.
 	key bool
+	// collation is the one that tables are made with, where it has to be named.
+	collation string
 }
 
 // foundColumn is a column as the engine describes it.
@@ -83,6 +85,11 @@ func (s *core) relations(schemas []*storage.Schema) ([]relation, error) {
 // inspect reads what there is of the relations.
 func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found, error) {
 	f := &found{tables: map[string]map[string]foundColumn{}, indexes: map[string]bool{}, begun: map[[2]string]backfill{}}
+	if s.d.collation != "" {
+		if err := s.findCollation(ctx, t, f); err != nil {
+			return nil, err
+		}
+	}
 	wanted := map[string]bool{}
 	for _, r := range all {
 		wanted[r.name] = true
@@ -135,6 +142,14 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 	return f, nil
 }
 
+// findCollation asks the server for the collation that compares byte by byte and does not pad.
+func (s *core) findCollation(ctx context.Context, t *session, f *found) (err error) {
+	if f.collation, err = t.setting(ctx, s.d.collation); err == nil && f.collation == "" {
+		err = storage.Invalid("database", "version", "has no collation that compares text byte by byte: it must be "+leastMySQL)
+	}
+	return err
+}
+
 // filling says whether an index is of a column whose values are still to be moved out of the bodies: until then
 // many rows have the same ones.
 func (f *found) filling(r relation, ix index) bool {
@@ -148,11 +163,11 @@ func (f *found) filling(r relation, ix index) bool {
 
 // steps gives what is missing of the relations, in order; later are the steps that wait for the back-fill.
 func (s *core) steps(all []relation, f *found) (steps, later []step) {
-	add := func(text string, args ...any) { steps = append(steps, step{text: text, args: args}) }
+	add := func(text string, args ...any) { steps = append(steps, step{text: s.d.quoted(text), args: args}) }
 	// Tables come first: one of the store's own may be new, and columns are entered in another.
 	for _, r := range all {
 		if f.tables[r.name] == nil {
-			add(s.createTable(r))
+			add(s.createTable(r, f))
 		}
 	}
 	for _, r := range all {
@@ -162,17 +177,17 @@ func (s *core) steps(all []relation, f *found) (steps, later []step) {
 					continue
 				}
 				// The back-fill is on record before there is a column, so that none is forgotten.
-				if _, begun := f.begun[[2]string{r.name, c.name}]; !begun {
+				if _, begun := f.begun[[2]string{r.name, c.name}]; !begun && c.digest == "" {
 					// Both names are identifiers, so that they can stand in the text as they are.
-					add(s.text.newBackfill + " ('" + r.name + "', '" + c.name + "') ON CONFLICT DO NOTHING")
+					add(fmt.Sprintf(s.text.newBackfill, r.name, c.name))
 				}
 				add("ALTER TABLE " + quote(r.name) + " ADD COLUMN " + s.define(c))
 			}
 		}
 		for _, ix := range r.indexes {
-			missing := step{text: createIndex(r, ix), of: r, index: ix}
+			missing := step{text: s.d.quoted(s.createIndex(r, ix)), of: r, index: ix}
 			switch {
-			case f.indexes[ix.name]:
+			case f.indexes[ix.name], f.tables[r.name] == nil && s.d.wholeIndexes:
 			case ix.unique && f.filling(r, ix):
 				later = append(later, missing)
 			default:
@@ -188,19 +203,27 @@ func (s *core) steps(all []relation, f *found) (steps, later []step) {
 	return steps, later
 }
 
-func (s *core) createTable(r relation) string {
+func (s *core) createTable(r relation, f *found) string {
 	text := "CREATE TABLE IF NOT EXISTS " + quote(r.name) + " (\n"
 	for _, c := range r.columns {
 		text += "  " + s.define(c) + ",\n"
 	}
-	return text + "  PRIMARY KEY (" + quoteAll(r.primary) + ")\n)" + s.d.tableOptions
+	text += "  PRIMARY KEY (" + quoteAll(r.primary) + ")"
+	if s.d.wholeIndexes {
+		for _, ix := range r.indexes {
+			text += ",\n  " + map[bool]string{true: "UNIQUE KEY ", false: "KEY "}[ix.unique] + quote(ix.name) + " (" + ix.parts() + ")"
+		}
+	}
+	return text + "\n)" + s.d.tableOptions + f.collation
 }
 
 // define gives a column's definition. One that may not be NULL has a default, for rows that
 // are written through a schema that does not have it.
 func (s *core) define(c column) string {
-	text := quote(c.name) + " " + s.d.columnType(c.kind)
+	text := quote(c.name) + " " + s.d.columnType(c)
 	switch {
+	case c.digest != "":
+		return text + " GENERATED ALWAYS AS (" + c.digest + ") STORED"
 	case c.nullable:
 		return text
 	case c.always:
@@ -209,12 +232,15 @@ func (s *core) define(c column) string {
 	return text + " NOT NULL DEFAULT " + s.d.zero(c.kind)
 }
 
-func createIndex(r relation, ix index) string {
-	text := "CREATE INDEX IF NOT EXISTS "
+func (s *core) createIndex(r relation, ix index) string {
+	text := "CREATE INDEX "
 	if ix.unique {
-		text = "CREATE UNIQUE INDEX IF NOT EXISTS "
+		text = "CREATE UNIQUE INDEX "
 	}
-	text += quote(ix.name) + " ON " + quote(r.name) + " (" + orders(ix.columns) + ")"
+	if !s.d.wholeIndexes { // MySQL has no IF NOT EXISTS for an index
+		text += "IF NOT EXISTS "
+	}
+	text += quote(ix.name) + " ON " + quote(r.name) + " (" + ix.parts() + ")"
 	if ix.where != "" {
 		text += " WHERE " + ix.where
 	}
@@ -408,7 +434,7 @@ func (s *core) whyNot(ctx context.Context, t *session, st step, err error) error
 	columns := quoteAll(names)
 	var found []string
 	text := "SELECT " + columns + ", COUNT(*) FROM " + quote(st.of.name) + " WHERE " + strings.ReplaceAll(columns, ", ", " IS NOT NULL AND ") + " IS NOT NULL GROUP BY " + columns + " HAVING COUNT(*) > 1 ORDER BY " + columns + " LIMIT 3"
-	if e := t.each(ctx, text, nil, func(rows *sql.Rows) error {
+	if e := t.each(ctx, s.d.quoted(text), nil, func(rows *sql.Rows) error {
 		values, dest := make([]any, len(names)+1), make([]any, len(names)+1)
 		for i := range values {
 			dest[i] = &values[i]
@@ -489,8 +515,10 @@ func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
 			switch {
 			case !ok:
 				fault(field, "is missing: run the migration")
-			case got.kind != s.d.columnKind(c.kind):
-				fault(field, fmt.Sprintf("is %s and must be %s", got.kind, s.d.columnKind(c.kind)))
+			case got.kind != s.d.columnKind(c):
+				fault(field, fmt.Sprintf("is %s and must be %s", got.kind, s.d.columnKind(c)))
+			case c.kind == storage.Text && !got.collated && f.collation != "":
+				fault(field, "is not compared byte by byte: its collation must be "+f.collation)
 			case c.kind == storage.Text && !got.collated:
 				fault(field, "is not compared byte by byte: its collation must be \"C\"")
 			case got.nullable != c.nullable:

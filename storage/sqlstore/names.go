@@ -10,15 +10,19 @@ const (
 	settingTable  = "_setting"
 	leaseTable    = "_lease"
 	backfillTable = "_backfill"
+	lockTable     = "_lock"
 )
 
 // own gives the store's own tables. An index that changes gets another name, as a migration leaves one that is there as it is.
 func (s *core) own() []relation {
 	text := func(names ...string) (out []column) {
 		for _, n := range names {
-			out = append(out, column{name: n, kind: storage.Text})
+			out = append(out, column{name: n, kind: storage.Text, form: key})
 		}
 		return out
+	}
+	document := func(name string) []column {
+		return []column{{name: name, kind: storage.Text, form: long, always: s.d.wholeIndexes}}
 	}
 	number := func(names ...string) (out []column) {
 		for _, n := range names {
@@ -38,10 +42,14 @@ func (s *core) own() []relation {
 		}
 		return out
 	}
-	return []relation{
+	dead := by("tenant", "kind", "key")
+	if s.d.wholeIndexes {
+		dead = by("tenant", "dead", "kind", "key")
+	}
+	relations := []relation{
 		{
 			name:    s.prefix + eventTable,
-			columns: join(text("tenant", "kind", "record"), number("version", "n"), text("id", "type"), number("at"), text("envelope")),
+			columns: join(text("tenant", "kind", "record"), number("version", "n"), text("id", "type"), number("at"), document("envelope")),
 			primary: []string{"tenant", "kind", "record", "version", "n"},
 		},
 		{
@@ -51,7 +59,7 @@ func (s *core) own() []relation {
 			name: s.prefix + jobTable,
 			columns: join(text("tenant", "kind", "key", "subject"), number("due", "ready"),
 				[]column{{name: "dead", kind: storage.Bool}}, number("generation", "attempts", "lease"),
-				text("token", "error"), []column{{name: "payload", kind: storage.Text, nullable: true}}, text("lane")),
+				text("token"), document("error"), []column{{name: "payload", kind: storage.Text, form: long, nullable: true}}, text("lane")),
 			primary: []string{"tenant", "kind", "key"},
 			indexes: []index{
 				// Whether anything is due at all, and the little that is when it is little.
@@ -68,7 +76,7 @@ func (s *core) own() []relation {
 				// more than the rare list is worth.
 				{name: s.prefix + jobTable + "_list", columns: by("tenant", "subject", "dead", "kind", "key"),
 					where: `"subject" <> ''`},
-				{name: s.prefix + jobTable + "_dead", columns: by("tenant", "kind", "key"), where: `"dead" = ` + s.d.yes},
+				{name: s.prefix + jobTable + "_dead", columns: dead, where: `"dead" = ` + s.d.yes},
 			},
 		},
 		{
@@ -78,7 +86,7 @@ func (s *core) own() []relation {
 		},
 		{
 			name:    s.prefix + settingTable,
-			columns: text("name", "value"),
+			columns: join(text("name"), document("value")),
 			primary: []string{"name"},
 		},
 		{
@@ -94,6 +102,17 @@ func (s *core) own() []relation {
 			primary: []string{"relation", "name"},
 		},
 	}
+	if s.d.lockRows {
+		// What names and subjects are locked by: see [core.lockRow].
+		relations = append(relations, relation{name: s.prefix + lockTable, columns: number("id", "n"), primary: []string{"id"}})
+	}
+	for i := range relations {
+		r := &relations[i]
+		for n, ix := range r.indexes {
+			r.indexes[n] = s.suited(r, ix)
+		}
+	}
+	return relations
 }
 
 // texts are the statements about the store's own tables.
@@ -113,42 +132,61 @@ type texts struct {
 
 func newTexts(s *core) texts {
 	bind := s.d.rebind
+	// once ends an INSERT that leaves a row alone, and given gives what an INSERT would have written
+	// of a row that is there already. Whether it was there is asked of neither.
+	once := func(column string) string { return s.d.once }
+	given := func(column string) string { return "excluded." + column }
+	if s.d.once == "" {
+		once = func(column string) string { return " ON DUPLICATE KEY UPDATE " + column + " = " + column }
+		given = func(column string) string { return "VALUES(" + column + ")" }
+	}
 	table := func(name string) string { return quote(s.prefix + name) }
 	job := table(jobTable)
 	place := ` WHERE "tenant" = ? AND "kind" = ? AND "key" = ?`
 	// A claimed job that is enqueued again stays claimed, so it is not ready before its lease ends.
-	ready := `CASE WHEN ` + job + `."token" <> '' AND ` + job + `."lease" > excluded."ready" THEN ` + job + `."lease" ELSE excluded."ready" END`
+	ready := `CASE WHEN ` + job + `."token" <> '' AND ` + job + `."lease" > ` + given(`"ready"`) + ` THEN ` + job + `."lease" ELSE ` + given(`"ready"`) + ` END`
 	anew, keep := `"generation" = `+job+`."generation" + 1, "ready" = `+ready,
 		`"generation" = `+job+`."generation" + 1, "ready" = CASE WHEN `+job+`."dead" = `+s.d.yes+` THEN `+ready+` ELSE `+job+`."ready" END`
-	for _, c := range []string{"subject", "due", "dead", "attempts", "error", "payload", "lane"} {
+	// Whether it was dead is set last: MySQL sets one column after the other, and what follows sees it.
+	for _, c := range []string{"subject", "due", "attempts", "error", "payload", "lane", "dead"} {
 		c = quote(c)
-		anew += ", " + c + " = excluded." + c
-		keep += ", " + c + " = CASE WHEN " + job + `."dead" = ` + s.d.yes + " THEN excluded." + c + " ELSE " + job + "." + c + " END"
+		anew += ", " + c + " = " + given(c)
+		keep += ", " + c + " = CASE WHEN " + job + `."dead" = ` + s.d.yes + " THEN " + given(c) + " ELSE " + job + "." + c + " END"
+	}
+	replace := ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `
+	further := ` ON CONFLICT ("tenant", "name") DO UPDATE SET "next" = excluded."next" WHERE ` + table(sequenceTable) + `."next" < excluded."next"`
+	if s.d.once == "" {
+		replace = " ON DUPLICATE KEY UPDATE "
+		further = ` ON DUPLICATE KEY UPDATE "next" = GREATEST("next", VALUES("next"))`
 	}
 	backfills := `SELECT "relation", "name", "tenant", "id", "done" FROM ` + table(backfillTable)
+	lock := s.d.lock
+	if s.d.lockRows {
+		// The row is changed, so that a Galera cluster finds two units that hold it on two nodes.
+		lock = "INSERT INTO " + table(lockTable) + ` ("id") VALUES (?) ON DUPLICATE KEY UPDATE "n" = "n" + 1`
+	}
 	return texts{
 		becomeWriter: "UPDATE " + table(leaseTable) + ` SET "until" = "until" WHERE 0`,
-		newSequence:  bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, 1) ON CONFLICT DO NOTHING`),
+		newSequence:  bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, 1)` + once(`"name"`)),
 		reserve:      bind("UPDATE " + table(sequenceTable) + ` SET "next" = CASE WHEN "next" < ? THEN ? ELSE "next" END + ? WHERE "tenant" = ? AND "name" = ?`),
-		advance: bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, ?) ` +
-			`ON CONFLICT ("tenant", "name") DO UPDATE SET "next" = excluded."next" WHERE ` + table(sequenceTable) + `."next" < excluded."next"`),
-		sequence: bind(`SELECT "next" FROM ` + table(sequenceTable) + ` WHERE "tenant" = ? AND "name" = ?`),
-		event:    table(eventTable),
-		job:      job,
-		replace:  ` ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET `,
-		anew:     anew,
-		keep:     keep,
-		finished: bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
-		lock:     bind(s.d.lock),
-		newLease: bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?) ON CONFLICT DO NOTHING`),
+		advance:      bind("INSERT INTO " + table(sequenceTable) + ` ("tenant", "name", "next") VALUES (?, ?, ?)` + further),
+		sequence:     bind(`SELECT "next" FROM ` + table(sequenceTable) + ` WHERE "tenant" = ? AND "name" = ?`),
+		event:        table(eventTable),
+		job:          job,
+		replace:      replace,
+		anew:         anew,
+		keep:         keep,
+		finished:     bind("DELETE FROM " + job + place + ` AND "token" = ? AND "generation" = ?`),
+		lock:         bind(lock),
+		newLease:     bind("INSERT INTO " + table(leaseTable) + ` ("name") VALUES (?)` + once(`"name"`)),
 		takeLease: bind("UPDATE " + table(leaseTable) + ` SET "holder" = ?, "until" = ` + s.d.clock + ` + ? WHERE "name" = ? AND ("until" < ` +
 			s.d.clock + ` OR "holder" = ?)`),
 		endLease:    bind("UPDATE " + table(leaseTable) + ` SET "until" = 0 WHERE "name" = ? AND "holder" = ?`),
-		newBackfill: "INSERT INTO " + table(backfillTable) + ` ("relation", "name") VALUES`,
-		backfills:   backfills,
+		newBackfill: "INSERT INTO " + table(backfillTable) + ` ("relation", "name") VALUES ('%s', '%s')` + once(`"name"`),
+		backfills:   bind(backfills),
 		backfill:    bind(backfills + ` WHERE "relation" = ? ORDER BY "name"` + s.d.forUpdate),
 		moved:       bind("UPDATE " + table(backfillTable) + ` SET "tenant" = ?, "id" = ?, "done" = ? WHERE "relation" = ? AND "name" = ?`),
 		setting:     bind(`SELECT "value" FROM ` + table(settingTable) + ` WHERE "name" = ?`),
-		newSetting:  bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?) ON CONFLICT DO NOTHING`),
+		newSetting:  bind("INSERT INTO " + table(settingTable) + ` ("name", "value") VALUES (?, ?)` + once(`"name"`)),
 	}
 }

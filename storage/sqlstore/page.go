@@ -85,9 +85,9 @@ func run(terms []term, to int) (from int) {
 // it is, over all its tenants.
 func (r *page) read(ctx context.Context, branches []branch, ranges []reach) error {
 	st := r.s.d.statement()
-	ordered := func() {
+	ordered := func(terms []term) {
 		st.write(" ORDER BY ")
-		for i, t := range r.terms {
+		for i, t := range terms {
 			if i > 0 {
 				st.write(", ")
 			}
@@ -101,16 +101,25 @@ func (r *page) read(ctx context.Context, branches []branch, ranges []reach) erro
 		} else {
 			st.write(r.sc.t.heads)
 		}
+		terms := r.terms
+		if st.d.rowsApart && len(of) == 1 {
+			st.write(r.force(where))
+			// The one tenant is no order, and a planner that does not see it would sort.
+			terms = slices.DeleteFunc(slices.Clone(terms), func(t term) bool { return t.Column == storage.ColumnTenant })
+		}
 		st.write(" WHERE ")
 		tenants()
 		if where.Op != storage.All {
 			st.write(" AND ")
 			r.filter(st, r.sc.t.schema, of, where)
 		}
-		if x.from < x.to {
-			st.after(r.terms, x.from, x.to)
+		switch {
+		case x.from < x.to && len(terms) < len(r.terms):
+			st.afterOf(of[0], r.terms, x.from, x.to)
+		case x.from < x.to:
+			st.after(r.terms, x.from, x.to, false)
 		}
-		ordered()
+		ordered(terms)
 	}
 	switch parts := len(branches) * len(ranges); {
 	case parts == 1:
@@ -128,12 +137,12 @@ func (r *page) read(ctx context.Context, branches []branch, ranges []reach) erro
 				between = " UNION ALL "
 			}
 		}
-		ordered()
+		ordered(r.terms)
 	case r.s.d.lateral && len(r.tenants) > 1:
 		st.write(`SELECT "c".* FROM `).each(r.tenants).write(" CROSS JOIN LATERAL (")
 		rowsOf(r.q.Where, ranges[0], r.tenants, func() { st.write(`"tenant" = "t"."column1"`) })
 		st.write(`) AS "c"`)
-		ordered()
+		ordered(r.terms)
 	default:
 		rowsOf(r.q.Where, ranges[0], r.tenants, func() { st.tenantIs(r.tenants) })
 	}
@@ -141,7 +150,7 @@ func (r *page) read(ctx context.Context, branches []branch, ranges []reach) erro
 	// The columns of many rows are one allocation.
 	n := len(r.sc.t.schema.Columns())
 	var room []any
-	err := r.o.t.each(ctx, st.text.String(), st.args, func(found *sql.Rows) error {
+	err := r.o.t.each(ctx, st.string(), st.args, func(found *sql.Rows) error {
 		if len(room) < n {
 			room = make([]any, n*min(max(len(r.rows), 8), 64, r.q.Limit-len(r.rows)))
 		}
@@ -154,6 +163,27 @@ func (r *page) read(ctx context.Context, branches []branch, ranges []reach) erro
 		return r.failed(ctx, "query", r.sc.t.schema.Name(), "", err)
 	}
 	return nil
+}
+
+// force names the index along which the rows of a condition stand in the order asked for, where its columns
+// are those that the condition fixes, followed by those of the order: a planner that takes another, as it
+// thinks that there are few rows, sorts them for each page.
+func (r *page) force(where storage.Condition) string {
+	var fixed []string
+	for _, c := range conjuncts(where, nil) {
+		if c.Op == storage.Equal && c.Column != storage.ColumnTenant && !slices.Contains(fixed, c.Column) {
+			fixed = append(fixed, c.Column)
+		}
+	}
+	if len(fixed) == 0 && len(r.q.Order) == 0 {
+		return " FORCE INDEX (PRIMARY)"
+	}
+	for i, ix := range r.sc.t.schema.Indexes() {
+		if len(ix.Columns) == len(fixed)+len(r.q.Order) && !ix.Unique && along(ix, len(fixed), fixed, r.q.Order) {
+			return " FORCE INDEX (" + quote(r.sc.t.indexes[i].name) + ")"
+		}
+	}
+	return ""
 }
 
 // A page is put together of at most maxBranches branches, and for each tenant of at most maxValues: each
@@ -288,19 +318,30 @@ func serves(s *storage.Schema, fixed []string, column string, order []storage.Or
 		for n < len(ix.Columns) && slices.Contains(fixed, ix.Columns[n].Column) {
 			n++
 		}
-		rest := ix.Columns[n:]
 		names := func(o storage.Order) bool { return o.Column == column }
-		if !slices.ContainsFunc(ix.Columns[:n], names) || len(rest) != len(order) {
-			continue
-		}
-		along, against := true, true
-		for i, o := range order {
-			along = along && rest[i] == o
-			against = against && rest[i].Column == o.Column && rest[i].Descending != o.Descending
-		}
-		if along || against {
+		if slices.ContainsFunc(ix.Columns[:n], names) && along(ix, n, fixed, order) {
 			return true
 		}
 	}
 	return false
+}
+
+// along says whether the first columns of an index, so many, are among those that are fixed, and what
+// follows them is the order, in its direction or the other.
+func along(ix storage.Index, n int, fixed []string, order []storage.Order) bool {
+	rest := ix.Columns[n:]
+	if len(rest) != len(order) {
+		return false
+	}
+	for _, o := range ix.Columns[:n] {
+		if !slices.Contains(fixed, o.Column) {
+			return false
+		}
+	}
+	along, against := true, true
+	for i, o := range order {
+		along = along && rest[i] == o
+		against = against && rest[i].Column == o.Column && rest[i].Descending != o.Descending
+	}
+	return along || against
 }

@@ -165,7 +165,7 @@ func (r *reader) Count(ctx context.Context, s *storage.Schema, where storage.Con
 		st.write(" GROUP BY ", quoteAll(by))
 	}
 	groups := []storage.Group{}
-	err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+	err := r.o.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 		g := storage.Group{Values: make([]any, len(by))}
 		dest := make([]any, 0, len(by)+1)
 		dest = append(dest, &g.Count)
@@ -235,7 +235,14 @@ func (t *table) together(rows []*storage.Row) int {
 	if n < 0 {
 		n = len(rows)
 	}
-	return max(1, min(n, batch, maxArguments/len(t.columns)))
+	n = max(1, min(n, batch, maxArguments/len(t.columns)))
+	size := 0
+	for i, r := range rows[:n] {
+		if size += len(r.Body); size > batchBytes {
+			return max(1, i)
+		}
+	}
+	return n
 }
 
 // values adds what a row is written as: the columns of the table behind tenant and id.
@@ -264,11 +271,19 @@ func (u *unit) create(ctx context.Context, t *table, rows []*storage.Row) error 
 		values = append(values[:0], string(u.tenant), string(row.ID))
 		st.tuple(t.values(values, row)...)
 	}
-	st.write(" ON CONFLICT DO NOTHING")
-	written, err := u.o.t.exec(ctx, st.text.String(), st.args...)
+	st.write(u.s.d.once)
+	written, err := u.insert(ctx, st.string(), st.args...)
 	switch {
 	case err != nil:
 		return u.failed(ctx, "put", t.schema.Name(), "", err)
+	case written == 0 && u.s.d.once == "":
+		// None is written there where one is in the way. One by one they show which.
+		for _, row := range rows {
+			if err := u.put(ctx, t, row); err != nil {
+				return err
+			}
+		}
+		return nil
 	case written != int64(len(rows)):
 		return u.lacking(ctx, t, rows)
 	}
@@ -304,7 +319,11 @@ func (u *unit) put(ctx context.Context, t *table, row *storage.Row) error {
 		args = append(args, string(u.tenant), string(row.ID), row.Version)
 		text = t.update
 	}
-	changed, err := u.o.t.exec(ctx, text, args...)
+	run := u.insert
+	if row.Version != 0 {
+		run = u.o.t.exec
+	}
+	changed, err := run(ctx, text, args...)
 	switch {
 	case err != nil && u.s.d.duplicate(err):
 		e := takenError(s, row, s.Indexes(), err)
@@ -337,7 +356,7 @@ func (u *unit) Restore(ctx context.Context, s *storage.Schema, rows ...storage.R
 			storage.Instant(row.Created).UnixMicro(), storage.Instant(row.Updated).UnixMicro(), int64(row.Layout))
 		args = append(args, row.Columns...)
 		args = append(args, string(row.Body))
-		changed, err := u.o.t.exec(ctx, t.create, args...)
+		changed, err := u.insert(ctx, t.create, args...)
 		switch {
 		case err != nil && u.s.d.duplicate(err):
 			err = takenError(s, row, s.Indexes(), err)
@@ -377,7 +396,7 @@ func (u *unit) exists(ctx context.Context, t *table, row *storage.Row) error {
 		for _, o := range ix.Columns {
 			st.write(" AND ", quote(o.Column), " = ").arg(row.Value(t.schema, o.Column))
 		}
-		found, err := u.o.t.one(ctx, st.text.String(), st.args, new(int64))
+		found, err := u.o.t.one(ctx, st.string(), st.args, new(int64))
 		if err != nil {
 			return u.failed(ctx, "put", t.schema.Name(), row.ID, err)
 		}

@@ -268,7 +268,7 @@ func (r *reader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]stor
 				st.write(` AND "name" > `).arg(q.After.Name)
 			}
 			st.write(` ORDER BY "name" LIMIT `, strconv.Itoa(q.Limit-len(found)))
-			err := r.o.t.each(ctx, st.text.String(), st.args, func(rows *sql.Rows) error {
+			err := r.o.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 				n := storage.Sequence{Tenant: tenant}
 				err := rows.Scan(&n.Name, &n.Next)
 				found = append(found, n)

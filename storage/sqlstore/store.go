@@ -21,8 +21,8 @@ type Options struct {
 	// reserved and not used when the program ends are never used.
 	SequenceBlock int
 	// Statements is how many prepared statements are kept for each pool: 0 means as many as
-	// serve the engine (256 for SQLite; none for PostgreSQL, whose usual driver pgx does so
-	// itself), and a negative number none.
+	// serve the engine (256 for SQLite; 64 for MySQL, where a server has so many for all that it
+	// serves; none for PostgreSQL, whose usual driver pgx does so itself), and a negative number none.
 	Statements int
 	// Volatile says that a crash may lose data, as in a test on a server that is thrown away:
 	// Check then passes over the settings that keep data safe in a crash.
@@ -69,7 +69,7 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 	}
 	d, ok := dialects[dialect]
 	if !ok {
-		fault("dialect", "must be SQLite or PostgreSQL")
+		fault("dialect", "must be SQLite, PostgreSQL or MySQL")
 	}
 	prefix := options.Prefix
 	if prefix == "" {

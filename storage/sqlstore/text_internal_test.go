@@ -2,6 +2,12 @@ package sqlstore
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -37,6 +43,128 @@ func TestPlaceholdersAreNumbered(t *testing.T) {
 	require.Equal(t, "a = $1 AND b IN ($2, $3)", st.text.String())
 	require.Equal(t, []any{1, 2, 3}, st.args)
 	require.Equal(t, "a = ?", dialects[SQLite].rebind("a = ?"))
+}
+
+func TestRowValuesAreWrittenOutWhereTheyAreNoRangeOfAnIndex(t *testing.T) {
+	d := dialects[MySQL]
+	three := []string{`"a"`, `"b"`, `"c"`}
+	st := d.statement().than(three, " > ", []any{1, 2, 3})
+	require.Equal(t, "(`a` > ? OR `a` = ? AND (`b` > ? OR `b` = ? AND `c` > ?))", st.string())
+	require.Equal(t, []any{1, 1, 2, 2, 3}, st.args)
+	require.Equal(t, "(`a` < ? OR `a` = ? AND `b` <= ?)", d.statement().than(three[:2], " <= ", []any{1, 2}).string())
+	require.Equal(t, "`a` >= ?", d.statement().than(three[:1], " >= ", []any{1}).string())
+	require.Equal(t, `("a", "b") <= (?, ?)`, dialects[SQLite].statement().than(three[:2], " <= ", []any{1, 2}).string())
+}
+
+// The rows of one tenant behind a place in an order with tenants in it are those that are behind the place
+// when the tenant is compared too.
+func TestThePlaceOfATenantIsToldBeforeTheStatement(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		down := rapid.Bool().Draw(t, "down")
+		up := rapid.Bool().Draw(t, "first the other way")
+		first := storage.Order{Column: "priority", Descending: down != up}
+		terms := []term{{first, int64(1)}, {storage.Order{Column: "tenant", Descending: down}, "m"}, {storage.Order{Column: "id", Descending: down}, "5"}}
+		if rapid.Bool().Draw(t, "by tenant first") {
+			terms = terms[1:]
+		}
+		if rapid.Bool().Draw(t, "by id before") {
+			n := len(terms)
+			terms[n-1], terms[n-2] = terms[n-2], terms[n-1]
+		}
+		tenant := rapid.SampledFrom([]string{"a", "m", "z"}).Draw(t, "tenant")
+		row := map[string]any{"tenant": tenant, "priority": rapid.Int64Range(0, 2).Draw(t, "priority"), "id": rapid.SampledFrom([]string{"4", "5", "6"}).Draw(t, "id")}
+		to := rapid.IntRange(1, len(terms)).Draw(t, "to")
+		from := run(terms, to)
+		want := true
+		for _, x := range terms[:from] {
+			want = want && row[x.Column] == x.value
+		}
+		d := 0
+		for _, x := range terms[from:to] {
+			if d == 0 {
+				if d = storage.Compare(row[x.Column], x.value); x.Descending {
+					d = -d
+				}
+			}
+		}
+		st := dialects[MySQL].statement().write("1")
+		st.afterOf(storage.Tenant(tenant), terms, from, to)
+		require.Equal(t, want && d > 0, holds(t, st, row), st.string())
+	})
+}
+
+// holds evaluates a condition that afterOf writes.
+func holds(t *rapid.T, st *statement, row map[string]any) bool {
+	text := st.string()
+	for _, v := range st.args {
+		text = strings.Replace(text, "?", fmt.Sprint(v), 1)
+	}
+	for name, v := range row {
+		text = strings.ReplaceAll(text, "`"+name+"`", fmt.Sprint(v))
+	}
+	text = strings.NewReplacer(" AND ", " && ", " OR ", " || ", " = ", " == ").Replace(text)
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "1"), " && ")
+	if text == "" {
+		return true
+	}
+	v, err := types.Eval(token.NewFileSet(), nil, token.NoPos, text)
+	require.NoError(t, err, text)
+	return constant.BoolVal(v.Value)
+}
+
+func TestTheNumberOfAnErrorStandsFirstInItsText(t *testing.T) {
+	for text, want := range map[string]int{
+		"Error 1213 (40001): Deadlock found": 1213, "Error 1062: Duplicate entry": 1062, "ERROR 1205 (HY000): x": 1205,
+		"Error": 0, "Error 12": 0, "Error x: 1213": 0, "an Error 1213: x": 0, "Error : 1": 0, "": 0,
+	} {
+		require.Equal(t, want, mysqlNumber(errors.New(text)), text)
+		require.Equal(t, want, mysqlNumber(fmt.Errorf("wrapped: %w", errors.Join(io.EOF, errors.New(text)))), text)
+	}
+}
+
+func TestAKeyOfManyTextsIsCutToWhatFits(t *testing.T) {
+	s := &core{d: dialects[MySQL], prefix: "itsm_"}
+	for n := 1; n <= storage.MaxIndexColumns; n++ {
+		for _, unique := range []bool{false, true} {
+			for _, kind := range []storage.Kind{storage.Text, storage.Int} {
+				var columns []storage.ColumnSpec
+				ix := storage.Index{Unique: unique}
+				for i := range n {
+					c := storage.ColumnSpec{Name: fmt.Sprint("c", i), Kind: storage.Text}
+					if i > n/2 {
+						c.Kind = kind
+					}
+					columns = append(columns, c)
+					ix.Columns = append(ix.Columns, storage.Order{Column: c.Name})
+				}
+				schema, err := storage.NewSchema("wide", 1, columns, []storage.Index{ix})
+				require.NoError(t, err)
+				r := s.relation(schema)
+				got := r.indexes[0]
+				bytes := 0
+				if got.digest != "" {
+					bytes = digestBytes
+				}
+				for _, o := range got.columns {
+					c, _ := schema.Column(o.Column)
+					characters, cut := got.begins[o.Column]
+					switch {
+					case o.Column == storage.ColumnTenant:
+						characters = storage.MaxKey
+					case c.Kind == storage.Int:
+						bytes += 8
+						continue
+					case !cut:
+						characters = storage.MaxText
+					}
+					require.GreaterOrEqual(t, characters, 25)
+					bytes += characters * 4
+				}
+				require.LessOrEqual(t, bytes, 3072, got.parts())
+				require.Equal(t, unique && got.begins != nil, got.digest != "", "a unique one that is cut has a digest of all")
+			}
+		}
+	}
 }
 
 func TestALongNameKeepsItsBeginningAndStaysApart(t *testing.T) {

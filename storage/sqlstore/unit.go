@@ -86,6 +86,15 @@ func (r *reader) failed(ctx context.Context, op, table string, id storage.ID, er
 	return e
 }
 
+// insert runs an INSERT and says how many rows it wrote: none where one is there already.
+func (u *unit) insert(ctx context.Context, text string, args ...any) (int64, error) {
+	n, err := u.o.t.exec(ctx, text, args...)
+	if err != nil && u.s.d.once == "" && u.s.d.duplicate(err) {
+		return 0, nil
+	}
+	return n, err
+}
+
 // View implements [storage.Store].
 func (s *core) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
 	if err := storage.CheckTenants(tenants); err != nil {

@@ -45,6 +45,9 @@ var badKeys = []string{
 	"", "a\x00", "\x00", "a\nb", "\t", "\x7f", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("x", storage.MaxKey+1), strings.Repeat("\u00e9", storage.MaxKey/2) + "x",
 }
 
+// tooLong is a document of a byte more than there may be.
+var tooLong = []byte(`"` + strings.Repeat("x", storage.MaxDocument-1) + `"`)
+
 // invalid runs each write in a unit of its own that goes on after it: the write must be
 // ErrInvalid, and only what the unit did before and after may be left.
 func (e *env) invalid(writes map[string]func(ctx context.Context, tx storage.Tx) error) {
@@ -240,7 +243,8 @@ var notJSON = []string{
 func inputBodies(e *env) {
 	e.put(acme, full("old"))
 	writes := map[string]func(ctx context.Context, tx storage.Tx) error{
-		"nil": puts(func(r *storage.Row) { r.Body = nil }),
+		"nil":      puts(func(r *storage.Row) { r.Body = nil }),
+		"too long": puts(func(r *storage.Row) { r.Body = tooLong }),
 	}
 	for _, body := range notJSON {
 		change := func(r *storage.Row) { r.Body = []byte(body) }
@@ -274,6 +278,7 @@ func inputEvents(e *env) {
 	for _, envelope := range notJSON {
 		add(fmt.Sprintf("envelope %q", envelope), func(ev *storage.Event) { ev.Envelope = []byte(envelope) })
 	}
+	add("an envelope that is too long", func(ev *storage.Event) { ev.Envelope = tooLong })
 	add("envelope nil", func(ev *storage.Event) { ev.Envelope = nil })
 	add("a version below 0", func(ev *storage.Event) { ev.Version = -1 })
 	add("n below 0", func(ev *storage.Event) { ev.N = -1 })
@@ -328,8 +333,8 @@ func inputOutcomes(e *env) {
 			return tx.Finish(ctx, job, storage.Outcome{Done: true, Payload: []byte(payload)})
 		}
 	}
-	for _, text := range badMessages {
-		writes[fmt.Sprintf("error %q", text)] = func(ctx context.Context, tx storage.Tx) error {
+	for _, text := range append([]string{string(tooLong)}, badMessages...) {
+		writes[fmt.Sprintf("error %.20q", text)] = func(ctx context.Context, tx storage.Tx) error {
 			return tx.Finish(ctx, job, storage.Outcome{Due: noon.Add(time.Hour), Error: text})
 		}
 	}

@@ -340,6 +340,16 @@ var valueMutants = []mutant{
 			row.Body = []byte(`"cut"`)
 		}
 	})},
+	{"bodies of at most 2 MiB", []string{"Values/a body may be large"}, putting(func(_ *storage.Schema, row *storage.Row) {
+		if len(row.Body) > 2<<20 {
+			row.Body = []byte(`"cut"`)
+		}
+	})},
+	{"bodies that are too long are cut", []string{"Input/a body that is not one JSON document is invalid"}, putting(func(_ *storage.Schema, row *storage.Row) {
+		if len(row.Body) > storage.MaxDocument {
+			row.Body = []byte(`"cut"`)
+		}
+	})},
 	{"NULL is written as the zero", []string{"Input/a row with NULL where there is none is invalid"}, putting(func(s *storage.Schema, row *storage.Row) {
 		for i, c := range s.Columns() {
 			if i < len(row.Columns) && !c.Nullable && row.Columns[i] == nil {

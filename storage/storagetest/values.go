@@ -308,6 +308,11 @@ func valueLargeBody(e *env) {
 	row = e.put(acme, row)[0]
 	require.True(e, bytes.Equal(body, e.get(acme, "1").Body), "a body of %d bytes is not the same", len(body))
 
+	// As long as it may be, of what a driver may write as two bytes each.
+	row.Body = []byte(`"` + strings.Repeat(`\"`, (storage.MaxDocument-2)/2) + `"`)
+	row = e.put(acme, row)[0]
+	require.True(e, bytes.Equal(row.Body, e.get(acme, "1").Body), "a body of %d bytes is not the same", storage.MaxDocument)
+
 	row.Body = body[:len(body)-len(`,"end"]}`)]
 	row.Body = append(slices.Clone(row.Body), `]}`...)
 	e.put(acme, row)
