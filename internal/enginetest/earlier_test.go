@@ -171,14 +171,14 @@ func (e engine) fillEarlier(t *testing.T, dsn string, desk *seededDesk, random *
 	// The store's own tables had less once too: jobs had no lanes, and not all of their indexes.
 	for _, index := range []string{"ready", "lane", "list", "dead"} {
 		if index == "ready" || index == "lane" || random.IntN(2) == 0 { // the first two have the column
-			_, err := db.ExecContext(ctx, `DROP INDEX "itsm__job_`+index+`"`)
+			_, err := db.ExecContext(ctx, e.dropIndex("itsm__job_"+index, "itsm__job"))
 			require.NoError(t, err)
 		}
 	}
-	_, err = db.ExecContext(ctx, `ALTER TABLE "itsm__job" DROP COLUMN "lane"`)
+	_, err = db.ExecContext(ctx, e.sql(`ALTER TABLE "itsm__job" DROP COLUMN "lane"`))
 	require.NoError(t, err)
 	if random.IntN(2) == 0 { // a table of the store's own that the added column is entered in
-		_, err = db.ExecContext(ctx, `DROP TABLE "itsm__backfill"`)
+		_, err = db.ExecContext(ctx, e.sql(`DROP TABLE "itsm__backfill"`))
 		require.NoError(t, err)
 	}
 	return append(lacks, "lanes of jobs")
@@ -281,7 +281,7 @@ func (e engine) migrateTogether(t *testing.T, dsn string, n int, killAfter time.
 func (e engine) expireQuietly(t *testing.T, dsn string) {
 	t.Helper()
 	if e.dialect != sqlstore.SQLite {
-		_, _ = e.db(t, dsn).ExecContext(t.Context(), `UPDATE "itsm__lease" SET "until" = 0`)
+		_, _ = e.db(t, dsn).ExecContext(t.Context(), e.sql(`UPDATE "itsm__lease" SET "until" = 0`))
 	}
 }
 
@@ -301,6 +301,13 @@ func (e engine) catalogue(t *testing.T, db *sql.DB) (all []string) {
 			`SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '-') || ' ' || coalesce(collation_name, '-')
 				FROM information_schema.columns WHERE table_schema = current_schema()`,
 			`SELECT replace(indexdef, current_schema() || '.', '') FROM pg_indexes WHERE schemaname = current_schema()`,
+		}
+	case sqlstore.MySQL:
+		queries = []string{
+			`SELECT concat_ws(' ', table_name, column_name, column_type, is_nullable, coalesce(column_default, '-'), coalesce(collation_name, '-'), extra)
+				FROM information_schema.columns WHERE table_schema = database()`,
+			`SELECT concat_ws(' ', table_name, index_name, non_unique, group_concat(concat_ws(' ', column_name, sub_part, collation) ORDER BY seq_in_index))
+				FROM information_schema.statistics WHERE table_schema = database() GROUP BY table_name, index_name, non_unique`,
 		}
 	default:
 		t.Fatalf("say here how the tables of %s are described", e.name)

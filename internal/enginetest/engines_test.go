@@ -30,6 +30,8 @@ type engine struct {
 	empty func(tb testing.TB) string
 	// open opens it.
 	driver string
+	// parameters end the address of a MariaDB database.
+	parameters string
 }
 
 var (
@@ -42,8 +44,18 @@ var (
 		return fileURL(tb, url.Values{"_busy_timeout": {"10000"}, "_journal_mode": {"wal"}, "_synchronous": {"normal"}})
 	}}
 	postgreSQL = engine{name: "PostgreSQL/pgx", dialect: sqlstore.PostgreSQL, driver: "pgx", empty: emptySchema}
-	mariaDB    = engine{name: "MariaDB/go-sql-driver", dialect: sqlstore.MySQL, driver: "mysql", empty: emptyDatabase}
+	// mariaDB has the setting that a host should choose: without it each statement that has arguments, and is not
+	// kept, is prepared first. mariaDBOtherwise has it not, and counts of changed rows are counts of rows found.
+	mariaDB          = overMariaDB("MariaDB/go-sql-driver", "interpolateParams=true")
+	mariaDBOtherwise = overMariaDB("MariaDB/found rows", "clientFoundRows=true")
 )
+
+func overMariaDB(name, parameters string) engine {
+	return engine{name: name, dialect: sqlstore.MySQL, driver: "mysql", parameters: parameters, empty: func(tb testing.TB) string {
+		tb.Helper()
+		return emptyDatabase(tb) + "?" + parameters
+	}}
+}
 
 // emptyDatabase makes a database of the test's own in the shared MariaDB server.
 func emptyDatabase(tb testing.TB) string {
@@ -51,14 +63,7 @@ func emptyDatabase(tb testing.TB) string {
 	name := fmt.Sprintf("test_%d", schemas.Add(1))
 	ofMariaDB(tb, "CREATE DATABASE "+name)
 	tb.Cleanup(func() { ofMariaDB(tb, "DROP DATABASE "+name) })
-	return dsnOfMariaDB(tb, name)
-}
-
-// dsnOfMariaDB is the address of a database, with the setting that a host should choose: without it each
-// statement that has arguments is prepared first.
-func dsnOfMariaDB(tb testing.TB, database string) string {
-	tb.Helper()
-	return throwaway.SharedMariaDB(tb).DSN(database) + "?interpolateParams=true"
+	return throwaway.SharedMariaDB(tb).DSN(name)
 }
 
 // ofMariaDB runs a statement on the shared MariaDB server.
@@ -118,6 +123,14 @@ func (e engine) sql(text string) string {
 		return strings.ReplaceAll(text, `"`, "`")
 	}
 	return text
+}
+
+// dropIndex gives the statement that drops an index of a table.
+func (e engine) dropIndex(index, table string) string {
+	if e.dialect == sqlstore.MySQL {
+		return e.sql(`DROP INDEX "` + index + `" ON "` + table + `"`)
+	}
+	return `DROP INDEX "` + index + `"`
 }
 
 // analyze has the engine look at what its tables hold.

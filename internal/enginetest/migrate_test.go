@@ -352,11 +352,7 @@ func TestACheckFindsWhatIsMissing(t *testing.T) {
 				}
 				return out
 			}
-			if e.dialect == sqlstore.MySQL {
-				exec(`DROP INDEX "itsm__job_ready" ON "itsm__job"`)
-			} else {
-				exec(`DROP INDEX "itsm__job_ready"`)
-			}
+			exec(e.dropIndex("itsm__job_ready", "itsm__job"))
 			require.Equal(t, []string{"index itsm__job_ready"}, fields())
 			exec(`ALTER TABLE "itsm_asset" DROP COLUMN "leased"`)
 			require.Equal(t, []string{"index itsm__job_ready", "column itsm_asset.leased"}, fields())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/throwaway"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
@@ -37,7 +38,7 @@ func (e engine) reusingStore(t *testing.T) storage.Store {
 	if e.dialect == sqlstore.MySQL {
 		r.name = fmt.Sprintf("used_%d", schemas.Add(1))
 		ofMariaDB(t, "CREATE DATABASE "+r.name)
-		r.Store = r.open(dsnOfMariaDB(t, r.name))
+		r.Store = r.open(r.dsnOfMariaDB())
 	} else {
 		dsn := emptySchema(t)
 		r.name = dsn[strings.LastIndex(dsn, "=")+1:]
@@ -93,7 +94,7 @@ func (r *reusing) take(key string) {
 	if r.e.dialect == sqlstore.MySQL {
 		ofMariaDB(r.t, "DROP DATABASE "+r.name)
 		r.name = name
-		r.Store = r.open(dsnOfMariaDB(r.t, name))
+		r.Store = r.open(r.dsnOfMariaDB())
 		return
 	}
 	admin(r.t, fmt.Sprintf("DROP SCHEMA %[1]s CASCADE; ALTER SCHEMA %[2]s RENAME TO %[1]s", r.name, name))
@@ -121,6 +122,10 @@ func (r *reusing) giveBack() {
 	used.Lock()
 	used.names[r.made[0]] = append(used.names[r.made[0]], name)
 	used.Unlock()
+}
+
+func (r *reusing) dsnOfMariaDB() string {
+	return throwaway.SharedMariaDB(r.t).DSN(r.name) + "?" + r.e.parameters
 }
 
 func (r *reusing) giveBackDatabase() {
