@@ -5,6 +5,7 @@ package enginetest_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,15 +55,24 @@ type reusing struct {
 	t    *testing.T
 	e    engine
 	name string
+	// close closes what was opened.
+	close []func()
 
 	mu   sync.Mutex
 	made []string // what it was migrated with, each once
 }
 
+// open opens a database, until the store is given back: what a test does at its end may come before that.
 func (r *reusing) open(dsn string) *sqlstore.Store {
-	s, err := sqlstore.New(r.e.db(r.t, dsn), r.e.dialect, sqlstore.Options{Volatile: true})
+	db, err := sql.Open(r.e.driver, dsn)
 	require.NoError(r.t, err)
-	r.t.Cleanup(func() { s.Close() })
+	db.SetMaxOpenConns(8)
+	s, err := sqlstore.New(db, r.e.dialect, sqlstore.Options{Volatile: true})
+	require.NoError(r.t, err)
+	r.close = append(r.close, func() {
+		s.Close()
+		db.Close()
+	})
 	return s
 }
 
@@ -103,6 +113,9 @@ func (r *reusing) take(key string) {
 // giveBack takes out all rows, and keeps the tables for a later test where only one migration made
 // them.
 func (r *reusing) giveBack() {
+	for _, end := range r.close {
+		end()
+	}
 	if r.e.dialect == sqlstore.MySQL {
 		r.giveBackDatabase()
 		return
