@@ -83,6 +83,7 @@ func TestErrorsOfTheEngineSayWhatToDo(t *testing.T) {
 		{"an end in the middle", 0, io.ErrUnexpectedEOF, storage.ErrRetry, storage.ErrUnknownOutcome},
 		{"a network error", 0, &net.OpError{Op: "read", Err: errors.New("connection reset")}, storage.ErrRetry, storage.ErrUnknownOutcome},
 		{"what was not sent", 0, unsentError{errors.New("not sent")}, storage.ErrRetry, storage.ErrUnknownOutcome}, // pgx says so too easily
+		{"a server that only reads", sqlstore.PostgreSQL, stateError("25006"), storage.ErrRetry, storage.ErrRetry},
 		{"something else", 0, errors.New("something else"), none, storage.ErrUnknownOutcome},
 	}
 	check := func(t *testing.T, err, want, cause error) {

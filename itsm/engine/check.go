@@ -24,9 +24,11 @@ func (e *Engine) checkJobs(ctx context.Context, tenants []storage.Tenant) error 
 	var faults itsm.Faults
 	for _, tenant := range tenants {
 		var found []itsm.Fault
-		err := e.store.View(ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) (err error) {
-			found, err = e.unhandled(ctx, r, tenant)
-			return err
+		err := e.reading(ctx, func(ctx context.Context) error {
+			return e.store.View(ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) (err error) {
+				found, err = e.unhandled(ctx, r, tenant)
+				return err
+			})
 		})
 		if err != nil {
 			return err

@@ -23,6 +23,8 @@ type Call struct {
 	Request any
 
 	kind string
+	// settle is what becomes of it when its outcome is unknown: see [doubt].
+	settle func(ctx context.Context) (done bool, err error)
 }
 
 // target is the record that the command's IfVersion is about.
@@ -40,6 +42,11 @@ func (c Call) target() recordKey { return recordKey{c.kind, c.Target} }
 // [Options].KeyRetention, fn is not run: the record that came of it is given as it is now. The same
 // key with another request is ErrInvalid. After that time the same key is a new command.
 //
+// Where the connection to the store is lost in the commit, a command with a key is looked for by that key:
+// when it was done it is given as above, and when it surely was not it is run again, so that it is done
+// once. Without a key, and where the store cannot be asked within ten seconds, it is ErrUnknownOutcome:
+// the command may have been done, or not.
+//
 // A command that [Call.Validate] refuses is ErrInvalid, and nothing is changed. fn is run all the
 // same, so that what else is wrong with the request is told together with it: fn merges Validate
 // into its faults before it writes anything. An fn that does not is undone, and the caller learns
@@ -56,6 +63,10 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 	c.kind = t.Name()
 	faulty := c.Validate()
 	keyed := c.Command.Key != "" && faulty == nil
+	if keyed {
+		given := c
+		c.settle = func(ctx context.Context) (bool, error) { return e.settleKey(ctx, given, e.r.clock.Now()) }
+	}
 	err := e.update(ctx, c, func(ctx context.Context, u *Unit) error {
 		var key keyRecord
 		var again bool

@@ -99,7 +99,7 @@ var errUnreadable = storage.Outcome{Dead: true, Error: "the payload cannot be re
 // that are not dead, by kind.
 func (e *Engine) pending(ctx context.Context, j storage.Job, at place, limit int) (events []storage.Event, others map[string]storage.Job, err error) {
 	living := false
-	err = e.store.View(ctx, []storage.Tenant{j.Tenant}, func(ctx context.Context, r storage.Reader) error {
+	read := func(ctx context.Context, r storage.Reader) error {
 		var err error
 		if events, err = r.Events(ctx, storage.EventQuery{
 			Kind: at.Kind, Record: at.Record, Limit: limit,
@@ -117,7 +117,8 @@ func (e *Engine) pending(ctx context.Context, j storage.Job, at place, limit int
 			others[other.Kind] = other
 		}
 		return err
-	})
+	}
+	err = e.reading(ctx, func(ctx context.Context) error { return e.store.View(ctx, []storage.Tenant{j.Tenant}, read) })
 	return events, others, err
 }
 
@@ -281,7 +282,8 @@ func (e *Engine) deliverOne(ctx context.Context, sub Subscriber, stored storage.
 // settle finishes a claim in a unit of its own, with the dead letters that came of it.
 func (e *Engine) settle(ctx context.Context, j storage.Job, o storage.Outcome, dead ...storage.Job) error {
 	o.Error = plainText(o.Error)
-	for attempt := 1; ; attempt++ {
+	unsure := false
+	err := e.repeating(ctx, func() error {
 		err := e.store.Update(ctx, j.Tenant, func(ctx context.Context, tx storage.Tx) error {
 			if len(dead) > 0 {
 				if err := tx.Enqueue(ctx, dead...); err != nil {
@@ -290,13 +292,13 @@ func (e *Engine) settle(ctx context.Context, j storage.Job, o storage.Outcome, d
 			}
 			return tx.Finish(ctx, j, o)
 		})
-		if err == nil || attempt >= e.attempts || !isRetry(err) {
-			return err
-		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
-		}
+		unsure = unsure || isUnknown(err)
+		return err
+	})
+	if unsure && errors.Is(err, storage.ErrConflict) {
+		return nil // by the attempt that nothing was heard of
 	}
+	return err
 }
 
 // plainText keeps an error's text as every store can: valid UTF-8 without NUL, and not too long.

@@ -22,7 +22,11 @@ type Options struct {
 	IDs itsm.IDSource
 	// Authorizer says who may do what. Nil is the book of the standard ITIL roles.
 	Authorizer itsm.Authorizer
-	// Attempts is how often a unit is run in all when the store reports a conflict; 0 is 20.
+	// Attempts is how often a unit, a read, a claim or a migration is run in all when the store reports
+	// a conflict or that it could not do it for a reason that passes; 0 is 20. Between two attempts it
+	// pauses for a random time of up to a millisecond or two, doubling with each up to 50 milliseconds
+	// where the unit was in another's way and up to a second where the store could not do it: some
+	// seconds in all. No attempt begins after the context has ended. With 1 nothing is tried again.
 	Attempts int
 	// JobAttempts is how often a job or a delivery is tried before it becomes a dead letter;
 	// 0 is 8.
@@ -328,7 +332,7 @@ func (e *Engine) Migrate(ctx context.Context) error {
 		return err
 	}
 	if m, ok := e.store.(storage.Migrator); ok {
-		return m.Migrate(ctx, e.r.tables...)
+		return e.repeating(ctx, func() error { return m.Migrate(ctx, e.r.tables...) })
 	}
 	return nil
 }
@@ -342,7 +346,7 @@ func (e *Engine) Check(ctx context.Context, tenants ...storage.Tenant) error {
 		return err
 	}
 	if m, ok := e.store.(storage.Migrator); ok {
-		if err := m.Check(ctx, e.r.tables...); err != nil {
+		if err := e.repeating(ctx, func() error { return m.Check(ctx, e.r.tables...) }); err != nil {
 			return err
 		}
 	}
@@ -352,7 +356,10 @@ func (e *Engine) Check(ctx context.Context, tenants ...storage.Tenant) error {
 	return e.checkJobs(ctx, tenants)
 }
 
-// View runs fn on a snapshot of the actor's tenant.
+// View runs fn on a snapshot of the actor's tenant. Where the store could not do it for a reason that
+// passes, as when it lost the connection, fn is run again from its beginning on a new snapshot, a bounded
+// number of times: it has no effect but on what it sets anew at each run. An fn in which something was
+// commanded is not run again, nor is one inside another View: that is.
 func (e *Engine) View(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, r storage.Reader) error) error {
 	return e.ViewTenants(ctx, actor, []storage.Tenant{actor.Tenant}, fn)
 }
@@ -366,7 +373,7 @@ func (e *Engine) ViewTenants(ctx context.Context, actor itsm.Actor, tenants []st
 	if err := e.seal(); err != nil {
 		return err
 	}
-	return e.store.View(ctx, tenants, fn)
+	return e.reading(ctx, func(ctx context.Context) error { return e.store.View(ctx, tenants, fn) })
 }
 
 // ReadTenants is ViewTenants without a snapshot: two reads of fn may see two states. It is for what
@@ -378,13 +385,15 @@ func (e *Engine) ReadTenants(ctx context.Context, actor itsm.Actor, tenants []st
 	if err := e.seal(); err != nil {
 		return err
 	}
-	return e.store.Read(ctx, tenants, fn)
+	return e.reading(ctx, func(ctx context.Context) error { return e.store.Read(ctx, tenants, fn) })
 }
 
 // Update runs fn as one unit: what it puts and emits, and what the reactions to that put and
-// emit, is committed together or not at all. On a conflict fn is run again from its beginning,
-// a bounded number of times, so it has no effect but through the unit and what it sets anew at
-// each run. An error of fn is returned as it is.
+// emit, is committed together or not at all. On a conflict, and where the store did not do it for a
+// reason that passes, fn is run again from its beginning, a bounded number of times, so it has no effect
+// but through the unit and what it sets anew at each run. Where the connection is lost in the commit it
+// is ErrUnknownOutcome, and not run again: [Execute] can tell by the command's key. An error of fn is
+// returned as it is.
 func (e *Engine) Update(ctx context.Context, actor itsm.Actor, fn func(ctx context.Context, u *Unit) error) error {
 	return e.update(ctx, Call{Actor: actor}, fn)
 }
@@ -414,6 +423,8 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 	if err := e.seal(); err != nil {
 		return err
 	}
+	ctx = e.commanding(ctx)
+	d := doubt{settle: c.settle}
 	var hot string     // the record that the last attempt lost
 	var made recordKey // the record that the last attempt could not create
 	for attempt := 1; ; attempt++ {
@@ -428,8 +439,11 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 			u.target = c.target()
 			return fn(ctx, u)
 		})
-		if err == nil || attempt >= e.attempts || !again(err) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if attempt >= e.attempts || !again(err) && !d.met(ctx, err) {
+			return d.end(err)
 		}
 		var at *storage.Error
 		if errors.As(err, &at) && at.Table != "" && errors.Is(at.Err, storage.ErrConflict) {
@@ -438,24 +452,14 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 		var exists *createConflict
 		if errors.As(err, &exists) {
 			if exists.record == made {
-				return err // it is there to stay
+				return d.end(err) // it is there to stay
 			}
 			made = exists.record
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
+		if err := pause(ctx, attempt, err); err != nil {
+			return d.end(err)
 		}
 	}
-}
-
-// again says whether a unit that failed so can be run again from its beginning.
-func again(err error) bool {
-	var stale *itsm.VersionError
-	var lost *lostClaim
-	if errors.As(err, &stale) || errors.As(err, &lost) {
-		return false // another run cannot mend these
-	}
-	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrRetry)
 }
 
 // createConflict says that a record to be created exists. One more run may find it, as a command

@@ -45,7 +45,7 @@ func (u *Unit) key(ctx context.Context, c Call) (k keyRecord, again bool, err er
 	if err != nil {
 		return k, false, storage.Invalid(c.Name, "request", "cannot be written as JSON")
 	}
-	id := storage.ID(digest.Of(string(c.Actor.ID), c.Name, c.Command.Key))
+	id := c.keyID()
 	hash := digest.Of(string(c.Target), string(request))
 	k, err = commandTable.Get(ctx, u.s.tx, id)
 	switch {
@@ -63,6 +63,50 @@ func (u *Unit) key(ctx context.Context, c Call) (k keyRecord, again bool, err er
 	k.keyBody = keyBody{Command: c.Name, Actor: c.Actor.ID, Key: c.Command.Key, Request: hash}
 	k.Created, k.Updated = u.s.now, u.s.now
 	return k, false, nil
+}
+
+// keyID names the memory of the call's key.
+func (c Call) keyID() storage.ID {
+	return storage.ID(digest.Of(string(c.Actor.ID), c.Name, c.Command.Key))
+}
+
+// settleWait is how long it is waited for a unit whose outcome is unknown to end.
+const settleWait = 10 * time.Second
+
+// settleKey says whether a command that was given under a key, and whose outcome is unknown, was done.
+// Where there is no memory of it, its unit may still be about to commit: the connection is lost, and the
+// server goes on. So the place of the memory is taken and left in a unit of its own. That waits for a unit
+// that has written there, or makes it fail; when it is through, what was not done will never be.
+func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, settleWait)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		err := e.store.Update(ctx, c.Actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
+			done = false
+			k, err := commandTable.Get(ctx, tx, c.keyID())
+			switch {
+			case errors.Is(err, storage.ErrNotFound):
+				k = keyRecord{}
+				k.ID, k.Created, k.Updated = c.keyID(), now, now
+				if err := commandTable.Put(ctx, tx, &k); err != nil {
+					return err
+				}
+				return tx.Delete(ctx, commandTable.Schema(), k.ID, k.Version)
+			case err != nil:
+				return err
+			case now.Sub(k.Created) < e.r.keyRetention:
+				done = true
+				return nil
+			}
+			return commandTable.Put(ctx, tx, &k) // an old one, which the command writes over
+		})
+		if err == nil || attempt >= e.attempts || !again(err) && !isUnknown(err) {
+			return done && err == nil, err
+		}
+		if err := pause(ctx, attempt, err); err != nil {
+			return false, err
+		}
+	}
 }
 
 // keep puts the memory of a command that was done.
@@ -134,7 +178,7 @@ func (e *Engine) forget(ctx context.Context, now time.Time) (n int, more bool, e
 	for _, tenant := range e.r.keys.due(now) {
 		removed, full, err := e.forgetIn(ctx, tenant, now.Add(-e.r.keyRetention))
 		switch {
-		case isRetry(err) || errors.Is(err, storage.ErrConflict):
+		case isRetry(err), isUnknown(err), errors.Is(err, storage.ErrConflict):
 			continue // at another time
 		case err != nil:
 			failed = append(failed, fmt.Errorf("keys of tenant %s: %w", tenant, err))

@@ -13,7 +13,8 @@ import (
 // Ran says what a Tick did.
 type Ran struct {
 	// Jobs is the number of jobs that ran and committed, Delivered the number of events that
-	// subscribers took.
+	// subscribers took. A job of which it was unknown whether it committed, and whose claim was then
+	// found to be over, counts as one that did.
 	Jobs, Delivered int
 	// Failed is the number of attempts that failed and will be made again, Dead the number of
 	// dead letters that came of it.
@@ -67,18 +68,21 @@ func (e *Engine) runDue(ctx context.Context, now time.Time) (Ran, error) {
 		return ran, nil
 	}
 	var failed []error
+	busy := 0 // how often in a row the store could not claim
 	for n := 0; n < e.r.tickLimit; {
 		// A claim lasts from when it is made, which in a long tick is well after the instant that
 		// the tick is about.
 		late := max(e.r.clock.Now().Sub(now), 0)
 		jobs, err := e.store.Claim(ctx, storage.Claim{Now: now, Lease: late + e.r.lease, Limit: min(claimSize, e.r.tickLimit-n), Kinds: e.r.kinds})
 		if err != nil {
-			if isRetry(err) && pause(ctx, 1) == nil {
-				n++ // a bound for a store that is always busy
+			// Of a claim whose outcome is unknown nobody knows the jobs: they come back with the end of the
+			// lease, and others can be done meanwhile.
+			if busy++; busy < e.attempts && (isRetry(err) || isUnknown(err)) && pause(ctx, busy, err) == nil {
 				continue
 			}
 			return ran, errors.Join(append(failed, err)...)
 		}
+		busy = 0
 		if len(jobs) == 0 {
 			return ran, errors.Join(failed...)
 		}
@@ -194,7 +198,13 @@ func (e *Engine) runInside(ctx context.Context, run func(context.Context, *Unit,
 			err = fmt.Errorf("job %s panicked: %v", j.Kind, r)
 		}
 	}()
-	return e.unit(ctx, Call{Actor: itsm.SystemActor(j.Tenant, j.Kind)}, now, func(ctx context.Context, u *Unit) error {
+	// The claim is the unit's key: where it was finished, it cannot be again.
+	unsure := false
+	c := Call{Actor: itsm.SystemActor(j.Tenant, j.Kind), settle: func(context.Context) (bool, error) {
+		unsure = true
+		return false, nil
+	}}
+	err = e.unit(ctx, c, now, func(ctx context.Context, u *Unit) error {
 		u.s.running = &running{kind: j.Kind, key: j.Key}
 		if err := run(ctx, u, j); err != nil {
 			return err
@@ -210,6 +220,11 @@ func (e *Engine) runInside(ctx context.Context, run func(context.Context, *Unit,
 		}
 		return nil
 	})
+	var lost *lostClaim
+	if unsure && errors.As(err, &lost) {
+		return nil // by the attempt that nothing was heard of
+	}
+	return err
 }
 
 // runOutside runs a handler outside any unit and finishes the job when it is done.
@@ -249,5 +264,3 @@ type lostClaim struct{ err error }
 
 func (l *lostClaim) Error() string { return l.err.Error() }
 func (l *lostClaim) Unwrap() error { return l.err }
-
-func isRetry(err error) bool { return errors.Is(err, storage.ErrRetry) }

@@ -117,9 +117,9 @@ func (s *core) backfill(ctx context.Context, schemas []*storage.Schema) error {
 			switch {
 			case err == nil:
 				done, failures = page, 0
-			case !errors.Is(err, storage.ErrRetry) || failures == patience:
+			case !errors.Is(err, storage.ErrRetry) && !errors.Is(err, storage.ErrUnknownOutcome) || failures == patience:
 				return err
-			default: // a unit was in the way
+			default: // a unit was in the way, or the page may have been done, and then it is not done again
 				failures++
 			}
 		}

@@ -96,7 +96,7 @@ func (c *claim) any(ctx context.Context) (bool, error) {
 	st.write("SELECT 1 FROM ", c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
 	c.due(st).write(` ORDER BY "ready" LIMIT 1`)
 	p := c.s.reader
-	t := &session{run: p.db}
+	t := &session{run: p.db, elsewhere: c.s.d.elsewhere}
 	return t.one(ctx, st.string(), st.args, new(int64))
 }
 

@@ -100,6 +100,9 @@ type dialect struct {
 	// unknown says that it means that a table or a column is not there, duplicate that a unique
 	// index has the values already.
 	retry, undone, unknown, duplicate func(error) bool
+	// elsewhere says that another connection may come to a server that can do it: this one is not used
+	// again. Nil says so of no error.
+	elsewhere func(error) bool
 }
 
 var dialects = map[Dialect]*dialect{
@@ -154,6 +157,7 @@ var dialects = map[Dialect]*dialect{
 		unknown: unknownPostgreSQL,
 
 		duplicate: duplicatePostgreSQL,
+		elsewhere: elsewherePostgreSQL,
 	},
 	MySQL: {
 		backticks: true,

@@ -74,11 +74,21 @@ func retryPostgreSQL(err error) bool {
 		"40P01",                   // deadlock_detected
 		"55P03",                   // lock_not_available: the host set a lock_timeout
 		"53300",                   // too_many_connections
-		"57P01", "57P02", "57P03": // the server is going down or coming up
+		"57P01", "57P02", "57P03", // the server is going down or coming up
+		"25006": // read_only_sql_transaction: the server is a replica, or has become one
 		return true
 	default:
 		return strings.HasPrefix(code, "08") // connection exceptions
 	}
+}
+
+// elsewherePostgreSQL: the server is going down or coming up, or only reads.
+func elsewherePostgreSQL(err error) bool {
+	switch sqlState(err) {
+	case "57P01", "57P02", "57P03", "25006":
+		return true
+	}
+	return false
 }
 
 // undonePostgreSQL: the server reports these for a COMMIT that it has turned into a rollback.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 )
 
 // DBTX is what a host's transaction must be able to do to be joined. *sql.Tx and *sql.Conn fit,
@@ -170,12 +171,15 @@ type session struct {
 	quiet bool
 	// leave lets the next unit write.
 	leave func()
+	// elsewhere is that of the dialect; discard is what it said.
+	elsewhere func(error) bool
+	discard   bool
 }
 
 // begin opens a transaction of ours.
 func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, error) {
 	p.prepare(ctx)
-	t := &session{pool: p, quiet: s.d.oneWriter}
+	t := &session{pool: p, quiet: s.d.oneWriter, elsewhere: s.d.elsewhere}
 	var err error
 	// The connection is kept in hand to see it clean after the transaction, and the context must
 	// not end the transaction behind our back: a commit that it overtakes would look as if its
@@ -184,6 +188,7 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 		return nil, err
 	}
 	if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
+		t.met(err)
 		t.release()
 		return nil, err
 	}
@@ -195,6 +200,7 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 func (t *session) commit(ctx context.Context) error {
 	err := t.tx.Commit()
 	if err != nil {
+		t.met(err)
 		t.clean(ctx)
 	}
 	t.release()
@@ -221,8 +227,29 @@ func (t *session) clean(ctx context.Context) {
 	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
+// met notes an error after which the connection is not used again.
+func (t *session) met(err error) {
+	if t.elsewhere == nil || !t.elsewhere(err) {
+		return
+	}
+	t.discard = true
+	if db, ok := t.run.(*sql.DB); ok {
+		// Which connection it was is not told. A pool gives out first what it was given back last; another
+		// one in its place does no harm.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if conn, err := db.Conn(ctx); err == nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+			conn.Close()
+		}
+	}
+}
+
 func (t *session) release() {
 	if t.conn != nil {
+		if t.discard {
+			_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
 		t.conn.Close()
 	}
 	if t.leave != nil {
@@ -277,6 +304,7 @@ func (t *session) exec(ctx context.Context, text string, args ...any) (int64, er
 		res, err = t.run.ExecContext(ctx, text, args...)
 	}
 	if err != nil {
+		t.met(err)
 		return 0, err
 	}
 	return res.RowsAffected()
@@ -300,6 +328,7 @@ func (t *session) query(ctx context.Context, text string, args ...any) (*sql.Row
 func (t *session) each(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error {
 	rows, err := t.query(ctx, text, args...)
 	if err != nil {
+		t.met(err)
 		return err
 	}
 	defer rows.Close()
@@ -309,6 +338,7 @@ func (t *session) each(ctx context.Context, text string, args []any, scan func(r
 		}
 	}
 	if err := rows.Err(); err != nil {
+		t.met(err)
 		return err
 	}
 	return rows.Close()

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/itsmkit/itsmkit/storage"
@@ -142,7 +143,7 @@ func (s *core) Read(ctx context.Context, tenants []storage.Tenant, fn func(ctx c
 	}
 	s.reader.prepare(ctx)
 	// It is not in the context: no connection is held, and what fn opens is its own.
-	o := &open{t: &session{run: s.reader.db, pool: s.reader}}
+	o := &open{t: &session{run: s.reader.db, pool: s.reader, elsewhere: s.d.elsewhere}}
 	defer func() { o.over = true }()
 	err := s.within(ctx, o, slices.Clone(tenants), fn)
 	if err == nil {
@@ -190,6 +191,11 @@ func (s *core) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx co
 			return err
 		}
 		if err := s.numbers.reserve(ctx, s, tenant, wants, taken); err != nil {
+			var e *storage.Error
+			if errors.As(err, &e) && e.Err == storage.ErrUnknownOutcome {
+				// The numbers may be lost; the unit did not happen.
+				return &storage.Error{Op: "reserve", Err: storage.ErrRetry, Cause: e.Cause}
+			}
 			return err
 		}
 	}
