@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,6 +25,8 @@ type tap struct {
 	fail func(text string) error
 	// after is like fail, but the engine has done it.
 	after func(text string) error
+	// running counts the commits that are still on their way.
+	running sync.WaitGroup
 }
 
 // db opens a database through the tap.
@@ -34,7 +38,7 @@ func (p *tap) db(tb testing.TB, e engine, dsn string) *sql.DB {
 	require.NoError(tb, plain.Close())
 	db := sql.OpenDB(&tapped{tap: p, driver: d, dsn: dsn})
 	db.SetMaxOpenConns(8)
-	tb.Cleanup(func() { db.Close() })
+	tb.Cleanup(func() { p.running.Wait(); db.Close() })
 	return db
 }
 
@@ -112,9 +116,54 @@ func (c *tapped) Connect(context.Context) (driver.Conn, error) {
 	return &tappedConn{tap: c.tap, Conn: inner}, nil
 }
 
+// lostError is an error with which a connection is gone: the engine rolls back what was open on it.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
+// inFlightError is a commit on its way when the connection is lost: the engine does it after a while.
+type inFlightError struct {
+	error
+	after time.Duration
+}
+
+func (e inFlightError) Unwrap() error { return e.error }
+
 type tappedConn struct {
 	*tap
 	driver.Conn
+	// tx is what is open; gone says that the connection is lost, late that somebody else closes it.
+	tx         driver.Tx
+	gone, late bool
+}
+
+// see is the tap's, and loses the connection where the test says so.
+func (c *tappedConn) see(text string, args ...driver.NamedValue) error {
+	if c.gone {
+		return driver.ErrBadConn
+	}
+	return c.lose(c.tap.see(text, args...))
+}
+
+func (c *tappedConn) done(text string, err error) error { return c.lose(c.tap.done(text, err)) }
+
+func (c *tappedConn) lose(err error) error {
+	var lost lostError
+	if errors.As(err, &lost) && !c.gone {
+		c.gone = true
+		if c.tx != nil {
+			c.tx.Rollback()
+		}
+	}
+	return err
+}
+
+// Close closes the connection, unless a commit is still on its way.
+func (c *tappedConn) Close() error {
+	if c.late {
+		return nil
+	}
+	return c.Conn.Close()
 }
 
 func (c *tappedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
@@ -122,7 +171,11 @@ func (c *tappedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
-	return &tappedTx{c.tap, tx}, err
+	if err != nil {
+		return nil, err
+	}
+	c.tx = tx
+	return &tappedTx{c}, nil
 }
 
 func (c *tappedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
@@ -148,10 +201,13 @@ func (c *tappedConn) PrepareContext(ctx context.Context, text string) (driver.St
 	if err != nil {
 		return nil, err
 	}
-	return &tappedStmt{c.tap, st, text}, nil
+	return &tappedStmt{c, st, text}, nil
 }
 
 func (c *tappedConn) ResetSession(ctx context.Context) error {
+	if c.gone {
+		return driver.ErrBadConn
+	}
 	if r, ok := c.Conn.(driver.SessionResetter); ok {
 		return r.ResetSession(ctx)
 	}
@@ -160,7 +216,7 @@ func (c *tappedConn) ResetSession(ctx context.Context) error {
 
 func (c *tappedConn) IsValid() bool {
 	v, ok := c.Conn.(driver.Validator)
-	return !ok || v.IsValid()
+	return !c.gone && (!ok || v.IsValid())
 }
 
 func (c *tappedConn) CheckNamedValue(v *driver.NamedValue) error {
@@ -171,40 +227,68 @@ func (c *tappedConn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 type tappedStmt struct {
-	*tap
+	conn *tappedConn
 	driver.Stmt
 	text string
 }
 
+// Close leaves the statements of a connection that is lost to the end of the connection.
+func (s *tappedStmt) Close() error {
+	if s.conn.late {
+		return nil
+	}
+	return s.Stmt.Close()
+}
+
 func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.see(s.text, args...); err != nil {
+	if err := s.conn.see(s.text, args...); err != nil {
 		return nil, err
 	}
 	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-	return res, s.done(s.text, err)
+	return res, s.conn.done(s.text, err)
 }
 
 func (s *tappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.see(s.text, args...); err != nil {
+	if err := s.conn.see(s.text, args...); err != nil {
 		return nil, err
 	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
-type tappedTx struct {
-	*tap
-	tx driver.Tx
-}
+type tappedTx struct{ conn *tappedConn }
 
 func (t *tappedTx) Commit() error {
-	if err := t.see("COMMIT"); err != nil {
-		t.tx.Rollback()
+	c := t.conn
+	tx := c.tx
+	err := c.see("COMMIT")
+	var late inFlightError
+	switch {
+	case errors.As(err, &late):
+		c.gone, c.late = true, true
+		c.running.Add(1)
+		go func() {
+			defer c.running.Done()
+			time.Sleep(late.after)
+			tx.Commit()
+			c.Conn.Close()
+		}()
+		return err
+	case err != nil:
+		if !c.gone {
+			tx.Rollback()
+		}
 		return err
 	}
-	return t.done("COMMIT", t.tx.Commit())
+	c.tx = nil
+	return c.done("COMMIT", tx.Commit())
 }
 
 func (t *tappedTx) Rollback() error {
-	t.see("ROLLBACK")
-	return t.tx.Rollback()
+	if t.conn.gone {
+		return driver.ErrBadConn
+	}
+	t.conn.tap.see("ROLLBACK")
+	tx := t.conn.tx
+	t.conn.tx = nil
+	return tx.Rollback()
 }

@@ -77,8 +77,10 @@ func (e *Engine) runDue(ctx context.Context, now time.Time) (Ran, error) {
 		if err != nil {
 			// Of a claim whose outcome is unknown nobody knows the jobs: they come back with the end of the
 			// lease, and others can be done meanwhile.
-			if busy++; busy < e.attempts && (isRetry(err) || isUnknown(err)) && pause(ctx, busy, err) == nil {
-				continue
+			if busy++; busy < e.attempts && (isRetry(err) || isUnknown(err)) {
+				if err = pause(ctx, busy, err); err == nil {
+					continue
+				}
 			}
 			return ran, errors.Join(append(failed, err)...)
 		}
