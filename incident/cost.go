@@ -432,7 +432,10 @@ func (p *Practice) SumCosts(ctx context.Context, actor itsm.Actor, q Query) (Cos
 			of[h.Tenant] = append(of[h.Tenant], h.ID)
 		}
 		for tenant, ids := range of {
+			before := sum
 			err := p.e.ReadTenants(ctx, actor, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) error {
+				sum = before
+				sum.Amounts = slices.Clone(before.Amounts)
 				return sum.addAll(ctx, r, costByIncident.In(ids...))
 			})
 			if err != nil {

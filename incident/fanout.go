@@ -524,7 +524,9 @@ func (p *Practice) news(ctx context.Context, here itsm.Actor, id itsm.ID) (*news
 	if err != nil {
 		return nil, err
 	}
+	begun := *n
 	err = p.e.View(ctx, here, func(ctx context.Context, r storage.Reader) error {
+		*n = begun
 		i, err := p.table.Get(ctx, r, n.reach.Incident)
 		if err != nil {
 			return err

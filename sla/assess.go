@@ -300,6 +300,7 @@ type Answer struct {
 // It takes [PermissionRead].
 func (p *Practice) Entitled(ctx context.Context, actor itsm.Actor, q Question) (answer Answer, err error) {
 	err = p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		answer = Answer{}
 		if err := p.permitted(ctx, actor, PermissionRead); err != nil {
 			return err
 		}

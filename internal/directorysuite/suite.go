@@ -121,6 +121,7 @@ func (d *desk) group(t require.TestingT, ctx context.Context, id, parent itsm.ID
 // members gives the ids of those who work in a group of acme.
 func (d *desk) members(t require.TestingT, ctx context.Context, group itsm.ID) (ids []itsm.ID) {
 	err := d.e.View(ctx, manager(acme), func(ctx context.Context, r storage.Reader) error {
+		ids = nil
 		people, err := d.p.MembersOf(ctx, r, group)
 		for _, p := range people {
 			ids = append(ids, p.ID)

@@ -98,6 +98,7 @@ func (h *host) do(ctx context.Context, u *engine.Unit, o recurrence.Occurrence) 
 // done gives the occurrences of a schedule that were done, in order.
 func (h *host) done(t *testing.T, id itsm.ID) (all []string) {
 	err := h.e.View(t.Context(), mona, func(ctx context.Context, r storage.Reader) error {
+		all = nil
 		page, err := doneTable.List(ctx, r, storage.Query[doneHead]{Where: bySchedule.Is(id), Order: []storage.Order{byAt.Asc()}, Limit: storage.MaxPage})
 		for _, d := range page.Items {
 			all = append(all, d.At.Format("02T15:04"))

@@ -22,6 +22,8 @@ func (h *host) shares(t *testing.T, actor itsm.Actor) (people, groups map[itsm.I
 	t.Helper()
 	people, groups = map[itsm.ID]int{}, map[itsm.ID]int{}
 	require.NoError(t, h.e.View(t.Context(), actor, func(ctx context.Context, r storage.Reader) error {
+		clear(groups)
+		clear(people)
 		counts, err := tickets.CountBy(ctx, r, storage.Filter[ticketHead]{}, byGroup, byAssignee)
 		for _, c := range counts {
 			groups[itsm.ID(c.Values[0].(string))] += int(c.Count)

@@ -31,6 +31,7 @@ func refusing(t *testing.T, h *host) {
 	}
 	var chains [][]string
 	require.NoError(t, h.e.View(ctx, manager("acme"), func(ctx context.Context, r storage.Reader) error {
+		chains = nil
 		jobs, err := r.Jobs(ctx, storage.JobQuery{Kind: "sla_timer.act", Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, jobs)

@@ -275,6 +275,7 @@ func recordBlock(t *testing.T, h *host) {
 
 	var told []string
 	require.NoError(t, h.e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
+		told = nil
 		events, err := h.e.History(ctx, r, storage.EventQuery{Kind: sla.EntitlementKind, Record: h.entitlement(t, first).ID, Limit: 10})
 		for _, e := range events {
 			told = append(told, fmt.Sprintf("%s %t", e.Type, e.Internal))
@@ -446,6 +447,7 @@ func refusal(t *testing.T, h *host) {
 	contents := func() string {
 		var all []string
 		require.NoError(t, strict.e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
+			all = nil
 			for _, s := range strict.e.Schemas() {
 				n, err := r.Count(ctx, s, storage.Condition{}, nil)
 				if err != nil {

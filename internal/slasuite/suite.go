@@ -269,6 +269,7 @@ func (h *host) tell(ctx context.Context, u *engine.Unit, o sla.Occasion) error {
 // told gives what the action has written on a record.
 func (h *host) told(t require.TestingT, tenant storage.Tenant, on itsm.Ref) (all []string) {
 	require.NoError(t, h.e.View(context.Background(), manager(tenant), func(ctx context.Context, r storage.Reader) error {
+		all = nil
 		page, err := engine.Notes(ctx, r, on, true, "", 500)
 		for _, n := range page.Items {
 			if strings.HasPrefix(string(n.Author), "system:sla_timer") {

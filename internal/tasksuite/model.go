@@ -357,6 +357,7 @@ func (m *machine) command(name string) {
 func (m *machine) log() map[itsm.ID][]itsm.Event {
 	log := map[itsm.ID][]itsm.Event{}
 	require.NoError(m, m.e.View(m.ctx, m.actor, func(ctx context.Context, r storage.Reader) error {
+		clear(log)
 		events, err := m.e.History(ctx, r, storage.EventQuery{Kind: task.Kind, Limit: storage.MaxLimit})
 		require.Less(m, len(events), storage.MaxLimit)
 		for _, e := range events {

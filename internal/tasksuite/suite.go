@@ -102,6 +102,7 @@ func (d *desk) order(t require.TestingT, ctx context.Context, tenant storage.Ten
 // ends gives how often the end of all tasks of a parent was told, and the last telling.
 func (d *desk) ends(t require.TestingT, ctx context.Context, actor itsm.Actor, parent itsm.Ref) (n int, last task.AllEnded) {
 	require.NoError(t, d.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		n, last = 0, task.AllEnded{}
 		events, err := d.e.History(ctx, r, storage.EventQuery{Kind: task.PlanKind, Types: []string{task.AllEnded{}.EventType()}})
 		for _, e := range events {
 			if told := e.Data.(task.AllEnded); told.Parent == parent {

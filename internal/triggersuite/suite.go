@@ -317,6 +317,7 @@ func (h *host) tick(t *testing.T) engine.Ran {
 func (h *host) lines(t *testing.T, actor itsm.Actor, id itsm.ID) (all []string) {
 	t.Helper()
 	require.NoError(t, h.e.View(t.Context(), actor, func(ctx context.Context, r storage.Reader) error {
+		all = nil
 		q := storage.Query[lineHead]{Where: byTicket.Is(id), Order: []storage.Order{byNth.Asc()}, Limit: storage.MaxPage}
 		for l, err := range storage.Pages(q, func(q storage.Query[lineHead]) (storage.Page[line], error) { return lines.Records(ctx, r, q) }) {
 			if err != nil {

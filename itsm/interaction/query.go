@@ -232,6 +232,7 @@ func (p *Practice) Notes(ctx context.Context, actor itsm.Actor, id itsm.ID, afte
 func (p *Practice) History(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]itsm.Event, error) {
 	var out []itsm.Event
 	err := p.reading(ctx, actor, id, func(ctx context.Context, r storage.Reader, i Interaction, _ bool) error {
+		out = nil
 		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionReadInternal, subject(&i.Head)); err != nil {
 			return err
 		}

@@ -160,6 +160,7 @@ func (p *Practice) History(ctx context.Context, actor itsm.Actor, of itsm.Ref) (
 	}
 	var all []itsm.Event
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		all = nil
 		if of.Kind == KindEscalation {
 			if _, err := p.find(ctx, r, actor, of.ID); err != nil {
 				return err

@@ -152,6 +152,7 @@ const MaxPreview = 1000
 func (p *Practice) History(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]itsm.Event, error) {
 	var all []itsm.Event
 	err := p.view(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		all = nil
 		if _, err := Table.Get(ctx, r, id); err != nil {
 			return err
 		}

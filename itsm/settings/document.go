@@ -66,8 +66,9 @@ func (d Document) check(f *itsm.Faults) {
 
 // Export gives what the actor's tenant has set itself. It takes PermissionRead.
 func (p *Practice) Export(ctx context.Context, actor itsm.Actor) (Document, error) {
-	out := Document{Format: Format, Settings: map[string]Entry{}}
+	var out Document
 	err := p.read(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		out = Document{Format: Format, Settings: map[string]Entry{}}
 		all, err := loadAll(ctx, r)
 		if err != nil {
 			return err

@@ -152,6 +152,7 @@ func (w *walker) look(ctx context.Context, found []Placement, gives *inherited) 
 	}
 	own := map[storage.Tenant]entry{}
 	err = w.p.e.ReadTenants(ctx, w.actor, mayKnow, func(ctx context.Context, r storage.Reader) error {
+		clear(own)
 		page, err := entries.Records(ctx, r, storage.Query[entryHead]{
 			Where: entries.ByID().Is(itsm.ID(w.d.name)), Limit: len(mayKnow),
 		})

@@ -161,6 +161,7 @@ func (p *Practice) Explain(ctx context.Context, actor itsm.Actor, ref itsm.Ref, 
 		if err != nil {
 			return err
 		}
+		verdicts = nil
 		for _, c := range prog.all {
 			verdicts = append(verdicts, p.verdict(c, &page[0], known))
 		}
@@ -238,8 +239,9 @@ func (p *Practice) DryRun(ctx context.Context, actor itsm.Actor, id itsm.ID, h H
 	if h.Limit == 0 {
 		h.Limit = storage.MaxLimit
 	}
-	t := Trial{Fired: map[string][2]int{}}
+	var t Trial
 	err := p.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		t = Trial{Fired: map[string][2]int{}}
 		v, err := Table.Get(ctx, r, id)
 		if err != nil {
 			return err

@@ -76,6 +76,7 @@ func (k *Keeper[S]) VersionHistory(ctx context.Context, actor itsm.Actor, id its
 		if _, err := k.table.Get(ctx, r, id); err != nil {
 			return err
 		}
+		events = nil
 		q := storage.EventQuery{Kind: k.table.Name(), Record: id, Limit: storage.MaxLimit}
 		for {
 			page, err := k.e.History(ctx, r, q)

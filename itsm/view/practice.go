@@ -404,6 +404,7 @@ func (p *Practice) Pin(ctx context.Context, actor itsm.Actor, r Pins) ([]Head, e
 func (p *Practice) Pinned(ctx context.Context, actor itsm.Actor, recordKind string) ([]Head, error) {
 	var out []Head
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		out = nil
 		mine, err := pinned(ctx, r, actor, recordKind)
 		if err != nil || len(mine.Views) == 0 {
 			return err
