@@ -31,11 +31,18 @@ var used = struct {
 // is tested by tests that begin with none.
 func (e engine) reusingStore(t *testing.T) storage.Store {
 	t.Helper()
+	return e.reusingStoreWith(t, sqlstore.Options{}, nil)
+}
+
+// reusingStoreWith is reusingStore with options, and through a tap where that is not nil.
+func (e engine) reusingStoreWith(t *testing.T, o sqlstore.Options, p *tap) storage.Store {
+	t.Helper()
 	if e.dialect == sqlstore.SQLite {
-		s, _ := e.store(t, sqlstore.Options{})
+		s, _ := e.store(t, o)
 		return s
 	}
-	r := &reusing{t: t, e: e}
+	o.Volatile = true
+	r := &reusing{t: t, e: e, options: o, tap: p}
 	if e.dialect == sqlstore.MySQL {
 		r.name = fmt.Sprintf("used_%d", schemas.Add(1))
 		ofMariaDB(t, "CREATE DATABASE "+r.name)
@@ -52,9 +59,11 @@ func (e engine) reusingStore(t *testing.T) storage.Store {
 // reusing is a store that takes used tables for those that it is migrated with first.
 type reusing struct {
 	*sqlstore.Store
-	t    *testing.T
-	e    engine
-	name string
+	t       *testing.T
+	e       engine
+	options sqlstore.Options
+	tap     *tap
+	name    string
 	// close closes what was opened.
 	close []func()
 
@@ -64,13 +73,22 @@ type reusing struct {
 
 // open opens a database, until the store is given back: what a test does at its end may come before that.
 func (r *reusing) open(dsn string) *sqlstore.Store {
-	db, err := sql.Open(r.e.driver, dsn)
-	require.NoError(r.t, err)
-	db.SetMaxOpenConns(8)
-	s, err := sqlstore.New(db, r.e.dialect, sqlstore.Options{Volatile: true})
+	var db *sql.DB
+	if r.tap != nil {
+		db = r.tap.open(r.t, r.e, dsn)
+	} else {
+		var err error
+		db, err = sql.Open(r.e.driver, dsn)
+		require.NoError(r.t, err)
+		db.SetMaxOpenConns(8)
+	}
+	s, err := sqlstore.New(db, r.e.dialect, r.options)
 	require.NoError(r.t, err)
 	r.close = append(r.close, func() {
 		s.Close()
+		if r.tap != nil {
+			r.tap.running.Wait()
+		}
 		db.Close()
 	})
 	return s
@@ -78,7 +96,7 @@ func (r *reusing) open(dsn string) *sqlstore.Store {
 
 // Migrate implements [storage.Migrator].
 func (r *reusing) Migrate(ctx context.Context, schemas ...*storage.Schema) error {
-	key := r.e.name + " " + keyOf(schemas)
+	key := fmt.Sprint(r.e.name, " ", r.options.Serializable, keyOf(schemas))
 	r.mu.Lock()
 	if len(r.made) == 0 {
 		r.take(key)

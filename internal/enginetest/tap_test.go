@@ -32,13 +32,20 @@ type tap struct {
 // db opens a database through the tap.
 func (p *tap) db(tb testing.TB, e engine, dsn string) *sql.DB {
 	tb.Helper()
+	db := p.open(tb, e, dsn)
+	tb.Cleanup(func() { p.running.Wait(); db.Close() })
+	return db
+}
+
+// open is db for who closes it, when nothing runs any more.
+func (p *tap) open(tb testing.TB, e engine, dsn string) *sql.DB {
+	tb.Helper()
 	plain, err := sql.Open(e.driver, dsn)
 	require.NoError(tb, err)
 	d := plain.Driver()
 	require.NoError(tb, plain.Close())
 	db := sql.OpenDB(&tapped{tap: p, driver: d, dsn: dsn})
 	db.SetMaxOpenConns(8)
-	tb.Cleanup(func() { p.running.Wait(); db.Close() })
 	return db
 }
 

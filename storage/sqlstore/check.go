@@ -121,7 +121,7 @@ func checkPostgreSQL(ctx context.Context, s *core) ([]storage.Fault, error) {
 			return err == nil && n < 120000
 		}, false},
 	} {
-		if c.crash && s.volatile {
+		if c.crash && (s.volatile || s.plain.Load()) {
 			continue
 		}
 		got, err := t.setting(ctx, "SHOW "+c.setting)

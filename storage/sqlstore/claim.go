@@ -26,7 +26,7 @@ const probe = 500
 // On an engine with one writer nobody else can claim between looking and taking. On the others
 // two claims could each see another job of the subject as the first, while a third unit changes
 // which that is; so each takes a lock on the subject first, without waiting, and looks again
-// under it. A statement there sees all that was committed before it began, and a claim's locks
+// under it. (Where units are serializable one of the two fails.) A statement there sees all that was committed before it began, and a claim's locks
 // are let go of only after its commit is seen.
 //
 // What a claim costs does not depend on how many jobs of a subject are due, but on how many jobs it
@@ -110,7 +110,7 @@ func (c *claim) take(ctx context.Context) error {
 	if err != nil || len(picked) == 0 {
 		return err
 	}
-	if !c.s.d.oneWriter {
+	if !c.s.d.oneWriter && !c.s.d.serial {
 		if picked, err = c.settle(ctx, picked); err != nil || len(picked) == 0 {
 			return err
 		}

@@ -74,6 +74,8 @@ type dialect struct {
 	modifyingWith bool
 	// lockRows says that what has no row of its own is locked by a row of the table of locks.
 	lockRows bool
+	// serial says that units are serializable, so that a claim need not lock what it looked at.
+	serial bool
 	// values begins a list of rows after IN.
 	values string
 	// lateral says that a subquery in FROM may use what stands before it, and jumps that a recursive
@@ -343,4 +345,16 @@ func (st *statement) than(columns []string, operator string, values []any) *stat
 		st.write("(", c, operator).arg(values[i]).write(" OR ", c, " = ").arg(values[i]).write(" AND ")
 	}
 	return st.write(strings.Repeat(")", len(columns)-1))
+}
+
+// serializable gives the dialect for units that are serializable, or nil where there is none.
+func (d *dialect) serializable() *dialect {
+	if d != dialects[PostgreSQL] {
+		return nil
+	}
+	s := *d
+	s.unit = &sql.TxOptions{Isolation: sql.LevelSerializable}
+	s.snapshot = &sql.TxOptions{Isolation: sql.LevelSerializable, ReadOnly: true}
+	s.lock, s.tryLock, s.lockRows, s.serial = "", "", true, true
+	return &s
 }

@@ -16,6 +16,10 @@ import (
 //
 // On MySQL it is a row of the table of locks, of which there are so many and no more, as a lock that is
 // no change of a row is unknown to the other nodes of a Galera cluster. Who finds none makes it.
+//
+// Where units are serializable it is a row that is changed, one of a number of rows that all names share:
+// who waits for it is told ErrRetry when it is free, and sees in its next run what was done under it. With
+// an advisory lock the wait would come after the snapshot.
 func (u *unit) Lock(ctx context.Context, name string) error {
 	if err := u.usable(); err != nil {
 		return err
@@ -46,7 +50,7 @@ func (s *core) lockNumber(what string, tenant storage.Tenant, name string) int64
 	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
-// How many rows of locks there may be: of names from 0 up, of subjects from -1 down.
+// How many rows of locks there may be, powers of two: of names from 0 up, of subjects from -1 down.
 const (
 	nameRows    = 1 << 18
 	subjectRows = 1 << 16

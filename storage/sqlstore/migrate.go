@@ -36,6 +36,8 @@ type found struct {
 	key bool
 	// collation is the one that tables are made with, where it has to be named.
 	collation string
+	// locks says that there is a table of locks.
+	locks bool
 }
 
 // foundColumn is a column as the engine describes it.
@@ -94,12 +96,21 @@ func (s *core) inspect(ctx context.Context, t *session, all []relation) (*found,
 	for _, r := range all {
 		wanted[r.name] = true
 	}
+	if s.d.serial {
+		// CockroachDB has no collation "C" for columns: it compares text byte by byte without.
+		version, err := t.setting(ctx, "SELECT version()")
+		if err != nil {
+			return nil, err
+		}
+		s.plain.Store(strings.HasPrefix(version, "CockroachDB"))
+	}
 	err := t.each(ctx, s.d.columns, []any{s.prefix, s.prefix}, func(rows *sql.Rows) error {
 		var table, name string
 		var c foundColumn
 		if err := rows.Scan(&table, &name, &c.kind, &c.nullable, &c.collated); err != nil {
 			return err
 		}
+		f.locks = f.locks || table == s.prefix+lockTable
 		if wanted[table] {
 			if f.tables[table] == nil {
 				f.tables[table] = map[string]foundColumn{}
@@ -221,6 +232,9 @@ func (s *core) createTable(r relation, f *found) string {
 // are written through a schema that does not have it.
 func (s *core) define(c column) string {
 	text := quote(c.name) + " " + s.d.columnType(c)
+	if s.plain.Load() && c.kind == storage.Text {
+		text = quote(c.name) + " TEXT"
+	}
 	switch {
 	case c.digest != "":
 		return text + " GENERATED ALWAYS AS (" + c.digest + ") STORED"
@@ -519,7 +533,7 @@ func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
 				fault(field, fmt.Sprintf("is %s and must be %s", got.kind, s.d.columnKind(c)))
 			case c.kind == storage.Text && !got.collated && f.collation != "":
 				fault(field, "is not compared byte by byte: its collation must be "+f.collation)
-			case c.kind == storage.Text && !got.collated:
+			case c.kind == storage.Text && !got.collated && !s.plain.Load():
 				fault(field, "is not compared byte by byte: its collation must be \"C\"")
 			case got.nullable != c.nullable:
 				fault(field, map[bool]string{true: "must be nullable", false: "must be NOT NULL"}[c.nullable])
@@ -530,6 +544,9 @@ func (s *Store) Check(ctx context.Context, schemas ...*storage.Schema) error {
 				fault("index "+ix.name, "is missing: run the migration")
 			}
 		}
+	}
+	if f.locks && !s.d.lockRows {
+		fault("serializable", "must be set, as by another process that uses this database: the table "+s.prefix+lockTable+" is there, and names are locked by its rows")
 	}
 	if !f.key && f.tables[s.prefix+settingTable] != nil {
 		fault("setting "+cursorKey, "is missing: run the migration")

@@ -161,7 +161,10 @@ func newTexts(s *core) texts {
 	}
 	backfills := `SELECT "relation", "name", "tenant", "id", "done" FROM ` + table(backfillTable)
 	lock := s.d.lock
-	if s.d.lockRows {
+	switch {
+	case s.d.serial:
+		lock = "INSERT INTO " + table(lockTable) + ` ("id", "n") VALUES (?, 1) ON CONFLICT ("id") DO UPDATE SET "n" = ` + table(lockTable) + `."n" + 1`
+	case s.d.lockRows:
 		// The row is changed, so that a Galera cluster finds two units that hold it on two nodes.
 		lock = "INSERT INTO " + table(lockTable) + ` ("id") VALUES (?) ON DUPLICATE KEY UPDATE "n" = "n" + 1`
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"sync/atomic"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -24,6 +25,14 @@ type Options struct {
 	// serve the engine (256 for SQLite; 64 for MySQL, where a server has so many for all that it
 	// serves; none for PostgreSQL, whose usual driver pgx does so itself), and a negative number none.
 	Statements int
+	// Serializable has units run at the isolation level SERIALIZABLE, and Views read a snapshot at it: for
+	// engines that speak PostgreSQL's language and are at their best, or right, so: CockroachDB and
+	// YugabyteDB, and PostgreSQL itself. It is for the dialect PostgreSQL alone: SQLite's units are
+	// serializable always. Units then meet ErrRetry more often, and every caller must run them again, as
+	// the engine does. Names are locked by rows of a table instead of advisory locks, which
+	// CockroachDB does not have, so all processes that use a database must agree on this option: Check
+	// says where they do not.
+	Serializable bool
 	// Volatile says that a crash may lose data, as in a test on a server that is thrown away:
 	// Check then passes over the settings that keep data safe in a crash.
 	Volatile bool
@@ -44,6 +53,8 @@ type core struct {
 	numbers  numbers
 	crowds   *crowds
 	writing  chan struct{}
+	// plain says that the engine compares all text byte by byte, and knows no collation for it.
+	plain atomic.Bool
 
 	mu     sync.Mutex
 	tables map[*storage.Schema]*table
@@ -70,6 +81,11 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 	d, ok := dialects[dialect]
 	if !ok {
 		fault("dialect", "must be SQLite, PostgreSQL or MySQL")
+	}
+	if options.Serializable && ok {
+		if d = d.serializable(); d == nil {
+			fault("serializable", "must not be set for "+dialect.String()+": it is for PostgreSQL and what speaks its language")
+		}
 	}
 	prefix := options.Prefix
 	if prefix == "" {
