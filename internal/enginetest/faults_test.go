@@ -608,20 +608,42 @@ func TestNumbersThatMayBeLostAreNoUnknownOutcome(t *testing.T) {
 // is lost and none is done twice, and nor is a job.
 func TestNothingIsLostOrDoneTwiceAmongManyFaults(t *testing.T) {
 	const processes, commands = 4, 25
+	type way struct {
+		engine
+		name string
+		o    sqlstore.Options
+	}
+	var ways []way
 	for _, e := range engines {
+		ways = append(ways, way{e, e.name, sqlstore.Options{Volatile: true}})
+		if e.dialect == sqlstore.PostgreSQL {
+			ways = append(ways, way{e, e.name + ", serializable", sqlstore.Options{Volatile: true, Serializable: true}})
+		}
+	}
+	for _, e := range ways {
+		open := func(t *testing.T, dsn string, p *tap) *sqlstore.Store {
+			db := e.db(t, dsn)
+			if p != nil {
+				db = p.db(t, e.engine, dsn)
+			}
+			s, err := sqlstore.New(db, e.dialect, e.o)
+			require.NoError(t, err)
+			t.Cleanup(func() { s.Close() })
+			return s
+		}
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			dsn := e.empty(t)
-			calm := newShaken(t, open(t, e, dsn, nil), itsmengine.Options{})
+			calm := newShaken(t, open(t, dsn, nil), itsmengine.Options{})
 			calm.begin(t)
 			var done sync.WaitGroup
 			errs := make(chan error, processes*commands+processes)
 			for process := range processes {
 				p := &tap{}
 				// A claim that is lost comes back soon.
-				s := newShaken(t, open(t, e, dsn, p), itsmengine.Options{Attempts: 200, JobAttempts: 10_000, Lease: 50 * time.Millisecond, Backoff: time.Millisecond})
+				s := newShaken(t, open(t, dsn, p), itsmengine.Options{Attempts: 200, JobAttempts: 10_000, Lease: 50 * time.Millisecond, Backoff: time.Millisecond})
 				require.NoError(t, s.e.Migrate(t.Context()))
 				random := rand.New(rand.NewPCG(seed, uint64(process)))
 				p.mu.Lock()
@@ -629,7 +651,7 @@ func TestNothingIsLostOrDoneTwiceAmongManyFaults(t *testing.T) {
 					if text == "CONNECT" || text == "ROLLBACK" || random.IntN(20) > 0 {
 						return nil
 					}
-					all := faultsOf(e, text)
+					all := faultsOf(e.engine, text)
 					if f := all[random.IntN(len(all))]; !f.done {
 						return f.err
 					}

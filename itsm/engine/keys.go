@@ -196,16 +196,17 @@ func (e *Engine) forget(ctx context.Context, now time.Time) (n int, more bool, e
 // may be more.
 func (e *Engine) forgetIn(ctx context.Context, tenant storage.Tenant, by time.Time) (n int, full bool, err error) {
 	var old storage.Page[keyHead]
-	err = e.store.View(ctx, []storage.Tenant{tenant}, func(ctx context.Context, r storage.Reader) (err error) {
+	list := func(ctx context.Context, r storage.Reader) (err error) {
 		old, err = commandTable.List(ctx, r, storage.Query[keyHead]{
 			Where: commandTable.ByCreated().AtMost(by), Order: []storage.Order{commandTable.ByCreated().Asc()}, Limit: forgetBatch,
 		})
 		return err
-	})
+	}
+	err = e.reading(ctx, func(ctx context.Context) error { return e.store.View(ctx, []storage.Tenant{tenant}, list) })
 	if err != nil || len(old.Items) == 0 {
 		return 0, false, err
 	}
-	err = e.store.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error {
+	remove := func(ctx context.Context, tx storage.Tx) error {
 		n = 0
 		for _, k := range old.Items {
 			switch err := tx.Delete(ctx, commandTable.Schema(), k.ID, k.Version); {
@@ -217,6 +218,7 @@ func (e *Engine) forgetIn(ctx context.Context, tenant storage.Tenant, by time.Ti
 			}
 		}
 		return nil
-	})
+	}
+	err = e.repeating(ctx, func() error { return e.store.Update(ctx, tenant, remove) })
 	return n, old.Next != "", err
 }
