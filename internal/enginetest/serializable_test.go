@@ -168,6 +168,10 @@ func (r patientReader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.
 	return see(r.Reader.Jobs(ctx, q))
 }
 
+func (r patientReader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]storage.Sequence, error) {
+	return see(r.Reader.Sequences(ctx, q))
+}
+
 func (r patientReader) CursorKey(ctx context.Context) ([]byte, error) {
 	return see(r.Reader.CursorKey(ctx))
 }
@@ -182,6 +186,10 @@ func (t patientTx) Tenant() storage.Tenant { return t.tx.Tenant() }
 
 func (t patientTx) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
 	return mind(t.tx.Put(ctx, s, rows...))
+}
+
+func (t patientTx) Restore(ctx context.Context, s *storage.Schema, rows ...storage.Row) error {
+	return mind(t.tx.Restore(ctx, s, rows...))
 }
 
 func (t patientTx) Delete(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
