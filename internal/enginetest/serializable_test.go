@@ -28,9 +28,37 @@ import (
 // it stands when the store says so.
 type patient struct {
 	storage.Store
-	// numbered counts the units under way that have taken a number of a sequence. One that then failed
-	// would leave it unused, as the contract allows and the cases that count numbers do not expect.
-	numbered *atomic.Int64
+	// settled counts what is under way and must not fail any more: units that have taken a number of a
+	// sequence, which they would leave unused, as the contract allows and the cases that count numbers do
+	// not expect; and reads in which something was committed.
+	settled *calm
+}
+
+// calm is when no call is made to fail.
+type calm struct {
+	atomic.Int64
+	mu          sync.Mutex
+	views, held int64
+}
+
+// view counts the views that are open.
+func (c *calm) view(by int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.views += by; c.views == 0 {
+		c.Add(-c.held)
+		c.held = 0
+	}
+}
+
+// commit notes a unit, after which no view that is open can be run again.
+func (c *calm) commit() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.views > 0 {
+		c.Add(1)
+		c.held++
+	}
 }
 
 // leave ends the run of a function whose unit or snapshot is lost.
@@ -79,41 +107,60 @@ func (p patient) untilDone(ctx context.Context, do func() error) error {
 	}
 }
 
-// inside says that a read or a unit around this one is run again.
-type insideKey struct{}
+// around is the read or unit that another is in. What is part of it is run again with it. What is not, as
+// the units that a case commits while it has a View open, cannot be, and then nor can what is around it.
+type around struct {
+	of   patient
+	held atomic.Int64
+}
 
-func (p patient) run(ctx context.Context, do func(ctx context.Context) error) error {
-	if ctx.Value(insideKey{}) != nil {
-		return mind(do(ctx))
+type aroundKey struct{}
+
+func (p patient) run(ctx context.Context, own bool, do func(ctx context.Context) error) error {
+	if own {
+		p.settled.commit()
 	}
-	inner := context.WithValue(ctx, insideKey{}, true)
+	if o, ok := ctx.Value(aroundKey{}).(*around); ok {
+		if !own {
+			return mind(do(ctx))
+		}
+		o.held.Add(1)
+		o.of.settled.Add(1)
+	}
+	o := &around{of: p}
+	defer func() { p.settled.Add(-o.held.Load()) }()
+	inner := context.WithValue(ctx, aroundKey{}, o)
 	return p.untilDone(ctx, func() error { return do(inner) })
 }
 
 func (p patient) View(ctx context.Context, tenants []storage.Tenant, fn func(context.Context, storage.Reader) error) error {
-	return p.run(ctx, func(ctx context.Context) error {
+	return p.run(ctx, false, func(ctx context.Context) error {
+		p.settled.view(1)
+		defer p.settled.view(-1)
 		return p.Store.View(ctx, tenants, func(ctx context.Context, r storage.Reader) error { return fn(ctx, patientReader{r}) })
 	})
 }
 
 func (p patient) Read(ctx context.Context, tenants []storage.Tenant, fn func(context.Context, storage.Reader) error) error {
-	return p.run(ctx, func(ctx context.Context) error {
+	return p.run(ctx, false, func(ctx context.Context) error {
+		p.settled.view(1)
+		defer p.settled.view(-1)
 		return p.Store.Read(ctx, tenants, func(ctx context.Context, r storage.Reader) error { return fn(ctx, patientReader{r}) })
 	})
 }
 
 func (p patient) Update(ctx context.Context, tenant storage.Tenant, fn func(context.Context, storage.Tx) error) error {
-	return p.run(ctx, func(ctx context.Context) error {
+	return p.run(ctx, true, func(ctx context.Context) error {
 		var took atomic.Bool
 		defer func() {
 			if took.Load() {
-				p.numbered.Add(-1)
+				p.settled.Add(-1)
 			}
 		}()
 		return p.Store.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error {
 			return fn(ctx, patientTx{patientReader{tx}, tx, func() {
 				if !took.Swap(true) {
-					p.numbered.Add(1)
+					p.settled.Add(1)
 				}
 			}})
 		})
@@ -121,7 +168,7 @@ func (p patient) Update(ctx context.Context, tenant storage.Tenant, fn func(cont
 }
 
 func (p patient) Claim(ctx context.Context, c storage.Claim) (jobs []storage.Job, err error) {
-	err = p.run(ctx, func(ctx context.Context) (err error) {
+	err = p.run(ctx, true, func(ctx context.Context) (err error) {
 		jobs, err = p.Store.Claim(ctx, c)
 		return err
 	})
@@ -240,7 +287,7 @@ func serializable(t *testing.T) engine {
 
 // failing has calls of a driver fail as serialization failures, at random: one of the next few, and the
 // next at a distance that grows by a half with each, so that units of any length come through.
-func failing(t *testing.T, numbered *atomic.Int64) *tap {
+func failing(t *testing.T, settled *calm) *tap {
 	seed := rand.Uint64()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -259,7 +306,7 @@ func failing(t *testing.T, numbered *atomic.Int64) *tap {
 		if text == "CONNECT" || text == "ROLLBACK" || strings.Contains(text, `"itsm__lease"`) {
 			return nil
 		}
-		if left--; left >= 0 || numbered.Load() > 0 {
+		if left--; left >= 0 || settled.Load() > 0 {
 			return nil
 		}
 		within *= 1.5
@@ -273,16 +320,16 @@ func TestX6ConformanceWhereUnitsAreSerializable(t *testing.T) {
 	e := serializable(t)
 	for _, c := range []struct {
 		name string
-		tap  func(t *testing.T, numbered *atomic.Int64) *tap
+		tap  func(t *testing.T, settled *calm) *tap
 	}{
-		{"calm", func(*testing.T, *atomic.Int64) *tap { return nil }},
+		{"calm", func(*testing.T, *calm) *tap { return nil }},
 		{"with faults", failing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			storagetest.Run(t, func(t *testing.T) storage.Store {
-				numbered := new(atomic.Int64)
-				return patient{e.reusingStoreWith(t, sqlstore.Options{Serializable: true}, c.tap(t, numbered)), numbered}
+				settled := new(calm)
+				return patient{e.reusingStoreWith(t, sqlstore.Options{Serializable: true}, c.tap(t, settled)), settled}
 			})
 		})
 	}
@@ -342,7 +389,7 @@ func TestUnitsWithoutALockKeepARuleOverTwoRecords(t *testing.T) {
 	for i := range 2 {
 		go func() {
 			waited := false
-			errs <- patient{store, new(atomic.Int64)}.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+			errs <- patient{store, new(calm)}.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
 				var rows [2]storage.Row
 				for k := range rows {
 					var err error
