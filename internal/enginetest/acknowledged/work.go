@@ -167,6 +167,7 @@ func (w *Work) update(ctx context.Context, tenant storage.Tenant, fn func(ctx co
 		if !errors.Is(err, storage.ErrRetry) {
 			return err
 		}
+		retreat(ctx) // also for a server that is away
 	}
 }
 
