@@ -83,6 +83,9 @@ type base struct {
 
 	pool sync.Pool // of *scratch
 	size sizes
+
+	reachOnce sync.Once
+	reach     []uint8 // see log2Reach
 }
 
 func (b *base) row(ci uint32) []uint32 { return b.down[b.downStart[ci]:b.downStart[ci+1]] }
