@@ -63,7 +63,7 @@ func (s *Snapshot) Edit(revision uint64, edits ...Edit) (*Snapshot, error) {
 		e.faults.add("revision", "is %d, and the graph is at %d", revision, s.revision)
 	}
 	for i, one := range edits {
-		e.at = fmt.Sprintf("edits[%d]", i)
+		e.place = i
 		e.apply(one)
 	}
 	if err := e.faults.err("edit"); err != nil {
@@ -89,8 +89,11 @@ type editor struct {
 	s      *Snapshot
 	by     *edit
 	faults faults
-	at     string
+	place  int // of the edit at hand
 }
+
+// at names a field of the edit at hand.
+func (e *editor) at(field string) string { return fmt.Sprintf("edits[%d]%s", e.place, field) }
 
 func (e *editor) apply(one Edit) {
 	e.s.over.edits++
@@ -106,7 +109,7 @@ func (e *editor) apply(one Edit) {
 	case removeGroup:
 		e.removeGroup(one.group)
 	default:
-		e.faults.add(e.at, "is the zero value; use AddCI and the other functions")
+		e.faults.add(e.at(""), "is the zero value; use AddCI and the other functions")
 	}
 }
 
@@ -134,26 +137,26 @@ func (e *editor) ci(n uint32) *ciChange {
 
 func (e *editor) known(field, id string) uint32 {
 	if id == "" {
-		e.faults.add(e.at+"."+field, "is required")
+		e.faults.add(e.at("."+field), "is required")
 		return none
 	}
 	n := e.s.find(id)
 	if n == none {
-		e.faults.add(e.at+"."+field, "%q is not a CI of the graph", brief(id))
+		e.faults.add(e.at("."+field), "%q is not a CI of the graph", brief(id))
 	}
 	return n
 }
 
 func (e *editor) addCI(id string) {
 	if id == "" {
-		e.faults.add(e.at+".id", "is required")
+		e.faults.add(e.at(".id"), "is required")
 		return
 	}
 	over := e.s.over
 	n := e.s.findEver(id)
 	switch {
 	case n == none && (over.cisEnd >= MaxCIs || e.s.base.ids.full(id)):
-		e.faults.add(e.at+".id", "is one more than the %d CIs that a graph may have", MaxCIs)
+		e.faults.add(e.at(".id"), "is one more than the %d CIs that a graph may have", MaxCIs)
 		return
 	case n == none:
 		n = over.cisEnd
@@ -177,15 +180,15 @@ func (e *editor) removeCI(id string) {
 		return
 	}
 	for range e.s.downWords(n) {
-		e.faults.add(e.at+".id", "%q still holds something up: remove its relations and memberships first", brief(id))
+		e.faults.add(e.at(".id"), "%q still holds something up: remove its relations and memberships first", brief(id))
 		return
 	}
 	for range e.s.up(n) {
-		e.faults.add(e.at+".id", "%q still has relations: remove them first", brief(id))
+		e.faults.add(e.at(".id"), "%q still has relations: remove them first", brief(id))
 		return
 	}
 	for range e.s.groupsOf(n) {
-		e.faults.add(e.at+".id", "%q still has groups: remove them first", brief(id))
+		e.faults.add(e.at(".id"), "%q still has groups: remove them first", brief(id))
 		return
 	}
 	*e.ci(n) = ciChange{by: e.by, id: e.ci(n).id, removed: true, fresh: true}
@@ -195,7 +198,7 @@ func (e *editor) removeCI(id string) {
 func (e *editor) relate(r Relation, add bool) {
 	kind, known := e.s.kinds.place[r.Kind]
 	if !known {
-		e.faults.add(e.at+".kind", "%q is not declared", brief(r.Kind))
+		e.faults.add(e.at(".kind"), "%q is not declared", brief(r.Kind))
 	}
 	source, target := e.known("source", r.Source), e.known("target", r.Target)
 	if !known || source == none || target == none {
@@ -208,7 +211,7 @@ func (e *editor) relate(r Relation, add bool) {
 	}
 	if e.s.hasUp(owner, upWord(member, kind)) == add {
 		if !add {
-			e.faults.add(e.at, "%q %q %q is not a relation of the graph", brief(r.Source), brief(r.Kind), brief(r.Target))
+			e.faults.add(e.at(""), "%q %q %q is not a relation of the graph", brief(r.Source), brief(r.Kind), brief(r.Target))
 		}
 		return
 	}
@@ -317,18 +320,17 @@ func (s *Snapshot) groupBy(owner uint32, kind uint8, name string) uint32 {
 }
 
 func (e *editor) putGroup(g Group) {
-	at := e.at + ".group"
-	checked, ok := e.s.kinds.check(&e.faults, at, g)
+	checked, ok := e.s.kinds.check(&e.faults, "edits", e.place, g)
 	owner := uint32(none)
 	if g.Owner != "" {
-		owner = e.known("group.owner", g.Owner)
+		owner = e.known("owner", g.Owner)
 	}
 	members := make([]uint32, 0, len(g.Members))
 	for i, m := range g.Members {
 		if m.ID == "" {
 			continue
 		}
-		n := e.known(fmt.Sprintf("group.members[%d].id", i), m.ID)
+		n := e.known(fmt.Sprintf("members[%d].id", i), m.ID)
 		ok = ok && n != none
 		members = append(members, n)
 	}
@@ -347,7 +349,7 @@ func (e *editor) putGroup(g Group) {
 		before = e.s.group(n).members
 	} else {
 		if e.s.over.groupsEnd >= groupWord-1 {
-			e.faults.add(at, "is one too many: compact the graph")
+			e.faults.add(e.at(""), "is one too many: compact the graph")
 			return
 		}
 		n = e.s.over.groupsEnd
@@ -392,7 +394,7 @@ func (e *editor) regroup(owner uint32, change func([]uint32) []uint32) {
 func (e *editor) removeGroup(g Group) {
 	kind, known := e.s.kinds.place[g.Kind]
 	if !known {
-		e.faults.add(e.at+".kind", "%q is not declared", brief(g.Kind))
+		e.faults.add(e.at(".kind"), "%q is not declared", brief(g.Kind))
 	}
 	owner := e.known("owner", g.Owner)
 	if !known || owner == none {
@@ -400,7 +402,7 @@ func (e *editor) removeGroup(g Group) {
 	}
 	n := e.s.groupBy(owner, kind, g.Name)
 	if n == none {
-		e.faults.add(e.at, "owner %q has no group of kind %q and name %q", brief(g.Owner), brief(g.Kind), brief(g.Name))
+		e.faults.add(e.at(""), "owner %q has no group of kind %q and name %q", brief(g.Owner), brief(g.Kind), brief(g.Name))
 		return
 	}
 	for _, m := range e.s.group(n).members {

@@ -168,8 +168,8 @@ func TestEditedSnapshotIsTheOneLoadedAtOnce(t *testing.T) {
 	})
 }
 
-// estate is a graph at each of its revisions: hosts, and applications that need one of two.
-func estate(n int) model {
+// pairs is a graph of hosts, and applications that need one of two.
+func pairs(n int) model {
 	var m model
 	for i := range n {
 		m.cis = append(m.cis, fmt.Sprintf("host%d", i), fmt.Sprintf("app%d", i))
@@ -184,7 +184,7 @@ func estate(n int) model {
 
 func TestReadersSeeWholeRevisionsWhileAWriterEdits(t *testing.T) {
 	const n, revisions, readers = 40, 300, 4
-	m := estate(n)
+	m := pairs(n)
 	g := impact.NewGraph(m.load(t, 1))
 	failures := impact.Failed("host3", "host4", "host20", "host21", "host30")
 

@@ -349,6 +349,8 @@ type solution struct {
 	rounds       []int
 	partial      bool
 	work         int
+	// asBefore is how many of those that failed by themselves are no worse for what else failed.
+	asBefore Counts
 }
 
 func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int) (solution, error) {
@@ -361,7 +363,17 @@ func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int
 		return solution{}, err
 	}
 	atRisk := slices.DeleteFunc(r.touched, func(ci uint32) bool { return r.m.mark(ci)&markLevel != levelOK })
-	return solution{log: r.log, touched: atRisk, rounds: r.rounds, partial: partial, work: before - b.left}, nil
+	found := solution{log: r.log, touched: atRisk, rounds: r.rounds, partial: partial, work: before - b.left}
+	for _, one := range seeds {
+		switch now := level(r.m.mark(one.ci) & markLevel); {
+		case now > one.level:
+		case now == levelDown:
+			found.asBefore.Down++
+		default:
+			found.asBefore.Degraded++
+		}
+	}
+	return found, nil
 }
 
 // seeds checks failures and gives the worst of each CI, in order of number.

@@ -4,6 +4,7 @@ package impact
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -18,7 +19,8 @@ type Loader struct {
 	declared  []bool
 	faults    faults
 	keys      map[groupKey]uint32
-	relations int // seen, by which faults name them
+	// relations and given are how many relations and groups there were, by which faults name them.
+	relations, given int
 }
 
 type groupKey struct {
@@ -62,8 +64,8 @@ func (l *Loader) number(field, id string) (uint32, bool) {
 
 // Relation adds a relation. Adding the same one again does nothing.
 func (l *Loader) Relation(r Relation) {
-	at := fmt.Sprintf
 	l.relations++
+	at := fmt.Sprintf
 	kind, known := l.kinds.place[r.Kind]
 	if !known {
 		l.faults.add(at("relations[%d].kind", l.relations-1), "%q is not declared", brief(r.Kind))
@@ -100,25 +102,25 @@ func (l *Loader) Relation(r Relation) {
 
 // Group adds a group. Another one of the same owner, kind and name is a fault.
 func (l *Loader) Group(g Group) {
-	at := fmt.Sprintf("groups[%d]", len(l.raw.groups))
-	checked, ok := l.kinds.check(&l.faults, at, g)
+	l.given++
+	checked, ok := l.kinds.check(&l.faults, "groups", l.given-1, g)
 	if !ok {
 		return
 	}
-	owner, ok := l.number(at+".owner", g.Owner)
+	owner, ok := l.number("groups.owner", g.Owner)
 	if !ok {
 		return
 	}
 	key := groupKey{owner, checked.kind, g.Name}
 	if _, twice := l.keys[key]; twice {
-		l.faults.add(at, "is the second of owner %q, kind %q and name %q", brief(g.Owner), brief(g.Kind), brief(g.Name))
+		l.faults.add(fmt.Sprintf("groups[%d]", l.given-1), "is the second of owner %q, kind %q and name %q", brief(g.Owner), brief(g.Kind), brief(g.Name))
 		return
 	}
 	number := uint32(len(l.raw.groups))
 	l.keys[key] = number
 	first := uint32(len(l.raw.groupMembers))
-	for i, m := range g.Members {
-		n, ok := l.number(fmt.Sprintf("%s.members[%d].id", at, i), m.ID)
+	for _, m := range g.Members {
+		n, ok := l.number("groups.members", m.ID)
 		if !ok {
 			return
 		}
@@ -159,30 +161,44 @@ type checkedGroup struct {
 	weights []uint32 // in the order of members; nil where all are 1
 }
 
-// check adds what is wrong with a group, and reports whether nothing is.
-func (k *kinds) check(f *faults, at string, g Group) (c checkedGroup, ok bool) {
+// check adds what is wrong with a group, and reports whether nothing is. Faults name it by a list and
+// a place there.
+func (k *kinds) check(f *faults, list string, place int, g Group) (c checkedGroup, ok bool) {
 	before := len(f.all) + f.more
+	add := func(field, problem string, args ...any) {
+		f.add(fmt.Sprintf("%s[%d]%s", list, place, field), problem, args...)
+	}
 	var known bool
 	if c.kind, known = k.place[g.Kind]; !known {
-		f.add(at+".kind", "%q is not declared", brief(g.Kind))
+		add(".kind", "%q is not declared", brief(g.Kind))
 	}
 	if g.Owner == "" {
-		f.add(at+".owner", "is required")
+		add(".owner", "is required")
 	}
 	total, weighted := 0, false
-	seen := make(map[string]bool, len(g.Members))
+	seen := func(i int, id string) bool {
+		return slices.ContainsFunc(g.Members[:i], func(m Member) bool { return m.ID == id })
+	}
+	if len(g.Members) > 8 {
+		first := make(map[string]int, len(g.Members))
+		for i, m := range g.Members {
+			if _, twice := first[m.ID]; !twice {
+				first[m.ID] = i
+			}
+		}
+		seen = func(i int, id string) bool { return first[id] < i }
+	}
 	for i, m := range g.Members {
 		switch {
 		case m.ID == "":
-			f.add(fmt.Sprintf("%s.members[%d].id", at, i), "is required")
-		case seen[m.ID]:
-			f.add(fmt.Sprintf("%s.members[%d].id", at, i), "%q is a member already", brief(m.ID))
+			add(fmt.Sprintf(".members[%d].id", i), "is required")
+		case seen(i, m.ID):
+			add(fmt.Sprintf(".members[%d].id", i), "%q is a member already", brief(m.ID))
 		}
-		seen[m.ID] = true
 		weight := m.Weight
 		switch {
 		case weight < 0 || weight > MaxWeight:
-			f.add(fmt.Sprintf("%s.members[%d].weight", at, i), "must be 1 to %d, or 0 for 1", MaxWeight)
+			add(fmt.Sprintf(".members[%d].weight", i), "must be 1 to %d, or 0 for 1", MaxWeight)
 			weight = 1
 		case weight == 0:
 			weight = 1
@@ -191,28 +207,28 @@ func (k *kinds) check(f *faults, at string, g Group) (c checkedGroup, ok bool) {
 		total = min(total+weight, MaxWeight+1)
 	}
 	if total > MaxWeight {
-		f.add(at+".members", "weigh more than %d together", MaxWeight)
+		add(".members", "weigh more than %d together", MaxWeight)
 	}
 	if len(g.Members) == 0 {
 		if g.Empty < EmptyOK || g.Empty > EmptyDown {
-			f.add(at+".members", "are none: say what that does, in empty")
+			add(".members", "are none: say what that does, in empty")
 		} else {
 			c.empty = emptyStates[g.Empty]
 		}
 	}
 	if g.Empty > EmptyDown {
-		f.add(at+".empty", "must be one of the effects that are declared")
+		add(".empty", "must be one of the effects that are declared")
 	}
 	need := g.Need.of(total)
 	switch n := g.Need; {
 	case n.Count < 0 || n.Percent < 0 || n.Percent > 100:
-		f.add(at+".need", "must be a count of at least 1, or 1 to 100 percent")
+		add(".need", "must be a count of at least 1, or 1 to 100 percent")
 	case n.Count > 0 && n.Percent > 0:
-		f.add(at+".need", "must be a count or a percentage, not both")
+		add(".need", "must be a count or a percentage, not both")
 	case n.Count == 0 && n.Percent == 0 && len(g.Members) > 0:
-		f.add(at+".need", "is required: how much of the group must work")
+		add(".need", "is required: how much of the group must work")
 	case need > total && len(g.Members) > 0:
-		f.add(at+".need", "is %d, of members that weigh %d together", need, total)
+		add(".need", "is %d, of members that weigh %d together", need, total)
 	}
 	c.spare = max(total-need, 0)
 	if weighted {

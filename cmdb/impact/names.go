@@ -18,7 +18,9 @@ type names struct {
 	text  []byte
 	fixed string   // the text, once nothing is added any more
 	start []uint32 // one more than there are ids
-	table []uint32 // numbers plus one; a power of two long
+	// table holds, a power of two long, numbers plus one, above half a hash that saves most looks at
+	// the text.
+	table []uint64
 }
 
 func newNames(room int) names {
@@ -26,7 +28,7 @@ func newNames(room int) names {
 	for size < room*2 {
 		size *= 2
 	}
-	return names{seed: maphash.MakeSeed(), start: make([]uint32, 1, room+1), table: make([]uint32, size)}
+	return names{seed: maphash.MakeSeed(), start: make([]uint32, 1, room+1), table: make([]uint64, size)}
 }
 
 func (n *names) len() int { return len(n.start) - 1 }
@@ -45,12 +47,14 @@ func (n *names) is(i uint32, id string) bool {
 
 func (n *names) find(id string) uint32 {
 	mask := uint64(len(n.table) - 1)
-	for at := maphash.String(n.seed, id) & mask; ; at = (at + 1) & mask {
-		switch entry := n.table[at]; {
-		case entry == 0:
+	hash := maphash.String(n.seed, id)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		entry := n.table[at]
+		if entry == 0 {
 			return none
-		case n.is(entry-1, id):
-			return entry - 1
+		}
+		if entry>>32 == hash>>32 && n.is(uint32(entry)-1, id) {
+			return uint32(entry) - 1
 		}
 	}
 }
@@ -77,15 +81,16 @@ func (n *names) full(id string) bool {
 
 func (n *names) enter(number uint32) {
 	mask := uint64(len(n.table) - 1)
-	at := maphash.Bytes(n.seed, n.bytes(number)) & mask
+	hash := maphash.Bytes(n.seed, n.bytes(number))
+	at := hash & mask
 	for n.table[at] != 0 {
 		at = (at + 1) & mask
 	}
-	n.table[at] = number + 1
+	n.table[at] = hash>>32<<32 | uint64(number+1)
 }
 
 func (n *names) grow() {
-	n.table = make([]uint32, len(n.table)*2)
+	n.table = make([]uint64, len(n.table)*2)
 	for i := range uint32(n.len()) {
 		n.enter(i)
 	}

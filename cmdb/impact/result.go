@@ -82,15 +82,8 @@ func (r *Result) Counts() (c Counts) {
 			c.Degraded--
 		}
 	}
-	for ci, own := range r.own {
-		if final, _ := r.at(ci); final == own {
-			if own == levelDown {
-				c.Down--
-			} else {
-				c.Degraded--
-			}
-		}
-	}
+	c.Down -= r.asBefore.Down
+	c.Degraded -= r.asBefore.Degraded
 	return c
 }
 
