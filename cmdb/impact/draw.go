@@ -37,9 +37,16 @@ func (p Picture) Mermaid() string {
 		fmt.Fprintf(&b, "    b%d %s|\"%s\"| b%d\n", a.From, line, mermaidText(a.text()), a.To)
 	}
 	for state := OK; state <= Down; state++ {
-		name := strings.ReplaceAll(state.String(), "-", "")
-		fmt.Fprintf(&b, "    classDef %s fill:%s,stroke:%s,color:#1b1f23\n", name, palette[state][0], palette[state][1])
-		fmt.Fprintf(&b, "    classDef %sfailed fill:%s,stroke:%s,color:#1b1f23,stroke-width:4px\n", name, palette[state][0], palette[state][1])
+		for _, failed := range []bool{false, true} {
+			if !slices.ContainsFunc(p.Boxes, func(box Box) bool { return box.State == state && box.Failed == failed }) {
+				continue
+			}
+			name, width := strings.ReplaceAll(state.String(), "-", ""), ""
+			if failed {
+				name, width = name+"failed", ",stroke-width:4px"
+			}
+			fmt.Fprintf(&b, "    classDef %s fill:%s,stroke:%s,color:#1b1f23%s\n", name, palette[state][0], palette[state][1], width)
+		}
 	}
 	return b.String()
 }

@@ -14,11 +14,11 @@ import (
 //
 // Faults are collected, and Snapshot returns them all.
 type Loader struct {
-	kinds     *kinds
-	raw       raw
-	declared  []bool
-	faults    faults
-	keys      map[groupKey]uint32
+	kinds    *kinds
+	raw      raw
+	declared []bool
+	faults   faults
+	keys     map[groupKey]uint32
 	// relations and given are how many relations and groups there were, by which faults name them.
 	relations, given int
 }

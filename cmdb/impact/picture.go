@@ -23,7 +23,7 @@ type PictureOptions struct {
 	Collapse int
 	// Boxes is how many boxes a picture has at most; 0 is 40. Where there would be more, fewer are
 	// drawn each by itself, and at last those of all classes or distances together. Each box says for
-	// how many it stands: none are left out. At least 4.
+	// how many it stands: none are left out. At least 16.
 	Boxes int
 	// States colours a neighbourhood by an answer of the same snapshot; nil leaves all as they are.
 	// A picture of an answer does not need it.
@@ -172,7 +172,16 @@ func (s *Snapshot) Neighbourhood(ids []string, up, down int, o PictureOptions) (
 		}
 		d.add(ci, at, state, failed)
 	}
-	return d.picture(fmt.Sprintf("%s: %d CIs around", strings.Join(firstOf(ids, 3), ", "), len(column)-len(middle))), nil
+	names := make([]string, len(middle))
+	for i, ci := range middle {
+		if names[i] = s.id(ci); o.Visible != nil && !o.Visible(names[i]) {
+			names[i] = "hidden"
+			continue
+		}
+		names[i] = d.label(names[i])
+	}
+	slices.Sort(names)
+	return d.picture(fmt.Sprintf("Around %s", strings.Join(firstOf(names, 3), ", "))), nil
 }
 
 func firstOf(ids []string, n int) []string {
@@ -181,6 +190,9 @@ func firstOf(ids []string, n int) []string {
 	}
 	return append(slices.Clone(ids[:n]), fmt.Sprintf("%d more", len(ids)-n))
 }
+
+// leastBoxes is one for each state, failed or not, hidden or not.
+const leastBoxes = 16
 
 // drawing is a picture in the making.
 type drawing struct {
@@ -205,8 +217,8 @@ func newDrawing(s *Snapshot, o PictureOptions, question string) (*drawing, error
 	if o.Collapse < 0 {
 		f.add("collapse", "must not be negative; 0 means 6")
 	}
-	if o.Boxes < 0 || o.Boxes > 0 && o.Boxes < 4 {
-		f.add("boxes", "must be at least 4; 0 means 40")
+	if o.Boxes < 0 || o.Boxes > 0 && o.Boxes < leastBoxes {
+		f.add("boxes", "must be at least %d; 0 means 40", leastBoxes)
 	}
 	o.Collapse, o.Boxes = cmp.Or(o.Collapse, 6), cmp.Or(o.Boxes, 40)
 	return &drawing{s: s, o: o, boxOf: map[uint32]int{}}, f.err(question)
