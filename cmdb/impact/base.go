@@ -5,6 +5,7 @@ package impact
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A word of a CI's row says whom it holds up: a group, or by a relation its owner and what the
@@ -81,6 +82,7 @@ type base struct {
 	nameStart   []uint32         // of names of groups; nil where no group has one
 	nameText    string
 
+	kept atomic.Pointer[scratch]
 	pool sync.Pool // of *scratch
 	size sizes
 
@@ -117,6 +119,17 @@ func (b *base) bytes() int {
 	words := len(b.downStart) + len(b.down) + len(b.upStart) + len(b.upMember) + len(b.groupStart) + len(b.groupMember)
 	return 4*words + len(b.upKind) + len(b.groupKind) + 8*len(b.groups)
 }
+
+// memberWord is the word by which a member holds up the owner of a group. One that is alone does what a
+// relation does.
+func memberWord(g uint32, head groupHead, members int) uint32 {
+	if members == 1 {
+		return relationWord(head.owner, head.code())
+	}
+	return groupWord | g
+}
+
+func relationWord(owner uint32, code uint8) uint32 { return owner<<codeBits | uint32(code) }
 
 // compact makes the compact form. It takes the raw graph over.
 func compact(r *raw, k *kinds) *base {
@@ -335,13 +348,14 @@ func (b *base) addDown(k *kinds, n int) {
 	for owner := range uint32(n) {
 		for i := b.upStart[owner]; i < b.upStart[owner+1]; i++ {
 			m := b.upMember[i]
-			b.down[next[m]] = owner<<codeBits | uint32(k.code[b.upKind[i]])
+			b.down[next[m]] = relationWord(owner, k.code[b.upKind[i]])
 			next[m]++
 		}
 	}
 	for g := range uint32(len(b.groups)) {
-		for _, m := range b.membersOf(g) {
-			b.down[next[m]] = groupWord | g
+		members := b.membersOf(g)
+		for _, m := range members {
+			b.down[next[m]] = memberWord(g, b.groups[g], len(members))
 			next[m]++
 		}
 	}

@@ -5,6 +5,7 @@ package impact_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
@@ -215,4 +216,28 @@ func BenchmarkQuestions(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkDebian loses the C library of a distribution, of which most packages go down. It needs the
+// data that TestDebianHasTheImpactsThatOtherProgramsComputed does.
+func BenchmarkDebian(b *testing.B) {
+	d := readDebian(b)
+	s := d.load(b, impact.AtLeast(1), impact.None, rand.New(rand.NewPCG(1, 1)))
+	failed := impact.Failed("libc6")
+	b.Run("k-of-n", func(b *testing.B) {
+		for b.Loop() {
+			r, err := s.Impact(failed, impact.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(r.Work()), "relations/op")
+		}
+	})
+	b.Run("closure", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Reach(impact.Downstream, []string{"libc6"}, impact.Options{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -257,16 +257,25 @@ func (e *editor) setUp(owner, member uint32, kind uint8, add bool) {
 	word := upWord(member, kind)
 	c := e.ci(owner)
 	c.upAdd, c.upDel = changed(c.upAdd, c.upDel, word, !c.fresh && e.s.base.inBase(owner, word), add)
-	code := e.s.kinds.code[kind]
-	if !add {
-		// Another kind that does the same leaves the member's word where it is.
-		for other := range e.s.kinds.all {
-			if e.s.kinds.code[other] == code && e.s.hasUp(owner, upWord(member, uint8(other))) {
-				return
-			}
+	if add || !e.s.holdsUp(owner, member, e.s.kinds.code[kind]) {
+		e.setDown(member, relationWord(owner, e.s.kinds.code[kind]), add)
+	}
+}
+
+// holdsUp says whether a relation, or a group of one, has a member pass a code on to an owner. Two that
+// do are one word in the member's row.
+func (s *Snapshot) holdsUp(owner, member uint32, code uint8) bool {
+	for kind := range s.kinds.all {
+		if s.kinds.code[kind] == code && s.hasUp(owner, upWord(member, uint8(kind))) {
+			return true
 		}
 	}
-	e.setDown(member, owner<<codeBits|uint32(code), add)
+	for g := range s.groupsOf(owner) {
+		if v := s.group(g); len(v.members) == 1 && v.members[0] == member && v.head.code() == code {
+			return true
+		}
+	}
+	return false
 }
 
 // setDown adds a word to a member's row, or removes it.
@@ -344,9 +353,10 @@ func (e *editor) putGroup(g Group) {
 		slices.Sort(members)
 	}
 	n := e.s.groupBy(owner, checked.kind, g.Name)
-	var before []uint32
+	var before *groupChange
 	if n != none {
-		before = e.s.group(n).members
+		was := e.s.group(n)
+		before = &was
 	} else {
 		if e.s.over.groupsEnd >= groupWord-1 {
 			e.faults.add(e.at(""), "is one too many: compact the graph")
@@ -357,17 +367,33 @@ func (e *editor) putGroup(g Group) {
 		e.s.size.groups++
 		e.regroup(owner, func(all []uint32) []uint32 { return append(all, n) })
 	}
-	e.setGroup(n, &groupChange{head: headOf(owner, checked.spare, e.s.kinds.code[checked.kind], weights != nil),
-		kind: checked.kind, name: g.Name, members: members, weights: weights, empty: checked.empty})
-	for _, m := range before {
-		if !has(members, m) {
-			e.setDown(m, groupWord|n, false)
+	after := &groupChange{head: headOf(owner, checked.spare, e.s.kinds.code[checked.kind], weights != nil),
+		kind: checked.kind, name: g.Name, members: members, weights: weights, empty: checked.empty}
+	e.setGroup(n, after)
+	e.remember(n, before, after)
+}
+
+// remember moves a group's words from the members before to those after, either of which may be
+// nil, once the group itself is as it is after.
+func (e *editor) remember(n uint32, before, after *groupChange) {
+	words := func(g *groupChange) (members []uint32, word uint32) {
+		if g == nil || len(g.members) == 0 {
+			return nil, none
+		}
+		return g.members, memberWord(n, g.head, len(g.members))
+	}
+	were, oldWord := words(before)
+	are, newWord := words(after)
+	for _, m := range were {
+		switch {
+		case oldWord == newWord && has(are, m):
+		case oldWord&groupWord == 0 && e.s.holdsUp(before.head.owner, m, before.head.code()):
+		default:
+			e.setDown(m, oldWord, false)
 		}
 	}
-	for _, m := range members {
-		if !has(before, m) {
-			e.setDown(m, groupWord|n, true)
-		}
+	for _, m := range are {
+		e.setDown(m, newWord, true)
 	}
 }
 
@@ -405,13 +431,12 @@ func (e *editor) removeGroup(g Group) {
 		e.faults.add(e.at(""), "owner %q has no group of kind %q and name %q", brief(g.Owner), brief(g.Kind), brief(g.Name))
 		return
 	}
-	for _, m := range e.s.group(n).members {
-		e.setDown(m, groupWord|n, false)
-	}
+	before := e.s.group(n)
 	e.setGroup(n, &groupChange{removed: true, head: headOf(owner, 0, 0, false), kind: kind, name: g.Name})
 	e.regroup(owner, func(all []uint32) []uint32 {
 		return slices.DeleteFunc(all, func(x uint32) bool { return x == n })
 	})
+	e.remember(n, &before, nil)
 	e.s.size.groups--
 }
 

@@ -23,7 +23,7 @@ type Options struct {
 }
 
 // An event is a CI that becomes worse: its number and from which level to which. A CI has at most
-// two, from OK to degraded and from there to down.
+// two, from OK to degraded and from there to down. One from OK is the level that it comes to.
 const (
 	eventBits    = 2
 	eventMask    = 1<<eventBits - 1
@@ -61,11 +61,16 @@ type scratch struct {
 	question, groupQuestion uint32
 	cis                     []uint32
 	groups                  []uint64
+	log, touched            []uint32 // room for answers, which are copied from here
 }
 
 // scratch takes memory for a question to the snapshot.
 func (s *Snapshot) scratch() *scratch {
-	m, _ := s.base.pool.Get().(*scratch)
+	// One is kept for good; the collector may have the others.
+	m := s.base.kept.Swap(nil)
+	if m == nil {
+		m, _ = s.base.pool.Get().(*scratch)
+	}
 	if m == nil {
 		m = &scratch{}
 	}
@@ -91,7 +96,11 @@ func (m *scratch) next() {
 	}
 }
 
-func (s *Snapshot) release(m *scratch) { s.base.pool.Put(m) }
+func (s *Snapshot) release(m *scratch) {
+	if !s.base.kept.CompareAndSwap(nil, m) {
+		s.base.pool.Put(m)
+	}
+}
 
 // mark gives what the question has found about a CI.
 func (m *scratch) mark(ci uint32) uint32 {
@@ -225,72 +234,100 @@ func (r *run) beyond(last []uint32) (bool, error) {
 
 // follow passes one event on to everything that the CI holds up.
 func (r *run) follow(event uint32) error {
+	if r.s.over == nil {
+		row := r.s.base.row(event >> eventBits)
+		if r.b.left -= len(row); r.b.left < 0 {
+			return r.b.spend(0)
+		}
+		r.pass(event, row)
+		return nil
+	}
 	row, removed, added := r.s.down(event >> eventBits)
 	if err := r.b.spend(len(row) + len(added)); err != nil {
 		return err
 	}
-	if len(removed) == 0 {
-		r.pass(event, row)
-	} else {
+	if len(removed) > 0 {
 		for i, word := range row {
 			if !has(removed, word) {
 				r.pass(event, row[i:i+1])
 			}
 		}
+	} else {
+		r.pass(event, row)
 	}
-	r.pass(event, added)
+	if len(added) > 0 {
+		r.pass(event, added)
+	}
 	return nil
 }
 
 func (r *run) pass(event uint32, words []uint32) {
 	var (
-		to    = eventLevel(event)
-		codes = &r.s.kinds.codes
-		cis   = r.m.cis
-		ours  = r.m.question
+		s      = r.s
+		to     = eventLevel(event)
+		codes  = &s.kinds.codes
+		cis    = r.m.cis
+		counts = r.m.groups
+		ours   = uint64(r.m.groupQuestion)
+		edited = s.over != nil
+		// What is known already to be as bad, which is most of a large failure.
+		known = r.m.question<<markBits | uint32(to)
+		asked = r.m.question
 		plain = r.within == nil && r.target == nil
 	)
+	// What becomes worse counts in groups as no longer well, as down, or as both.
+	var unit uint64
+	switch event & eventMask {
+	case toDegraded:
+		unit = 1 << countBits
+	case toDown:
+		unit = 1<<countBits | 1
+	case fromDegraded:
+		unit = 1
+	}
 	for _, word := range words {
-		if word&groupWord != 0 {
-			r.count(word&^groupWord, event)
+		if word&groupWord == 0 {
+			owner, effect := word>>codeBits, codes[word&codeMask][to]
+			switch mark := cis[owner]; {
+			case mark&^(markTouched|markFixed) == known && effect <= to:
+			case plain && effect != levelOK && mark>>markBits != asked:
+				// What is met for the first time, as [run.raise] would do it.
+				cis[owner] = asked<<markBits | uint32(effect)
+				r.log = append(r.log, owner<<eventBits|uint32(effect))
+			default:
+				r.feel(owner, effect, uint8(word&codeMask))
+			}
 			continue
 		}
-		owner, code := word>>codeBits, uint8(word&codeMask)
-		effect := codes[code][to]
-		// What is known already to be as bad is most of a large failure.
-		if mark := cis[owner]; plain && mark>>markBits == ours && effect <= level(mark&markLevel) && (effect > 0 || mark&(markTouched|markLevel) != 0) {
-			continue
+		g := word &^ groupWord
+		var head groupHead
+		if edited {
+			head = s.head(g)
+		} else {
+			head = s.base.groups[g]
 		}
-		r.feel(owner, effect, code)
+		more := unit
+		if head.word&weightedFlag != 0 {
+			more *= uint64(s.weightIn(g, event>>eventBits, head))
+		}
+		count := counts[g]
+		if count>>(2*countBits) != ours {
+			count = ours << (2 * countBits)
+		}
+		count += more
+		counts[g] = count
+		state := level(levelOK)
+		switch spare := uint64(head.word & spareMask); {
+		case count&countMask > spare:
+			state = levelDown
+		case count>>countBits&countMask > spare:
+			state = levelDegraded
+		}
+		code := head.code()
+		if effect := codes[code][state]; cis[head.owner]&^(markTouched|markFixed) != known || effect > to {
+			r.feel(head.owner, effect, code)
+		}
 	}
-}
-
-// count notes in a group that a member became worse.
-func (r *run) count(g, event uint32) {
-	head := r.s.head(g)
-	weight := uint64(1)
-	if head.word&weightedFlag != 0 {
-		weight = uint64(r.s.weightIn(g, event>>eventBits, head))
-	}
-	mark := r.m.groups[g]
-	if mark>>(2*countBits) != uint64(r.m.groupQuestion) {
-		mark = uint64(r.m.groupQuestion) << (2 * countBits)
-	}
-	if event&eventMask != fromDegraded {
-		mark += weight << countBits
-	}
-	if event&eventMask != toDegraded {
-		mark += weight
-	}
-	r.m.groups[g] = mark
-	state := level(levelOK)
-	switch spare := uint64(head.spare()); {
-	case mark&countMask > spare:
-		state = levelDown
-	case mark>>countBits&countMask > spare:
-		state = levelDegraded
-	}
-	r.feel(head.owner, r.s.kinds.codes[head.code()][state], head.code())
 }
 
 // Impact gives what the failures bring about: the state of every CI that they reach, redundancy
@@ -355,15 +392,19 @@ type solution struct {
 
 func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int) (solution, error) {
 	r := run{s: s, m: s.scratch(), b: b}
-	defer s.release(r.m)
+	r.log, r.touched = r.m.log[:0], r.m.touched[:0]
+	defer func() {
+		r.m.log, r.m.touched = r.log, r.touched
+		s.release(r.m)
+	}()
 	before := b.left
 	r.begin(seeds, unaffected)
 	partial, err := r.spread(depth)
 	if err != nil {
 		return solution{}, err
 	}
-	atRisk := slices.DeleteFunc(r.touched, func(ci uint32) bool { return r.m.mark(ci)&markLevel != levelOK })
-	found := solution{log: r.log, touched: atRisk, rounds: r.rounds, partial: partial, work: before - b.left}
+	r.touched = slices.DeleteFunc(r.touched, func(ci uint32) bool { return r.m.mark(ci)&markLevel != levelOK })
+	found := solution{log: slices.Clone(r.log), touched: slices.Clone(r.touched), rounds: r.rounds, partial: partial, work: before - b.left}
 	for _, one := range seeds {
 		switch now := level(r.m.mark(one.ci) & markLevel); {
 		case now > one.level:

@@ -105,6 +105,8 @@ func (r *Result) Picture(o PictureOptions) (Picture, error) {
 		_, failed := r.own[ci]
 		d.add(ci, round, levelState(l), failed)
 	}
+	// What works, if at risk, is no reason for anything.
+	d.passes = func(member uint32) bool { return r.find(member).level() > levelOK }
 	c := r.Counts()
 	title := fmt.Sprintf("%d failed: %d down, %d degraded, %d at risk", len(r.own), c.Down, c.Degraded, c.AtRisk)
 	if r.partial {
@@ -200,6 +202,8 @@ type drawing struct {
 	o     PictureOptions
 	cis   []drawn
 	boxOf map[uint32]int
+	// passes says from whom an arrow is drawn; nil is everyone.
+	passes func(member uint32) bool
 }
 
 type drawn struct {
@@ -370,7 +374,7 @@ func (d *drawing) arrows() []Arrow {
 	add := func(member, owner uint32, label string, weak bool) {
 		from, ok := d.boxOf[member]
 		to := d.boxOf[owner]
-		if !ok || from == to {
+		if !ok || from == to || d.passes != nil && !d.passes(member) {
 			return
 		}
 		one := bundles[ends{from, to}]

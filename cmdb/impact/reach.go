@@ -74,7 +74,10 @@ func (s *Snapshot) Reach(way Direction, from []string, o Options) (*Reached, err
 
 // walk marks what it reaches in the scratch.
 func (s *Snapshot) walk(b *budget, m *scratch, way Direction, from []uint32, depth int) (*Reached, error) {
-	r := &Reached{s: s, rounds: []int{0}}
+	r := &Reached{s: s, rounds: []int{0}, cis: m.log[:0]}
+	defer func() {
+		m.log, r.cis = r.cis, slices.Clone(r.cis)
+	}()
 	visit := func(ci uint32) bool {
 		if m.cis[ci]>>markBits == m.question {
 			return false
@@ -93,6 +96,14 @@ func (s *Snapshot) walk(b *budget, m *scratch, way Direction, from []uint32, dep
 			r.rounds = append(r.rounds, end)
 		}
 		for ; done < end; done++ {
+			if way == Downstream && s.over == nil {
+				row := s.base.row(r.cis[done])
+				if err := b.spend(len(row)); err != nil {
+					return nil, err
+				}
+				r.cis = s.base.closeRow(m, row, r.cis)
+				continue
+			}
 			if err := s.neighbours(b, way, r.cis[done], visit); err != nil {
 				return nil, err
 			}
@@ -106,6 +117,19 @@ func (s *Snapshot) walk(b *budget, m *scratch, way Direction, from []uint32, dep
 	return r, nil
 }
 
+// closeRow adds to a list whom a row holds up and who is not marked yet.
+func (b *base) closeRow(m *scratch, row, list []uint32) []uint32 {
+	marked := m.question<<markBits | levelDown
+	for _, word := range row {
+		owner, passes := b.owner(word)
+		if passes && m.cis[owner] != marked {
+			m.cis[owner] = marked
+			list = append(list, owner)
+		}
+	}
+	return list
+}
+
 // neighbours visits what is next to a CI.
 func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(uint32) bool) error {
 	if way == Downstream {
@@ -113,19 +137,13 @@ func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(ui
 		if err := b.spend(len(row) + len(added)); err != nil {
 			return err
 		}
-		for i, words := range [2][]uint32{row, added} {
-			for _, word := range words {
-				if i == 0 && has(removed, word) {
-					continue
-				}
-				if word&groupWord == 0 {
-					if word&codeMask != 0 {
-						visit(word >> codeBits)
-					}
-				} else if head := s.head(word &^ groupWord); head.code() != 0 {
-					visit(head.owner)
-				}
+		for _, word := range row {
+			if len(removed) == 0 || !has(removed, word) {
+				s.visitWord(word, visit)
 			}
+		}
+		for _, word := range added {
+			s.visitWord(word, visit)
 		}
 		return nil
 	}
@@ -150,6 +168,16 @@ func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(ui
 		}
 	}
 	return nil
+}
+
+func (s *Snapshot) visitWord(word uint32, visit func(uint32) bool) {
+	if word&groupWord == 0 {
+		if word&codeMask != 0 {
+			visit(word >> codeBits)
+		}
+	} else if head := s.head(word &^ groupWord); head.code() != 0 {
+		visit(head.owner)
+	}
 }
 
 // numbers finds CIs, each once, with every fault.

@@ -81,9 +81,14 @@ func New(cis int) *Estate {
 		}
 		return len(parts) - 1
 	}
-	// A member is of the owner's own part, or of one around it.
+	// A member is mostly near its owner, as in the same rack or cluster; otherwise it is anywhere in
+	// the owner's part, or in one around that.
 	member := func(owner uint32) uint32 {
 		p := partOf(owner)
+		if random.IntN(5) > 0 {
+			at := int(owner) + random.IntN(401) - 200
+			return uint32(min(max(at, int(parts[p].first)), int(parts[p].end)-1))
+		}
 		for p+1 < len(parts) && random.IntN(20) == 0 {
 			p++
 		}

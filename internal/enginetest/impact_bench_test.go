@@ -1,0 +1,164 @@
+// This file holds the impact engine beside what a team would otherwise take: a graph library, and a
+// recursive query. Each answers which CIs a failure reaches, redundancy not counted, as that is all
+// that the others can; the engine also counts it.
+
+package enginetest_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/graph"
+	"gonum.org/v1/gonum/graph/simple"
+	"gonum.org/v1/gonum/graph/traverse"
+
+	"github.com/itsmkit/itsmkit/cmdb/impact"
+	"github.com/itsmkit/itsmkit/internal/estate"
+	"github.com/itsmkit/itsmkit/internal/throwaway"
+)
+
+// estateCIs is a million, or what ITSMKIT_ESTATE says.
+func estateCIs(b *testing.B) int {
+	n := 1_000_000
+	if s := os.Getenv("ITSMKIT_ESTATE"); s != "" {
+		var err error
+		n, err = strconv.Atoi(s)
+		require.NoError(b, err)
+	}
+	return n
+}
+
+// cpu is the processor time of this process, which says more than the clock where the machine is
+// shared.
+func cpu() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// pairsOf gives every relation of an estate, those in groups included, as member and owner.
+func pairsOf(e *estate.Estate, yield func(member, owner uint32)) {
+	for i, owner := range e.Owner {
+		yield(e.Member[i], owner)
+	}
+	for _, g := range e.Groups {
+		for _, m := range g.Members {
+			yield(m, g.Owner)
+		}
+	}
+}
+
+// BenchmarkImpactBesideOthers takes minutes and two gigabytes to load.
+func BenchmarkImpactBesideOthers(b *testing.B) {
+	e := estate.New(estateCIs(b))
+	questions := func(name string, ask func(f estate.Failure) (int, error)) {
+		for _, f := range e.Failures {
+			b.Run(fmt.Sprintf("%s/impacted=%d", name, f.Impact), func(b *testing.B) {
+				start := cpu()
+				for b.Loop() {
+					if n, err := ask(f); err != nil || n != f.Impact {
+						b.Fatalf("%d impacted, want %d: %v", n, f.Impact, err)
+					}
+				}
+				b.ReportMetric((cpu()-start)/float64(b.N), "cpu-ns/op")
+			})
+		}
+	}
+
+	s := impactOf(b, e)
+	b.Logf("impact: %.2f bytes for each CI and relation", float64(s.Bytes())/float64(s.Len()+e.Relations()))
+	questions("k-of-n", func(f estate.Failure) (int, error) {
+		r, err := s.Impact(impact.Failed(e.IDs[f.CI]), impact.Options{})
+		if err != nil {
+			return 0, err
+		}
+		return r.Counts().Down, nil
+	})
+	questions("closure", func(f estate.Failure) (int, error) {
+		r, err := s.Reach(impact.Downstream, []string{e.IDs[f.CI]}, impact.Options{})
+		if err != nil {
+			return 0, err
+		}
+		return r.Len(), nil
+	})
+
+	g := simple.NewDirectedGraph()
+	pairsOf(e, func(member, owner uint32) {
+		if member != owner {
+			g.SetEdge(simple.Edge{F: simple.Node(member), T: simple.Node(owner)})
+		}
+	})
+	questions("gonum", func(f estate.Failure) (int, error) {
+		n := -1 // the failure itself
+		walk := traverse.BreadthFirst{Visit: func(graph.Node) { n++ }}
+		walk.Walk(g, simple.Node(f.CI), nil)
+		return n, nil
+	})
+	g = nil
+	runtime.GC()
+
+	db := edgesIn(b, e)
+	questions("postgresql", func(f estate.Failure) (n int, err error) {
+		err = db.QueryRow(`WITH RECURSIVE reached(ci) AS (
+			VALUES ($1::int) UNION SELECT edge.owner FROM reached JOIN edge ON edge.member = reached.ci
+		) SELECT count(*) - 1 FROM reached`, f.CI).Scan(&n)
+		return n, err
+	})
+}
+
+func impactOf(b *testing.B, e *estate.Estate) *impact.Snapshot {
+	l, err := impact.NewLoader([]impact.Kind{{Name: "depends on", Flow: impact.ToSource, Propagation: impact.Full}})
+	require.NoError(b, err)
+	for _, id := range e.IDs {
+		l.CI(id)
+	}
+	for i, owner := range e.Owner {
+		l.Relation(impact.Relation{Source: e.IDs[owner], Kind: "depends on", Target: e.IDs[e.Member[i]]})
+	}
+	for _, g := range e.Groups {
+		var members []impact.Member
+		for _, m := range g.Members {
+			members = append(members, impact.Member{ID: e.IDs[m]})
+		}
+		l.Group(impact.Group{Owner: e.IDs[g.Owner], Kind: "depends on", Members: members, Need: impact.AtLeast(1)})
+	}
+	s, err := l.Snapshot(1)
+	require.NoError(b, err)
+	return s
+}
+
+// edgesIn gives a PostgreSQL database with the relations in a table that is indexed for the query.
+func edgesIn(b *testing.B, e *estate.Estate) *sql.DB {
+	db, err := sql.Open("pgx", throwaway.SharedPostgreSQL(b).DatabaseForTest(b))
+	require.NoError(b, err)
+	b.Cleanup(func() { db.Close() })
+	ctx := context.Background()
+	_, err = db.ExecContext(ctx, "CREATE TABLE edge (member int NOT NULL, owner int NOT NULL)")
+	require.NoError(b, err)
+	var members, owners []int32
+	flush := func() {
+		_, err := db.ExecContext(ctx, "INSERT INTO edge SELECT * FROM unnest($1::int[], $2::int[])", members, owners)
+		require.NoError(b, err)
+		members, owners = members[:0], owners[:0]
+	}
+	pairsOf(e, func(member, owner uint32) {
+		if members, owners = append(members, int32(member)), append(owners, int32(owner)); len(members) == 100_000 {
+			flush()
+		}
+	})
+	flush()
+	_, err = db.ExecContext(ctx, "CREATE INDEX edge_member ON edge (member) INCLUDE (owner)")
+	require.NoError(b, err)
+	_, err = db.ExecContext(ctx, "VACUUM ANALYZE edge")
+	require.NoError(b, err)
+	return db
+}
