@@ -71,7 +71,7 @@ func newCircle(r *Result, b *budget) (*circle, error) {
 	}
 	c := &circle{s: s, place: map[uint32]int{}}
 	for _, ci := range touched.cis {
-		if l, _ := r.at(ci); l < levelDown && !slices.Contains(r.unaffected, ci) {
+		if l := r.at(ci); l < levelDown && !slices.Contains(r.unaffected, ci) {
 			c.place[ci] = len(c.cis)
 			c.cis = append(c.cis, ci)
 		}
@@ -101,7 +101,7 @@ func (c *circle) stand(r *Result, owner int, members []uint32, weight func(int) 
 	for i, ci := range members {
 		if place, touched := c.place[ci]; touched {
 			st.members = append(st.members, prop{place, weight(i), weight(i) > spare})
-		} else if l, _ := r.at(ci); l < levelDown {
+		} else if l := r.at(ci); l < levelDown {
 			st.missing -= weight(i)
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -195,6 +197,7 @@ func TestReadersSeeWholeRevisionsWhileAWriterEdits(t *testing.T) {
 	var (
 		models = []model{1: m}
 		all    = make([][]seen, readers)
+		asked  atomic.Int64
 		done   = make(chan struct{})
 		ready  sync.WaitGroup
 		wait   sync.WaitGroup
@@ -217,6 +220,7 @@ func TestReadersSeeWholeRevisionsWhileAWriterEdits(t *testing.T) {
 				if last := len(all[i]) - 1; last < 0 || all[i][last].revision != r.Revision() {
 					all[i] = append(all[i], seen{r.Revision(), states})
 				}
+				asked.Add(1)
 				if first {
 					ready.Done()
 				}
@@ -266,6 +270,10 @@ func TestReadersSeeWholeRevisionsWhileAWriterEdits(t *testing.T) {
 		_, err := g.Edit(revision, edits...)
 		require.NoError(t, err)
 		models = append(models, m)
+		// At full speed, but not so that the readers never have a processor.
+		for before := asked.Load(); revision%30 == 0 && asked.Load() < before+readers; {
+			runtime.Gosched()
+		}
 	}
 	close(done)
 	wait.Wait()

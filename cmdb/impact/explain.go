@@ -301,7 +301,7 @@ func btoi(b bool) int {
 func (r *Result) standing(support Support) SupportStanding {
 	st := SupportStanding{Support: support}
 	for _, m := range support.Members {
-		switch l, _ := r.at(r.s.find(m.ID)); l {
+		switch l := r.at(r.s.find(m.ID)); l {
 		case levelDown:
 			st.Lost += m.Weight
 			st.Poor += m.Weight

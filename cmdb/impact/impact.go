@@ -221,7 +221,7 @@ func (r *run) beyond(last []uint32) (bool, error) {
 		if event&eventMask == fromDegraded {
 			before = levelDegraded
 		}
-		if was := uint32(r.m.cis[ci] & markLevel); before < was {
+		if before < r.m.cis[ci]&markLevel {
 			r.m.cis[ci] = r.m.cis[ci]&^markLevel | before
 		}
 	}

@@ -85,7 +85,7 @@ func (r *Result) Picture(o PictureOptions) (Picture, error) {
 		first := -1
 		look := func(member uint32) {
 			if at, ok := rounds[member]; ok && (first < 0 || at < first) {
-				if l, _ := r.at(member); l > levelOK {
+				if l := r.at(member); l > levelOK {
 					first = at
 				}
 			}
@@ -101,7 +101,7 @@ func (r *Result) Picture(o PictureOptions) (Picture, error) {
 		d.add(ci, first+1, AtRisk, false)
 	}
 	for ci, round := range rounds {
-		l, _ := r.at(ci)
+		l := r.at(ci)
 		_, failed := r.own[ci]
 		d.add(ci, round, levelState(l), failed)
 	}

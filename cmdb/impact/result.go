@@ -170,18 +170,8 @@ func (f found) level() level {
 	return levelOK
 }
 
-// at gives the level of a CI, and the round in which it came to it.
-func (r *Result) at(ci uint32) (level, int) {
-	f := r.find(ci)
-	switch l := f.level(); l {
-	case levelDown:
-		return l, r.round(f.down)
-	case levelDegraded:
-		return l, r.round(f.degraded)
-	default:
-		return l, 0
-	}
-}
+// at gives the level of a CI.
+func (r *Result) at(ci uint32) level { return r.find(ci).level() }
 
 // reached gives the round in which a CI came to at least a level, and false where it did not.
 func (r *Result) reached(ci uint32, l level) (int, bool) {

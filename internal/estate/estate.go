@@ -120,7 +120,7 @@ func New(cis int) *Estate {
 		}
 	}
 	for e.Relations() < 5*cis+1 {
-		for range max(1, (5*cis+1-e.Relations())) {
+		for range max(1, (5*cis + 1 - e.Relations())) {
 			owner := random.Uint32N(uint32(cis))
 			relate(owner, member(owner))
 		}
