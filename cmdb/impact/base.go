@@ -63,8 +63,8 @@ type rawGroup struct {
 }
 
 // base is a graph in adjacency arrays. Row i of an array begins at start[i] and ends at
-// start[i+1]. CIs are numbered breadth first, so that a failure spreads over memory that lies
-// together, and groups by owner.
+// start[i+1]. CIs that fail together have numbers that are near, and groups are in order
+// of their owners.
 type base struct {
 	ids names
 
@@ -133,7 +133,7 @@ func relationWord(owner uint32, code uint8) uint32 { return owner<<codeBits | ui
 
 // compact makes the compact form. It takes the raw graph over.
 func compact(r *raw, k *kinds) *base {
-	order := breadthFirst(r)
+	order := together(r)
 	place := make([]uint32, len(order))
 	for i, old := range order {
 		place[old] = uint32(i)
@@ -155,18 +155,17 @@ func compact(r *raw, k *kinds) *base {
 	return b
 }
 
-// breadthFirst orders CIs as a failure would reach them from those that nothing holds up, the
-// ones that hold most up first, and then from any that is left.
-func breadthFirst(r *raw) []uint32 {
+// blockSize is how many CIs at most are numbered together: their marks fit into a near cache.
+const blockSize = 1 << 14
+
+// together orders CIs so that those which fail together are near each other. Each CI is put below
+// the most specific one that holds it up, the one that could touch the fewest. Of the trees that this makes, the
+// parts of at most blockSize CIs each stay together, breadth first, as does what is above them.
+func together(r *raw) []uint32 {
 	n := r.ids.len()
 	start := make([]uint32, n+1)
-	held := make([]bool, n)
-	for i, m := range r.members {
+	for _, m := range r.members {
 		start[m+1]++
-		held[r.owners[i]] = true
-	}
-	for _, g := range r.groups {
-		held[g.owner] = true
 	}
 	for _, m := range r.groupMembers {
 		start[m+1]++
@@ -186,42 +185,95 @@ func breadthFirst(r *raw) []uint32 {
 			next[m]++
 		}
 	}
+	row := func(ci uint32) []uint32 { return owners[start[ci]:start[ci+1]] }
+	c := topological(n, row, func(owner uint32) (uint32, bool) { return owner, true })
 
-	var roots []uint32
-	for i := range uint32(n) {
-		if !held[i] {
-			roots = append(roots, i)
+	above := make([]uint32, n)
+	for i := range above {
+		if above[i] = none; c.first[c.of[i]] != uint32(i) {
+			above[i] = c.first[c.of[i]]
 		}
 	}
-	degree := func(i uint32) int { return int(start[i+1] - start[i]) }
-	slices.SortFunc(roots, func(a, b uint32) int {
-		if d := degree(b) - degree(a); d != 0 {
-			return d
-		}
-		return int(int64(a) - int64(b))
-	})
-	order := make([]uint32, 0, n)
-	seen := make([]bool, n)
-	from := func(root uint32) {
-		if seen[root] {
-			return
-		}
-		seen[root] = true
-		order = append(order, root)
-		for head := len(order) - 1; head < len(order); head++ {
-			for _, o := range owners[start[order[head]]:start[order[head]+1]] {
-				if !seen[o] {
-					seen[o] = true
-					order = append(order, o)
-				}
+	for member := range uint32(n) {
+		for _, owner := range row(member) {
+			if c.of[owner] == c.of[member] || c.first[c.of[owner]] != owner {
+				continue
+			}
+			if now := above[owner]; now == none || c.reach[member] < c.reach[now] ||
+				c.reach[member] == c.reach[now] && c.of[member] < c.of[now] {
+				above[owner] = member
 			}
 		}
 	}
-	for _, root := range roots {
-		from(root)
+	return inBlocks(above, c)
+}
+
+// inBlocks orders trees, given by what is above each CI.
+func inBlocks(above []uint32, c components) []uint32 {
+	n := len(above)
+	// Components further downstream have smaller numbers, so that what is below comes first.
+	byComponent := make([]uint32, n)
+	{
+		start := make([]uint32, len(c.first)+1)
+		for _, number := range c.of {
+			start[number+1]++
+		}
+		for i := range c.first {
+			start[i+1] += start[i]
+		}
+		for i, number := range c.of {
+			byComponent[start[number]] = uint32(i)
+			start[number]++
+		}
 	}
-	for i := range uint32(n) {
-		from(i)
+	size, below := make([]uint32, n), make([]uint32, n+1)
+	add := func(ci uint32) {
+		size[ci]++
+		if above[ci] != none {
+			size[above[ci]] += size[ci]
+			below[above[ci]+1]++
+		}
+	}
+	for i := 0; i < n; {
+		end, first := i, c.first[c.of[byComponent[i]]]
+		for ; end < n && c.of[byComponent[end]] == c.of[byComponent[i]]; end++ {
+			if byComponent[end] != first {
+				add(byComponent[end])
+			}
+		}
+		add(first)
+		i = end
+	}
+	for i := range n {
+		below[i+1] += below[i]
+	}
+	kids := make([]uint32, below[n])
+	next := slices.Clone(below[:n])
+	var top []uint32
+	for _, ci := range slices.Backward(byComponent) {
+		if above[ci] == none {
+			top = append(top, ci)
+			continue
+		}
+		kids[next[above[ci]]] = ci
+		next[above[ci]]++
+	}
+	order := make([]uint32, 0, n)
+	var blocks []uint32
+	for at := 0; at < len(top); at++ {
+		ci := top[at]
+		if size[ci] <= blockSize {
+			blocks = append(blocks, ci)
+			continue
+		}
+		order = append(order, ci)
+		top = append(top, kids[below[ci]:below[ci+1]]...)
+	}
+	for _, root := range blocks {
+		order = append(order, root)
+		for at := len(order) - 1; at < len(order); at++ {
+			order = append(order, kids[below[order[at]]:below[order[at]+1]]...)
+		}
 	}
 	return order
 }

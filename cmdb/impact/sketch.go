@@ -52,28 +52,52 @@ func (k *sketch) estimate() float64 {
 // log2Reach gives the binary logarithm of how many CIs of the base each could touch, itself
 // included: an estimate, in steps of an eighth. It is made when it is first asked for.
 func (b *base) log2Reach() []uint8 {
-	b.reachOnce.Do(func() { b.reach = b.sketches() })
+	b.reachOnce.Do(func() {
+		order := topological(b.ids.len(), func(ci uint32) []uint32 { return b.row(ci) }, b.owner)
+		b.reach = order.reach
+	})
 	return b.reach
 }
 
-func (b *base) sketches() []uint8 {
-	n := b.ids.len()
+// owner gives whom a word is about, and whether anything passes.
+func (b *base) owner(word uint32) (ci uint32, passes bool) {
+	if word&groupWord == 0 {
+		return word >> codeBits, word&codeMask != 0
+	}
+	head := b.groups[word&^groupWord]
+	return head.owner, head.code() != 0
+}
+
+// components are the strongly connected components of a graph. Those further downstream have smaller
+// numbers: a member's is at least that of the owner.
+type components struct {
+	of    []uint32 // the component of each CI
+	first []uint32 // a CI of each component
+	reach []uint8  // the binary logarithm of how many CIs each could touch, in eighths
+}
+
+// topological finds components by Tarjan's algorithm without recursion. It takes the rows of whom each CI holds
+// up, and whom a word of a row is about.
+func topological(n int, row func(uint32) []uint32, owner func(word uint32) (uint32, bool)) components {
+	const open = none
 	var (
-		out       = make([]uint8, n)
-		seen      = make([]uint32, n) // from 1, in order of first visit
-		low       = make([]uint32, n)
-		component = make([]uint32, n) // from 1
-		made      []sketch
-		stack     []uint32
-		count     uint32
+		out   = components{of: make([]uint32, n), reach: make([]uint8, n)}
+		seen  = make([]uint32, n) // from 1, in order of first visit
+		low   = make([]uint32, n)
+		made  []sketch
+		stack []uint32
+		count uint32
 	)
-	type frame struct{ ci, at uint32 }
+	type frame struct {
+		ci   uint32
+		rest []uint32
+	}
 	var frames []frame
 	enter := func(ci uint32) {
 		count++
-		seen[ci], low[ci] = count, count
+		seen[ci], low[ci], out.of[ci] = count, count, open
 		stack = append(stack, ci)
-		frames = append(frames, frame{ci, b.downStart[ci]})
+		frames = append(frames, frame{ci, row(ci)})
 	}
 	for root := range uint32(n) {
 		if seen[root] != 0 {
@@ -81,14 +105,14 @@ func (b *base) sketches() []uint8 {
 		}
 		for enter(root); len(frames) > 0; {
 			f := &frames[len(frames)-1]
-			if f.at < b.downStart[f.ci+1] {
-				to, passes := b.owner(b.down[f.at])
-				f.at++
+			if len(f.rest) > 0 {
+				to, passes := owner(f.rest[0])
+				f.rest = f.rest[1:]
 				switch {
 				case !passes:
 				case seen[to] == 0:
 					enter(to)
-				case component[to] == 0:
+				case out.of[to] == open:
 					low[f.ci] = min(low[f.ci], seen[to])
 				}
 				continue
@@ -102,39 +126,31 @@ func (b *base) sketches() []uint8 {
 			if low[ci] != seen[ci] {
 				continue
 			}
-			first := len(stack) - 1
-			for stack[first] != ci {
-				first--
+			begin := len(stack) - 1
+			for stack[begin] != ci {
+				begin--
+			}
+			number := uint32(len(made))
+			for _, member := range stack[begin:] {
+				out.of[member] = number
 			}
 			var k sketch
-			number := uint32(len(made) + 1)
-			for _, member := range stack[first:] {
-				component[member] = number
-			}
-			for _, member := range stack[first:] {
+			for _, member := range stack[begin:] {
 				k.add(member)
-				for _, word := range b.row(member) {
-					if to, passes := b.owner(word); passes && component[to] != number {
-						k.merge(&made[component[to]-1])
+				for _, word := range row(member) {
+					if to, passes := owner(word); passes && out.of[to] != number {
+						k.merge(&made[out.of[to]])
 					}
 				}
 			}
 			made = append(made, k)
+			out.first = append(out.first, ci)
 			eighths := uint8(math.Round(8 * math.Log2(k.estimate())))
-			for _, member := range stack[first:] {
-				out[member] = eighths
+			for _, member := range stack[begin:] {
+				out.reach[member] = eighths
 			}
-			stack = stack[:first]
+			stack = stack[:begin]
 		}
 	}
 	return out
-}
-
-// owner gives whom a word is about, and whether anything passes.
-func (b *base) owner(word uint32) (ci uint32, passes bool) {
-	if word&groupWord == 0 {
-		return word >> codeBits, word&codeMask != 0
-	}
-	head := b.groups[word&^groupWord]
-	return head.owner, head.code() != 0
 }
