@@ -285,21 +285,23 @@ func (r *run) pass(event uint32, words []uint32) {
 	case fromDegraded:
 		unit = 1
 	}
-	for _, word := range words {
-		if word&groupWord == 0 {
-			owner, effect := word>>codeBits, codes[word&codeMask][to]
-			switch mark := cis[owner]; {
-			case mark&^(markTouched|markFixed) == known && effect <= to:
-			case plain && effect != levelOK && mark>>markBits != asked:
-				// What is met for the first time, as [run.raise] would do it.
-				cis[owner] = asked<<markBits | uint32(effect)
-				r.log = append(r.log, owner<<eventBits|uint32(effect))
-			default:
-				r.feel(owner, effect, uint8(word&codeMask))
-			}
-			continue
+	// A row has relations first, and then groups.
+	at := 0
+	for ; at < len(words) && words[at]&groupWord == 0; at++ {
+		word := words[at]
+		owner, effect := word>>codeBits, codes[word&codeMask][to]
+		switch mark := cis[owner]; {
+		case mark&^(markTouched|markFixed) == known && effect <= to:
+		case plain && effect != levelOK && mark>>markBits != asked:
+			// What is met for the first time, as [run.raise] would do it.
+			cis[owner] = asked<<markBits | uint32(effect)
+			r.log = append(r.log, owner<<eventBits|uint32(effect))
+		default:
+			r.feel(owner, effect, uint8(word&codeMask))
 		}
-		g := word &^ groupWord
+	}
+	for ; at < len(words); at++ {
+		g := words[at] &^ groupWord
 		var head groupHead
 		if edited {
 			head = s.head(g)
@@ -316,6 +318,10 @@ func (r *run) pass(event uint32, words []uint32) {
 		}
 		count += more
 		counts[g] = count
+		mark, code := cis[head.owner], head.code()
+		if mark&^(markTouched|markFixed) == known && codes[code][to] <= to {
+			continue // its state is no worse than that of the member
+		}
 		state := level(levelOK)
 		switch spare := uint64(head.word & spareMask); {
 		case count&countMask > spare:
@@ -323,10 +329,13 @@ func (r *run) pass(event uint32, words []uint32) {
 		case count>>countBits&countMask > spare:
 			state = levelDegraded
 		}
-		code := head.code()
-		if effect := codes[code][state]; cis[head.owner]&^(markTouched|markFixed) != known || effect > to {
-			r.feel(head.owner, effect, code)
+		if state == levelOK && plain && code != 0 && mark>>markBits != asked {
+			// As [run.feel] would do it.
+			cis[head.owner] = asked<<markBits | markTouched
+			r.touched = append(r.touched, head.owner)
+			continue
 		}
+		r.feel(head.owner, codes[code][state], code)
 	}
 }
 

@@ -119,12 +119,17 @@ func (s *Snapshot) walk(b *budget, m *scratch, way Direction, from []uint32, dep
 
 // closeRow adds to a list whom a row holds up and who is not marked yet.
 func (b *base) closeRow(m *scratch, row, list []uint32) []uint32 {
-	marked := m.question<<markBits | levelDown
-	for _, word := range row {
-		owner, passes := b.owner(word)
-		if passes && m.cis[owner] != marked {
-			m.cis[owner] = marked
+	marked, cis, at := m.question<<markBits|levelDown, m.cis, 0
+	for ; at < len(row) && row[at]&groupWord == 0; at++ {
+		if owner := row[at] >> codeBits; cis[owner] != marked && row[at]&codeMask != 0 {
+			cis[owner] = marked
 			list = append(list, owner)
+		}
+	}
+	for ; at < len(row); at++ {
+		if head := &b.groups[row[at]&^groupWord]; cis[head.owner] != marked && head.code() != 0 {
+			cis[head.owner] = marked
+			list = append(list, head.owner)
 		}
 	}
 	return list
