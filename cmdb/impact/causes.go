@@ -21,8 +21,10 @@ type CauseOptions struct {
 	Prior map[string]float64
 	// Limit is how many causes are listed; 0 means 10.
 	Limit int
-	// Verify is how many candidates are tried out in each step; 0 means 100. The others are judged by
-	// estimates, which choose whom to try and never are an answer.
+	// Verify is how many candidates are tried out in each step; 0 means 100: half of them the best of those
+	// that bring symptoms about with nothing to spare on the way, half the best of all upstream by
+	// how many symptoms they could touch and an estimate of their impact. The others are not
+	// tried, so that a cause that only redundancy hides may be missed where there are more.
 	Verify int
 	// Work is how many relations may be followed; 0 is [DefaultWork].
 	Work int
@@ -171,55 +173,104 @@ func (d *diagnosis) explains(symptoms, more []seed) (explained []seed, size int,
 	return explained, size, nil
 }
 
-// rank tries out the candidates that estimates favour, and gives those that explain anything, the
-// best first.
-func (d *diagnosis) rank(symptoms []seed) (ranked []Cause, candidates int, err error) {
-	counts := map[uint32]int{}
+// guess is a candidate that was not tried out.
+type guess struct {
+	ci    uint32
+	score float64
+}
+
+// guesses judges everything upstream of symptoms by how many it could touch, and what brings symptoms
+// about by itself without anything to spare on the way: the latter is certain, and finds less.
+func (d *diagnosis) guesses(symptoms []seed) (could, does []guess, err error) {
+	var upstream []uint32
+	counts, certain := make([]uint32, d.s.cisEnd()), map[uint32]int{}
 	for _, symptom := range symptoms {
 		if err := d.ctx.Err(); err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		m := d.s.scratch()
-		upstream, err := d.s.walk(d.b, m, Upstream, []uint32{symptom.ci}, 0)
+		found, err := d.s.walk(d.b, m, Upstream, []uint32{symptom.ci}, 0)
 		d.s.release(m)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		for _, ci := range upstream.cis {
+		for _, ci := range found.cis {
+			if counts[ci] == 0 {
+				upstream = append(upstream, ci)
+			}
 			counts[ci]++
+		}
+		p := points{s: d.s, b: d.b, target: symptom.ci, level: symptom.level, known: map[uint32]bool{symptom.ci: true}}
+		if err := p.outward(symptom.ci); err != nil {
+			return nil, nil, err
+		}
+		for ci := range p.known {
+			certain[ci]++
 		}
 	}
 	reach := d.s.base.log2Reach()
-	type guess struct {
-		ci    uint32
-		score float64
-	}
-	guesses := make([]guess, 0, len(counts))
-	for ci, n := range counts {
+	judge := func(ci uint32, n int) guess {
 		size := 0.0
 		if int(ci) < len(reach) {
 			size = float64(reach[ci]) / 8
 		}
 		// An estimate above the whole would hide a candidate that explains everything.
-		guesses = append(guesses, guess{ci, float64(n) * max(d.all-size, 0.01) * (1 + d.o.Prior[d.s.id(ci)])})
+		return guess{ci, float64(n) * max(d.all-size, 0.01) * (1 + d.o.Prior[d.s.id(ci)])}
 	}
-	slices.SortFunc(guesses, func(a, b guess) int {
+	could = make([]guess, 0, len(upstream))
+	for _, ci := range upstream {
+		could = append(could, judge(ci, int(counts[ci])))
+	}
+	for ci, n := range certain {
+		does = append(does, judge(ci, n))
+	}
+	best := func(a, b guess) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(d.s.id(a.ci), d.s.id(b.ci)))
-	})
+	}
+	slices.SortFunc(could, best)
+	slices.SortFunc(does, best)
+	return could, does, nil
+}
+
+// candidates gives whom to try out: of those that could touch symptoms and those that certainly bring
+// some about the best, as many of each.
+func (d *diagnosis) candidates(symptoms []seed) (try []uint32, all int, err error) {
+	could, does, err := d.guesses(symptoms)
+	if err != nil {
+		return nil, 0, err
+	}
+	chosen := map[uint32]bool{}
+	for i := 0; len(try) < d.o.Verify && (i < len(could) || i < len(does)); i++ {
+		for _, from := range [][]guess{does, could} {
+			if i < len(from) && !chosen[from[i].ci] && len(try) < d.o.Verify {
+				chosen[from[i].ci] = true
+				try = append(try, from[i].ci)
+			}
+		}
+	}
+	return try, len(could), nil
+}
+
+// rank tries candidates out, and gives those that explain anything, the best first.
+func (d *diagnosis) rank(symptoms []seed) (ranked []Cause, candidates int, err error) {
+	try, candidates, err := d.candidates(symptoms)
+	if err != nil {
+		return nil, 0, err
+	}
 	_, before, err := d.explains(nil, nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, g := range guesses[:min(len(guesses), d.o.Verify)] {
+	for _, ci := range try {
 		d.tried++
-		explained, size, err := d.explains(symptoms, []seed{{g.ci, levelDown}})
+		explained, size, err := d.explains(symptoms, []seed{{ci, levelDown}})
 		if err != nil {
 			return nil, 0, err
 		}
 		if len(explained) == 0 {
 			continue
 		}
-		c := Cause{ID: d.s.id(g.ci), Impact: max(size-before, 1), Prior: d.o.Prior[d.s.id(g.ci)]}
+		c := Cause{ID: d.s.id(ci), Impact: max(size-before, 1), Prior: d.o.Prior[d.s.id(ci)]}
 		c.Score = float64(len(explained)) * max(d.all-math.Log2(float64(c.Impact)), 0)
 		for _, symptom := range explained {
 			c.Explains = append(c.Explains, d.s.id(symptom.ci))
@@ -230,5 +281,5 @@ func (d *diagnosis) rank(symptoms []seed) (ranked []Cause, candidates int, err e
 	slices.SortFunc(ranked, func(a, b Cause) int {
 		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(len(b.Explains), len(a.Explains)), strings.Compare(a.ID, b.ID))
 	})
-	return ranked, len(counts), nil
+	return ranked, candidates, nil
 }

@@ -81,18 +81,20 @@ func New(cis int) *Estate {
 		}
 		return len(parts) - 1
 	}
-	// A member is mostly near its owner, as in the same rack or cluster; otherwise it is anywhere in
-	// the owner's part, or in one around that.
+	// A member is a level above its owner in the tree, mostly near what the owner rests on there, as
+	// in the same rack or cluster, or in a part around the owner's.
 	member := func(owner uint32) uint32 {
 		p := partOf(owner)
-		if random.IntN(5) > 0 {
-			at := int(owner) + random.IntN(401) - 200
-			return uint32(min(max(at, int(parts[p].first)), int(parts[p].end)-1))
-		}
-		for p+1 < len(parts) && random.IntN(20) == 0 {
+		for p+1 < len(parts) && (owner == parts[p].first || random.IntN(100) == 0) {
 			p++
+			owner = parts[p].first + random.Uint32N(parts[p].end-parts[p].first)
 		}
-		return parts[p].first + random.Uint32N(parts[p].end-parts[p].first)
+		above, spread := int(owner-parts[p].first)/8, 25
+		if random.IntN(10) == 0 {
+			spread = above/4 + 1
+		}
+		at := above + random.IntN(2*spread+1) - spread
+		return parts[p].first + uint32(min(max(at, 0), max(int(owner-parts[p].first)-1, 0)))
 	}
 	for i, p := range parts {
 		for ci := p.first; ci < p.end; ci++ {
