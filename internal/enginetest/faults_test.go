@@ -45,6 +45,11 @@ var passing = map[string][]fault{
 		{name: "deadlock", err: stateError("40P01")},
 		{name: "only reads", err: stateError("25006")},
 	},
+	"MySQL": {
+		{name: "deadlock or certification failure", err: errors.New("Error 1213 (40001): Deadlock found when trying to get lock")},
+		{name: "lock wait timeout", err: errors.New("Error 1205 (HY000): Lock wait timeout exceeded"), unknown: true},
+		{name: "not ready", err: errors.New("Error 1047 (08S01): WSREP has not yet prepared node for application use"), unknown: true},
+	},
 }
 
 // The ways in which a connection is lost.

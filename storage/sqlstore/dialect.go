@@ -190,6 +190,7 @@ var dialects = map[Dialect]*dialect{
 		undone:     undoneMySQL,
 		unknown:    unknownMySQL,
 		duplicate:  duplicateMySQL,
+		elsewhere:  elsewhereMySQL,
 	},
 }
 

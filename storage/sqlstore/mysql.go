@@ -75,6 +75,12 @@ func retryMySQL(err error) bool {
 	return each(err, func(err error) bool { return err.Error() == "invalid connection" })
 }
 
+// elsewhereMySQL: the server is going down, or a node has left its cluster.
+func elsewhereMySQL(err error) bool {
+	n := mysqlNumber(err)
+	return n == 1047 || n == 1053
+}
+
 // undoneMySQL: the server reports these for a COMMIT that it has turned into a rollback. 1180 may be any
 // failure of a COMMIT, and 1047 comes of a node that has left its cluster, which may be in the middle.
 func undoneMySQL(err error) bool {
