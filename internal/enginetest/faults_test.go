@@ -289,7 +289,13 @@ func TestACommandIsDoneOnceWhicheverCallFails(t *testing.T) {
 					}
 				}
 			}
-			require.Equal(t, 4, unsure, "each error of a commit that says nothing, once")
+			says := 4
+			for _, f := range passing[e.dialect.String()] {
+				if f.unknown {
+					says++
+				}
+			}
+			require.Equal(t, says, unsure, "each error of a commit that says nothing, once")
 			require.Greater(t, again, 50)
 		})
 	}

@@ -317,7 +317,7 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 	for _, t := range aside {
 		parts = append(parts, part{tenant: t})
 	}
-	if c.s.d.lockRows {
+	if !c.s.d.jumps {
 		if err := c.takeFromLanes(ctx, jobs, parts, limit); err != nil {
 			return nil, err
 		}
@@ -576,7 +576,7 @@ func (c *claim) lock(ctx context.Context, numbers []int64) (held []int64, err er
 func (c *claim) mark(ctx context.Context, jobs []storage.Job) error {
 	lease := jobs[0].Lease.UnixMicro()
 	st := c.s.d.statement()
-	if c.s.d.lockRows {
+	if c.s.d.rowsApart {
 		c.markRows(st, jobs, lease)
 		_, err := c.t.exec(ctx, st.string(), st.args...)
 		return err

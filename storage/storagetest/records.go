@@ -211,18 +211,20 @@ func recordUnitUsable(e *env) {
 
 // recordSeveral puts more at once than an engine may take in one statement, old ones among the new.
 func recordSeveral(e *env) {
-	old := e.put(acme, full("old"))[0]
-	set(tickets, &old, "title", "changed")
-	rows := []*storage.Row{}
-	for i := range 1200 {
-		r := full(storage.ID(fmt.Sprintf("%04d", i)))
-		set(tickets, &r, "priority", i)
-		if i == 700 {
-			rows = append(rows, &old)
-		}
-		rows = append(rows, &r)
-	}
+	first := e.put(acme, full("old"))[0]
+	var old storage.Row
+	var rows []*storage.Row
 	e.update(acme, func(ctx context.Context, tx storage.Tx) {
+		old, rows = clone(first), nil // a unit may be run again
+		set(tickets, &old, "title", "changed")
+		for i := range 1200 {
+			r := full(storage.ID(fmt.Sprintf("%04d", i)))
+			set(tickets, &r, "priority", i)
+			if i == 700 {
+				rows = append(rows, &old)
+			}
+			rows = append(rows, &r)
+		}
 		require.NoError(e, tx.Put(ctx, tickets), "none")
 		require.NoError(e, tx.Put(ctx, tickets, rows...))
 		require.Equal(e, int64(2), old.Version)
