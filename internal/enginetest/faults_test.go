@@ -579,7 +579,7 @@ func TestNumbersThatMayBeLostAreNoUnknownOutcome(t *testing.T) {
 			}
 			given := map[int64]bool{}
 			for _, f := range []fault{lostBefore, lostAfter, inFlight} {
-				name := fmt.Sprintf("%s", f.name)
+				name := f.name
 				p.heal()
 				for n := 1; ; n++ {
 					met := p.once(n, f)
