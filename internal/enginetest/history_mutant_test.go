@@ -78,7 +78,7 @@ var historyMutants = []historyMutant{
 
 func TestHistoriesOfFaultyStoresAreFoundWrong(t *testing.T) {
 	t.Parallel()
-	const most = 20 // histories; the first is nearly always enough
+	const most = 200 // histories; the first is nearly always enough
 	for _, m := range historyMutants {
 		for _, at := range sites() {
 			if m.interleaved && !at.interleaves {

@@ -192,7 +192,10 @@ func slow(t *testing.T, store storage.Store) {
 	require.Zero(t, d.Status)
 	require.Equal(t, "the endpoint did not answer in time", d.Error)
 	close(release)
-	h.pass(t, ctx, time.Minute)
+	// On a busy machine an answer may take longer than that once more.
+	for tries := 0; tries < 20 && h.deliveries(t, ctx, acme)[0].State == webhook.DeliveryPending; tries++ {
+		h.pass(t, ctx, time.Hour)
+	}
 	require.Equal(t, webhook.DeliveryDelivered, h.deliveries(t, ctx, acme)[0].State)
 	require.Len(t, ids(h.take()), 1)
 }
