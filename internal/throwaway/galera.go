@@ -66,7 +66,7 @@ func findGalera(folders ...string) (provider string, err error) {
 		_, err = exec.LookPath("rsync")
 	}
 	if err != nil {
-		return "", fmt.Errorf("Galera: %w: %w: on Debian, apt-get install galera-4 rsync", ErrMissing, err)
+		return "", fmt.Errorf("no Galera: %w: %w: on Debian, apt-get install galera-4 rsync", ErrMissing, err)
 	}
 	return provider, nil
 }

@@ -257,7 +257,7 @@ func successor(prefix string) (string, bool) {
 }
 
 // named adds that a column has one of the names.
-func (st *statement) named(column string, names []string) *statement { //nolint:unparam // it reads in a chain, as its sisters do
+func (st *statement) named(column string, names []string) *statement {
 	values := make([]any, len(names))
 	for i, n := range names {
 		values[i] = n

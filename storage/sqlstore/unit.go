@@ -192,7 +192,7 @@ func (s *core) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx co
 		}
 		if err := s.numbers.reserve(ctx, s, tenant, wants, taken); err != nil {
 			var e *storage.Error
-			if errors.As(err, &e) && e.Err == storage.ErrUnknownOutcome {
+			if errors.As(err, &e) && errors.Is(e.Err, storage.ErrUnknownOutcome) {
 				// The numbers may be lost; the unit did not happen.
 				return &storage.Error{Op: "reserve", Err: storage.ErrRetry, Cause: e.Cause}
 			}
