@@ -64,7 +64,7 @@ func findMariaDB(path string) (mariaDB, error) {
 func (mariaDB) name() string { return "MariaDB" }
 
 func (e mariaDB) create(ctx context.Context, s *Server) error {
-	_, err := s.run(ctx, s.account, e.install, "--no-defaults", "--datadir="+s.data,
+	_, err := s.run(ctx, s.account, e.install, "--no-defaults", "--datadir="+s.data, "--tmpdir="+s.scratch.dir,
 		// root without a password, nobody else, and no database that everyone may use.
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 		"--innodb-flush-method=nosync")
