@@ -14,7 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 )
 
-func TestImpactIsTheFixpointThatSweepingFinds(t *testing.T) {
+func TestX9ImpactIsTheFixpointThatSweepingFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)
@@ -69,7 +69,7 @@ func TestImpactIsTheFixpointThatSweepingFinds(t *testing.T) {
 	})
 }
 
-func TestMoreFailuresNeverMakeAnythingBetter(t *testing.T) {
+func TestX9MoreFailuresNeverMakeAnythingBetter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 12)
 		s := m.load(t, 1)
@@ -95,7 +95,7 @@ func TestMoreFailuresNeverMakeAnythingBetter(t *testing.T) {
 	})
 }
 
-func TestAnswersDoNotDependOnNamesOrOrder(t *testing.T) {
+func TestX9AnswersDoNotDependOnNamesOrOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 12)
 		failures := drawFailures(t, m.cis, "failures")
@@ -134,7 +134,7 @@ func TestAnswersDoNotDependOnNamesOrOrder(t *testing.T) {
 	})
 }
 
-func TestExplanationsAreProofs(t *testing.T) {
+func TestX9ExplanationsAreProofs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)
@@ -228,7 +228,7 @@ func alter(t *rapid.T, m model, p impact.Proof) (impact.Proof, string) {
 	return p, fmt.Sprintf("alteration %d of step %d", what, at)
 }
 
-func TestWhatIfIsApplyingAndUndoing(t *testing.T) {
+func TestX9WhatIfIsApplyingAndUndoing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)

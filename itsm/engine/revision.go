@@ -47,10 +47,10 @@ func (u *Unit) Revise(ctx context.Context, name string) error {
 	return revisionTable.Put(ctx, u.Quiet(), &r) // which has the unit forget what it has read
 }
 
-// Revision gives the revision of what a name stands for in the reader's one tenant, empty where it was never
+// revision gives the revision of what a name stands for in the reader's one tenant, empty where it was never
 // revised. A unit reads the revisions of all names once, and again when it has revised one. No two states
 // that were committed have the same.
-func Revision(ctx context.Context, r storage.Reader, name string) (itsm.ID, error) {
+func revision(ctx context.Context, r storage.Reader, name string) (itsm.ID, error) {
 	u := unitOf(r)
 	if u != nil {
 		if of, ok := u.Remembered(revisionsKey{}).(map[string]itsm.ID); ok {
@@ -116,11 +116,11 @@ func (k *Kept[V]) Of(ctx context.Context, r storage.Reader, name, part string, m
 		return v, false, storage.Invalid(name, "tenant", "must be one")
 	}
 	at := keptKey{tenants[0], name, part}
-	revision, err := Revision(ctx, r, name)
-	if err != nil || revision == "" {
+	current, err := revision(ctx, r, name)
+	if err != nil || current == "" {
 		return v, false, err
 	}
-	if v, ok := k.get(at, revision); ok {
+	if v, ok := k.get(at, current); ok {
 		return v, true, nil
 	}
 	for {
@@ -133,11 +133,11 @@ func (k *Kept[V]) Of(ctx context.Context, r storage.Reader, name, part string, m
 		if err != nil {
 			return v, false, err
 		}
-		if of[name] == revision {
-			k.put(at, kept[V]{revision, v, size})
+		if of[name] == current {
+			k.put(at, kept[V]{current, v, size})
 			return v, true, nil
 		}
-		revision = of[name]
+		current = of[name]
 		if u := unitOf(r); u != nil {
 			u.Remember(revisionsKey{}, revisionTable.Name(), of)
 		}

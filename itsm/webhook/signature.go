@@ -114,7 +114,7 @@ func Verify(h http.Header, body []byte, now time.Time, secrets ...Secret) (id st
 		if !ok {
 			continue // of a scheme that is not known here
 		}
-		given, err := base64.StdEncoding.DecodeString(encoded)
+		given, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if err != nil {
 			continue
 		}

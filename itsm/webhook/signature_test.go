@@ -143,6 +143,7 @@ func FuzzVerify(f *testing.F) {
 	good := signed(now, "{}", s).Get(webhook.HeaderSignature)
 	f.Add("msg_1", "1700000000", good, []byte("{}"))
 	f.Add("msg_1", "1700000000", "v1, v1,AAAA v2,x "+good, []byte("{}"))
+	f.Add("msg_1", "1700000000", good[:len(good)-2]+string(good[len(good)-2]+1)+"=", []byte("{}")) // bits past the last byte
 	f.Add("", "99999999999999999999", "v1", []byte{})
 	f.Fuzz(func(t *testing.T, id, timestamp, signature string, body []byte) {
 		h := http.Header{webhookKey(webhook.HeaderID): {id}, webhookKey(webhook.HeaderTimestamp): {timestamp}, webhookKey(webhook.HeaderSignature): {signature}}

@@ -97,13 +97,7 @@ func (r *reader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Ev
 		}
 		return nil
 	}
-	var err error
-	if len(r.tenants) == 1 {
-		err = each(r)
-	} else {
-		err = r.whole(ctx, each)
-	}
-	if err != nil {
+	if err := r.ofAll(ctx, each); err != nil {
 		return nil, err
 	}
 	return events, nil

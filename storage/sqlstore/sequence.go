@@ -280,13 +280,7 @@ func (r *reader) Sequences(ctx context.Context, q storage.SequenceQuery) ([]stor
 		}
 		return nil
 	}
-	var err error
-	if len(r.tenants) == 1 {
-		err = each(r)
-	} else {
-		err = r.whole(ctx, each)
-	}
-	if err != nil {
+	if err := r.ofAll(ctx, each); err != nil {
 		return nil, err
 	}
 	return found, nil

@@ -163,6 +163,14 @@ func (r *reader) whole(ctx context.Context, read func(r *reader) error) error {
 	})
 }
 
+// ofAll runs a read that is one statement for each of the tenants on one state.
+func (r *reader) ofAll(ctx context.Context, read func(r *reader) error) error {
+	if len(r.tenants) == 1 {
+		return read(r)
+	}
+	return r.whole(ctx, read)
+}
+
 // within reads in what is open.
 func (s *core) within(ctx context.Context, o *open, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
 	r := &reader{s: s, o: o, tenants: tenants}
