@@ -51,6 +51,7 @@ var rules = slices.Concat(
 		{"./sla/calendar/...", []string{"./sla/calendar/...", "./itsm", "./storage"}},
 		{"./sla/timer/...", []string{"./sla/timer/...", "./sla/calendar", "./itsm", "./storage"}},
 		{"./cmdb/impact/...", []string{"./cmdb/impact/...", "./itsm", "./storage"}},
+		{"./cmdb/schema/...", []string{"./cmdb/schema/...", "./cmdb/impact", "./itsm", "./storage"}},
 		{"./incident/auditlog/...", []string{"./incident/auditlog/...", "./itsm", "./storage"}},
 
 		// These bring the practices together.
