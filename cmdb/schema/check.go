@@ -294,7 +294,10 @@ var forms = map[Type]string{
 	TypeHardwareAddress: "must be a hardware address as 00:00:5e:00:53:01",
 }
 
-var errForm = errors.New("is not of the form")
+var (
+	errForm   = errors.New("is not of the form")
+	errDigits = fmt.Errorf("is a number of more than %d digits on a side of its point", MaxDigits)
+)
 
 // read gives the value of a type that a text means, in its canonical form. It knows no bounds.
 func read(t Type, s string) (Value, error) {
@@ -347,16 +350,15 @@ func read(t Type, s string) (Value, error) {
 
 // readNumber reads a number as JSON and people write it, and refuses one of too many digits before it takes room.
 func readNumber(s string) (decimal.Decimal, error) {
-	tooMany := fmt.Errorf("is a number of more than %d digits on a side of its point", MaxDigits)
 	if len(s) > 4*MaxDigits {
-		return decimal.Decimal{}, tooMany
+		return decimal.Decimal{}, errDigits
 	}
 	d, err := decimal.NewFromString(s)
 	if err != nil {
 		return decimal.Decimal{}, errForm
 	}
 	if _, ok := plain(d); !ok {
-		return decimal.Decimal{}, tooMany
+		return decimal.Decimal{}, errDigits
 	}
 	return d, nil
 }

@@ -286,7 +286,7 @@ func decodeOne(read any) (v Value, problem string) {
 	case json.Number:
 		d, err := readNumber(read.String())
 		if err != nil {
-			return Value{}, err.Error()
+			return Value{}, errDigits.Error()
 		}
 		return Decimal(d), ""
 	case nil:
