@@ -63,7 +63,7 @@ func (c *class) check(f *itsm.Faults, v Values, missing bool) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v)) {
-		if c.byName[name] == nil {
+		if c.byName[name] == nil && !v[name].IsZero() {
 			f.Addf("attributes."+shown(name), "is no attribute of %s", c.Name)
 		}
 	}

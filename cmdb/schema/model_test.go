@@ -364,9 +364,12 @@ func TestTheOrderOfClassesDecidesNothing(t *testing.T) {
 }
 
 func FuzzModel(f *testing.F) {
-	shipped, err := json.Marshal(schema.Shipped())
+	// The whole shipped model would be a seed that the fuzzer spends its time to make smaller.
+	part := schema.Shipped()
+	part = schema.Model{Classes: part.Classes[:3], Relations: part.Relations[:1]}
+	seed, err := json.Marshal(part)
 	require.NoError(f, err)
-	f.Add(shipped)
+	f.Add(seed)
 	f.Add([]byte(`{"classes":[{"name":"a","parent":"b"},{"name":"b","parent":"a"}]}`))
 	f.Add([]byte(`{"classes":[{"name":"a","attributes":[{"name":"x","type":"decimal","minimum":1e3}]}],"relations":[{"name":"r","inverse":"r","flow":"both","propagation":"cap","pairs":[{"source":"a","target":"a"}]}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
