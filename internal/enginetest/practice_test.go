@@ -56,7 +56,7 @@ var suites = []struct {
 // taken elsewhere.
 func TestSuites(t *testing.T) {
 	for _, s := range suites {
-		for _, e := range engines {
+		for _, e := range suiteEngines {
 			t.Run(s.name+"/"+e.name, func(t *testing.T) {
 				t.Parallel()
 				s.run(t, e.portableStore)

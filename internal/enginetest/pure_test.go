@@ -17,5 +17,14 @@ var engines = func() []engine {
 	return []engine{sqlitePure, sqliteC, postgreSQL, mariaDB}
 }()
 
+// suiteEngines are those on which the practices' suites run: with ITSMKIT_ENGINES=pure those that the
+// other run leaves out.
+var suiteEngines = func() []engine {
+	if os.Getenv("ITSMKIT_ENGINES") == "pure" {
+		return []engine{sqlitePure, mariaDB}
+	}
+	return engines
+}()
+
 // sequences is how many random sequences of commands a model test runs on an engine.
 const sequences = "20"

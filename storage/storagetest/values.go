@@ -250,7 +250,7 @@ func valueTruncated(e *env) {
 		time.Date(2026, time.March, 2, 12, 0, 0, 123456789, zone),
 		time.Date(1965, time.March, 2, 12, 0, 0, 123456789, zone),
 		time.Date(2026, time.March, 2, 12, 0, 0, 999999999, time.UTC),
-		time.Now(),
+		time.Now(), // of this machine's zone, and with a monotonic reading
 	} {
 		row := ticket(storage.ID(fmt.Sprint(i)))
 		row.Created, row.Updated = at, at.Add(time.Nanosecond)
