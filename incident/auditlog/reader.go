@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/itsmkit/itsmkit/internal/csvrows"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -25,7 +26,7 @@ const MaxField = 32 << 10
 // Reader reads a log row by row. It is for one goroutine.
 type Reader struct {
 	rules   *rules
-	scan    *scanner
+	scan    *csvrows.Scanner
 	header  []string
 	columns []column
 	closers []io.Closer
@@ -76,12 +77,12 @@ func NewReader(in io.Reader, m Mapping) (*Reader, error) {
 		r.closers = append(r.closers, unzipped)
 		text = unzipped
 	}
-	r.scan = newScanner(text, rules.comma)
+	r.scan = csvrows.New(text, rules.comma)
 	return r, r.readHeader()
 }
 
 func (r *Reader) readHeader() error {
-	fields, _, problem, err := r.scan.next()
+	fields, _, problem, err := r.scan.Next()
 	switch {
 	case errors.Is(err, io.EOF):
 		return itsm.Invalid("audit log", "header", "is required: the log is empty")
@@ -157,7 +158,7 @@ func (r *Reader) Rows() iter.Seq2[Entry, error] {
 
 // Next gives the next row, a [*RowError] where it cannot be read, and io.EOF at the end.
 func (r *Reader) Next() (Entry, error) {
-	fields, line, problem, err := r.scan.next()
+	fields, line, problem, err := r.scan.Next()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return Entry{}, io.EOF

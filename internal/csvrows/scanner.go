@@ -1,4 +1,6 @@
-package auditlog
+// This file holds how a stream is cut into rows and fields.
+
+package csvrows
 
 import (
 	"bufio"
@@ -7,16 +9,16 @@ import (
 	"io"
 )
 
-// maxRecord is the greatest length of one row in bytes: what a row that never ends may cost.
-const maxRecord = 1 << 20
+// MaxRow is the greatest length of one row in bytes: what a row that never ends may cost.
+const MaxRow = 1 << 20
 
 // firstLook is how much of the input is looked at before more of it is asked for.
 const firstLook = 4 << 10
 
-// scanner cuts a stream into rows and fields as RFC 4180 has them. After a row that is none it
+// Scanner cuts a stream into rows and fields as RFC 4180 has them. After a row that is none it
 // goes on at the next line, so that a quotation mark that is never closed costs its own line and
-// not the rest of the log.
-type scanner struct {
+// not the rest of the stream. It is for one goroutine.
+type Scanner struct {
 	in     *bufio.Reader
 	comma  byte
 	line   int // of the next byte
@@ -25,14 +27,15 @@ type scanner struct {
 	ends   []int
 }
 
-func newScanner(in io.Reader, comma byte) *scanner {
-	return &scanner{in: bufio.NewReaderSize(in, maxRecord+1), comma: comma, line: 1}
+// New gives a scanner of fields with the byte between them.
+func New(in io.Reader, comma byte) *Scanner {
+	return &Scanner{in: bufio.NewReaderSize(in, MaxRow+1), comma: comma, line: 1}
 }
 
-// next gives the fields of the next row that is not blank, valid until it is called again, and
+// Next gives the fields of the next row that is not blank, valid until it is called again, and
 // the line where it begins. Where the row cannot be cut, problem says why. An error is the
 // input's; io.EOF is its end.
-func (s *scanner) next() (fields []string, line int, problem string, err error) {
+func (s *Scanner) Next() (fields []string, line int, problem string, err error) {
 	for {
 		look := firstLook
 		for {
@@ -46,8 +49,8 @@ func (s *scanner) next() (fields []string, line int, problem string, err error) 
 				if err != nil {
 					return nil, s.line, "", err // the input broke within the row
 				}
-				if look < maxRecord {
-					look = min(look*4, maxRecord)
+				if look < MaxRow {
+					look = min(look*4, MaxRow)
 					continue
 				}
 				problem = "is longer than 1 MiB, or has a quotation mark that is never closed"
@@ -77,7 +80,7 @@ func (s *scanner) next() (fields []string, line int, problem string, err error) 
 }
 
 // skipLine goes on to the line after this one.
-func (s *scanner) skipLine() error {
+func (s *Scanner) skipLine() error {
 	for {
 		_, err := s.in.ReadSlice('\n')
 		switch {
@@ -94,7 +97,7 @@ func (s *scanner) skipLine() error {
 
 // cut takes the row at the beginning of buf apart and gives its length with its line's end; 0
 // when the row goes on beyond buf.
-func (s *scanner) cut(buf []byte, end bool) (length int, problem string) {
+func (s *Scanner) cut(buf []byte, end bool) (length int, problem string) {
 	s.arena, s.ends = s.arena[:0], s.ends[:0]
 	i := 0
 	for {
@@ -137,8 +140,8 @@ func (s *scanner) cut(buf []byte, end bool) (length int, problem string) {
 }
 
 // quoted takes a quoted field and gives its length up to what follows it (a comma, the line's
-// end without its carriage return, or the end of the log); 0 when it goes on beyond buf.
-func (s *scanner) quoted(buf []byte, end bool) (length int, problem string) {
+// end without its carriage return, or the end of the stream); 0 when it goes on beyond buf.
+func (s *Scanner) quoted(buf []byte, end bool) (length int, problem string) {
 	i := 1
 	for {
 		n := bytes.IndexByte(buf[i:], '"')
