@@ -242,15 +242,20 @@ func (r *Reader) observation(n, line int, at time.Time, cells func(column string
 	if storage.CheckKey(key) != "" {
 		key = ""
 	}
-	if f.Empty() {
-		canonical, err := r.rules.Canonical(o)
-		if err == nil {
-			return canonical, nil
-		}
-		var invalid *storage.ValidationError
-		if errors.As(err, &invalid) {
-			for _, fault := range invalid.Faults {
-				f.Add(r.column(fault.Field, from), fault.Problem)
+	canonical, err := r.rules.Canonical(o)
+	if err == nil && f.Empty() {
+		return canonical, nil
+	}
+	told := map[string]bool{}
+	for _, fault := range f.List() {
+		told[fault.Field] = true
+	}
+	var invalid *storage.ValidationError
+	if errors.As(err, &invalid) {
+		for _, fault := range invalid.Faults {
+			// What could not be read from a column is not told as missing besides.
+			if column := r.column(fault.Field, from); !told[column] {
+				f.Add(column, fault.Problem)
 			}
 		}
 	}
