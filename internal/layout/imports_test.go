@@ -52,6 +52,8 @@ var rules = slices.Concat(
 		{"./sla/timer/...", []string{"./sla/timer/...", "./sla/calendar", "./itsm", "./storage"}},
 		{"./cmdb/impact/...", []string{"./cmdb/impact/...", "./itsm", "./storage"}},
 		{"./cmdb/schema/...", []string{"./cmdb/schema/...", "./cmdb/impact", "./itsm", "./storage"}},
+		{"./cmdb/reconcile/...", []string{"./cmdb/reconcile/...", "./cmdb/schema", "./cmdb/impact", "./itsm", "./storage"}},
+		{"./cmdb/netbox/...", []string{"./cmdb/netbox/...", "./cmdb/reconcile", "./cmdb/schema", "./cmdb/impact", "./itsm", "./storage"}},
 		{"./incident/auditlog/...", []string{"./incident/auditlog/...", "./itsm", "./storage"}},
 
 		// These bring the practices together.
@@ -193,6 +195,8 @@ func TestDependencyRuleRefuses(t *testing.T) {
 		{tests("./incident", "./servicedesk"), "a test of ./incident imports ./servicedesk"},
 		{deps("./sla/calendar", "./itsm", "./itsm/engine"), "./sla/calendar depends on ./itsm/engine"},
 		{deps("./cmdb/impact", "./cmdb"), "./cmdb/impact depends on ./cmdb"},
+		{deps("./cmdb/reconcile", "./cmdb/schema", "./cmdb"), "./cmdb/reconcile depends on ./cmdb"},
+		{deps("./cmdb/netbox", "./cmdb/reconcile", "./itsm/engine"), "./cmdb/netbox depends on ./itsm/engine"},
 		{deps("./incident/auditlog", "./incident"), "./incident/auditlog depends on ./incident"},
 		{deps("./cmdb/asset", "./cmdb", "./catalog"), "./cmdb/asset depends on ./catalog"},
 		{deps("./servicedesk", "./incident", "./problem", "./storage/memory"), "./servicedesk depends on ./storage/memory"},
