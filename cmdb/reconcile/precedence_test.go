@@ -25,7 +25,7 @@ func dynamic(class, attributes string, choose reconcile.Choice) reconcile.Author
 	return a
 }
 
-func TestReconciliationPrecedence(t *testing.T) {
+func TestM14AuthoritativeSourcesPerAttribute(t *testing.T) {
 	const memory = "memory"
 	held := func(n int64, source string, at time.Time) reconcile.Held {
 		return reconcile.Held{Value: schema.Integer(n), Source: source, At: at}
@@ -191,4 +191,20 @@ func TestTheNameIsGovernedAsAnAttribute(t *testing.T) {
 		reconcile.Observation{Source: "sheet", Name: "b", At: now}, now)
 	require.Equal(t, reconcile.ResultRefused, d.Attributes[0].Result)
 	require.Equal(t, reconcile.Name, d.Attributes[0].Attribute)
+}
+
+func TestM15AStaleSourceYields(t *testing.T) {
+	c := compile(t, reconcile.Rules{Authority: []reconcile.Authority{rule("host", "", "agent", "import")}})
+	held := map[string]reconcile.Held{"memory": {Value: schema.Integer(8), Source: "agent", At: days(0)}}
+	later := func(n int) reconcile.Decision {
+		at := now.Add(time.Duration(n) * 24 * time.Hour)
+		return c.Reconcile("host", held, reconcile.Observation{Source: "import", At: at, Attributes: schema.Values{"memory": schema.Integer(16)}}, at)
+	}
+	require.Empty(t, later(60).Written())
+	require.Equal(t, schema.Values{"memory": schema.Integer(16)}, later(61).Written())
+
+	// A source that says the same again is heard.
+	apply(held, c.Reconcile("host", held, reconcile.Observation{Source: "agent", At: now.Add(24 * time.Hour), Attributes: schema.Values{"memory": schema.Integer(8)}}, now.Add(24*time.Hour)))
+	require.Empty(t, later(61).Written())
+	require.NotEmpty(t, later(62).Written())
 }

@@ -116,7 +116,7 @@ func TestAttributesAreReconciledEachByItself(t *testing.T) {
 }
 
 // A fresh word of the first source of the winning static rule stays, whatever the others say.
-func TestAFreshWordOfTheFirstSourceStays(t *testing.T) {
+func TestM14AFreshWordOfTheFirstSourceStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		order := rapid.Permutation(sources).Draw(t, "order")
 		c := compile(t, reconcile.Rules{Authority: []reconcile.Authority{rule("host", "", order...)}})
@@ -203,8 +203,8 @@ func asJSON(t require.TestingT, v any) string {
 	return string(raw)
 }
 
-// TestStalenessOfASource holds the default and what a source says itself.
-func TestStalenessOfASource(t *testing.T) {
+// TestM15AWordHoldsForThePeriodOfItsSource holds the default and what a source says itself.
+func TestM15AWordHoldsForThePeriodOfItsSource(t *testing.T) {
 	c := compile(t, reconcile.Rules{Sources: []reconcile.Source{{Name: "person", NeverStale: true}, {Name: "sheet", StaleAfterDays: 10}}})
 	require.Equal(t, 60*24*time.Hour, c.Staleness("agent"))
 	require.Equal(t, 10*24*time.Hour, c.Staleness("sheet"))
