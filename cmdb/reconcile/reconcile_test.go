@@ -117,7 +117,7 @@ func TestShippedRulesFitTheShippedModel(t *testing.T) {
 	require.Empty(t, compile(t, reconcile.Shipped()).Lint())
 }
 
-func TestM13CIsAreIdentifiedByRulesInPriority(t *testing.T) {
+func TestM13IdentificationFollowsRulesInPriority(t *testing.T) {
 	c := compile(t, func() reconcile.Rules {
 		r := reconcile.Shipped()
 		r.Identification = append(r.Identification, reconcile.Identifier{Class: schema.ClassStorage, Entries: []reconcile.Entry{
