@@ -6,4 +6,5 @@
 //   - msp is a provider with three customers.
 //   - sla is a desk with service levels: policies by priority, agreements, the report of a month.
 //   - replay imports the incident log of another system and reports what the store then holds.
+//   - impact says what a failure brings about in a made-up company, in NetBox's data or in Debian's packages.
 package examples

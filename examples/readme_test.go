@@ -19,9 +19,8 @@ func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
 	}
 }
 
-// What a page says a program prints is what its example is held to.
+// What a page says a program prints is what its test holds it to.
 func TestThePagesShowWhatTheProgramsPrint(t *testing.T) {
-	const page, begin, end = "../docs/sla.md", "<!-- output: examples/sla/main_test.go -->\n```\n", "```\n"
 	_, comment, ok := strings.Cut(read(t, "sla/main_test.go"), "\t// Output:\n")
 	if !ok {
 		t.Fatal("the example is held to nothing")
@@ -30,18 +29,25 @@ func TestThePagesShowWhatTheProgramsPrint(t *testing.T) {
 	for line := range strings.Lines(strings.TrimSuffix(comment, "}\n")) {
 		printed.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "\t//"), " "))
 	}
+	holdOutput(t, "../docs/sla.md", "examples/sla/main_test.go", printed.String())
+	holdOutput(t, "../docs/impact.md", "examples/impact/testdata/default.txt", read(t, "impact/testdata/default.txt"))
+}
+
+func holdOutput(t *testing.T, page, file, printed string) {
+	const end = "```\n"
+	begin := "<!-- output: " + file + " -->\n```\n"
 	before, rest, ok := strings.Cut(read(t, page), begin)
 	if !ok {
-		t.Fatal("the page has no place for it")
+		t.Fatalf("%s has no place for what %s has", page, file)
 	}
 	shown, after, _ := strings.Cut(rest, end)
 	switch {
 	case os.Getenv("UPDATE_README") != "":
-		if err := os.WriteFile(page, []byte(before+begin+printed.String()+end+after), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(before+begin+printed+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	case shown != printed.String():
-		t.Errorf("%s shows another output than examples/sla has", page)
+	case shown != printed:
+		t.Errorf("%s shows another output than %s has", page, file)
 	}
 }
 
