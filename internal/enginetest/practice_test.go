@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/cmdbsuite"
 	"github.com/itsmkit/itsmkit/internal/directorysuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
 	"github.com/itsmkit/itsmkit/internal/incidentsuite"
@@ -50,6 +51,7 @@ var suites = []struct {
 	{"recurrence", recurrencesuite.Run},
 	{"view", viewsuite.Run},
 	{"interaction", interactionsuite.Run},
+	{"configuration", cmdbsuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory, and what they keep there can be

@@ -1,0 +1,41 @@
+// This file holds what a host can set.
+
+package cmdb
+
+import (
+	"context"
+
+	"github.com/itsmkit/itsmkit/cmdb/schema"
+	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/storage"
+)
+
+// DefaultGraphs is how many tenants' graphs are kept in memory where the options say nothing.
+const DefaultGraphs = 16
+
+// Options are what a host can set. The zero value works.
+type Options struct {
+	// Model is the model of tenants that follow no version of their own and none of their provider; nil is
+	// schema.Shipped. It must compile.
+	Model *schema.Model
+	// Controlled says whether an actor may write change-controlled attributes of a CI now: "" that it may, and
+	// otherwise the reason why not. Under is the record that the request names as what it is done under, such as a
+	// change; its kind and id are not checked before. It only reads. Nil asks for [PermissionWriteControlled].
+	// What is refused to an observation is kept as one, and fails any other request.
+	Controlled func(ctx context.Context, r storage.Reader, actor itsm.Actor, w ControlledWrite) (reason string, err error)
+	// Graphs is how many tenants' graphs are kept in memory at most; 0 is [DefaultGraphs]. Of more, the one that
+	// was not asked for the longest is loaded anew when it is.
+	Graphs int
+}
+
+// ControlledWrite is what [Options].Controlled is asked about.
+type ControlledWrite struct {
+	// CI is as it was before the command.
+	CI Head
+	// Attributes are the change-controlled ones that would be written, in order.
+	Attributes []string
+	// Source is who says so.
+	Source string
+	// Under is the record that the request names, nil for none.
+	Under *itsm.Ref
+}
