@@ -101,26 +101,21 @@ type BaselineTaken struct {
 	Revision int64     `json:"revision"`
 }
 
-// BaselineRemoved: the name was taken back. What there was at the instant can be read all the same.
-type BaselineRemoved struct {
-	Name string `json:"name"`
-}
-
 // OutageRecorded, OutageAmended, OutageEnded and OutageWithdrawn tell of an outage of a CI.
 type (
 	OutageRecorded struct {
-		CI    itsm.ID      `json:"ci"`
-		State impact.State `json:"state"`
-		Begin time.Time    `json:"begin"`
+		CI       itsm.ID   `json:"ci"`
+		Severity Severity  `json:"severity"`
+		Begin    time.Time `json:"begin"`
 		// End is absent while it lasts.
 		End     time.Time `json:"end,omitzero"`
 		Planned bool      `json:"planned,omitempty"`
 	}
 	OutageAmended struct {
-		CI    itsm.ID      `json:"ci"`
-		State impact.State `json:"state"`
-		Begin time.Time    `json:"begin"`
-		End   time.Time    `json:"end,omitzero"`
+		CI       itsm.ID   `json:"ci"`
+		Severity Severity  `json:"severity"`
+		Begin    time.Time `json:"begin"`
+		End      time.Time `json:"end,omitzero"`
 	}
 	OutageEnded struct {
 		CI    itsm.ID   `json:"ci"`
@@ -146,7 +141,6 @@ func (Unrelated) EventType() string       { return "ci_relation.unrelated.v1" }
 func (GroupPut) EventType() string        { return "ci_group.put.v1" }
 func (GroupRemoved) EventType() string    { return "ci_group.removed.v1" }
 func (BaselineTaken) EventType() string   { return "ci_baseline.taken.v1" }
-func (BaselineRemoved) EventType() string { return "ci_baseline.removed.v1" }
 func (OutageRecorded) EventType() string  { return "ci_outage.recorded.v1" }
 func (OutageAmended) EventType() string   { return "ci_outage.amended.v1" }
 func (OutageEnded) EventType() string     { return "ci_outage.ended.v1" }
@@ -157,7 +151,7 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[Added](), itsm.EventOf[Updated](), itsm.EventOf[BuildBegun](), itsm.EventOf[TestBegun](), itsm.EventOf[Reworked](),
 		itsm.EventOf[WentLive](), itsm.EventOf[Retired](), itsm.EventOf[Reinstated](),
 		itsm.EventOf[Related](), itsm.EventOf[Unrelated](), itsm.EventOf[GroupPut](), itsm.EventOf[GroupRemoved](),
-		itsm.EventOf[BaselineTaken](), itsm.EventOf[BaselineRemoved](),
+		itsm.EventOf[BaselineTaken](),
 		itsm.EventOf[OutageRecorded](), itsm.EventOf[OutageAmended](), itsm.EventOf[OutageEnded](), itsm.EventOf[OutageWithdrawn](),
 	}
 }

@@ -48,6 +48,8 @@ var cases = []struct {
 	{"TogetherEditsKeepTheirOrder", together},
 	{"ATenantsOwnModel", ownModel},
 	{"TenantsAreApart", tenants},
+	{"OutagesAreRecordedAndCountAsFailures", outages},
+	{"M14BaselinesAndDrift", drift},
 }
 
 // desk is two processes over one store, with a clock that both have.
