@@ -11,14 +11,20 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// The permissions that are asked for, beside those of the lifecycle's actions ("ci.build", "ci.test", "ci.rework",
-// "ci.go_live", "ci.retire", "ci.reinstate").
+// The permissions that are asked for.
 const (
 	// PermissionRead is for a CI, its relations and history, and for questions about impact, whose answers name
 	// those CIs alone that the actor may read.
 	PermissionRead   itsm.Permission = "ci.read"
 	PermissionAdd    itsm.Permission = "ci.add"
 	PermissionUpdate itsm.Permission = "ci.update"
+	// Those of the actions of the lifecycle.
+	PermissionBuild     itsm.Permission = "ci.build"
+	PermissionTest      itsm.Permission = "ci.test"
+	PermissionRework    itsm.Permission = "ci.rework"
+	PermissionGoLive    itsm.Permission = "ci.go_live"
+	PermissionRetire    itsm.Permission = "ci.retire"
+	PermissionReinstate itsm.Permission = "ci.reinstate"
 	// PermissionRestrict is for restricting a CI to those who answer for it, and for ending that.
 	PermissionRestrict itsm.Permission = "ci.restrict"
 	// PermissionWriteControlled is for writing change-controlled attributes where the host has no rule of its own.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/versioned"
 )
 
 // Added: a CI was made. What it has stands in the event's changes.
@@ -125,6 +126,14 @@ type (
 	OutageWithdrawn struct {
 		CI itsm.ID `json:"ci"`
 	}
+)
+
+// What package versioned tells of models.
+type (
+	ModelDrafted   = versioned.Drafted[ModelSet]
+	ModelRevised   = versioned.Revised[ModelSet]
+	ModelActivated = versioned.Activated[ModelSet]
+	ModelRetired   = versioned.Retired[ModelSet]
 )
 
 // EventType is the name of the type with its version.

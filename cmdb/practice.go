@@ -73,10 +73,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 			revisionTable.Schema(), editTable.Schema(), BaselineTable.Schema(), OutageTable.Schema()},
 		Events: slices.Concat(eventTypes(), versioned.EventTypes[ModelSet]()),
 		Reactions: []engine.Reaction{
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ versioned.Activated[ModelSet]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ ModelActivated) error {
 				return modelChanged(ctx, u)
 			}),
-			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ versioned.Retired[ModelSet]) error {
+			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ ModelRetired) error {
 				return modelChanged(ctx, u)
 			}),
 		},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
@@ -39,6 +40,21 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		return d.OnCall.MayRead(ctx, r, actor, ref.ID)
 	case sla.TimerKind:
 		return d.ServiceLevels.MayRead(ctx, r, actor, ref.ID)
+	case cmdb.Kind:
+		return d.Configuration.MayRead(ctx, r, actor, ref.ID)
+	case cmdb.KindRelation, cmdb.KindGroup, cmdb.KindOutage:
+		// To know of one takes to know of each CI that it names. Of what a group had before, its history tells: webhooks
+		// that are not for restricted records are told of none.
+		above, err := d.above(ctx, r, actor.Tenant, ref)
+		if err != nil {
+			return err
+		}
+		for _, ci := range above {
+			if err := d.Configuration.MayRead(ctx, r, actor, ci.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:
 		return d.Engine.Authorizer().Authorize(ctx, actor, directory.PermissionReadNames, nil)
 	case incident.MajorKind, incident.CustomerKind, task.PlanKind, trigger.FiringKind, sla.EntitlementKind:
@@ -94,6 +110,7 @@ var hangsOn = map[string]struct{ kind, kindColumn, idColumn string }{
 	trigger.FiringKind:    {kindColumn: "record_kind", idColumn: "record"},
 	sla.TimerKind:         {kindColumn: "subject_kind", idColumn: "subject"},
 	sla.EntitlementKind:   {kindColumn: "subject_kind", idColumn: "subject"},
+	cmdb.KindOutage:       {kind: cmdb.Kind, idColumn: "ci"},
 }
 
 // above gives the records that one hangs on; none where it stands by itself. One that is not there is
@@ -109,6 +126,24 @@ func (d *Desk) above(ctx context.Context, r storage.Reader, tenant itsm.Tenant, 
 			became = append(became, c.Record)
 		}
 		return became, nil
+	}
+	switch ref.Kind {
+	case cmdb.KindRelation:
+		rel, err := cmdb.RelationTable.GetFrom(ctx, r, tenant, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		return []itsm.Ref{{Kind: cmdb.Kind, ID: rel.Source}, {Kind: cmdb.Kind, ID: rel.Target}}, nil
+	case cmdb.KindGroup:
+		g, err := cmdb.GroupTable.GetFrom(ctx, r, tenant, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		on := []itsm.Ref{{Kind: cmdb.Kind, ID: g.Owner}}
+		for _, m := range g.Members {
+			on = append(on, itsm.Ref{Kind: cmdb.Kind, ID: m.CI})
+		}
+		return on, nil
 	}
 	by, hangs := hangsOn[ref.Kind]
 	if !hangs {
@@ -143,6 +178,7 @@ var alone = []string{
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
+	cmdb.KindBaseline, cmdb.KindModel,
 	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }
 
@@ -160,7 +196,7 @@ func (d *Desk) openness(ctx context.Context, r storage.Reader, tenant itsm.Tenan
 	if slices.Contains(alone, ref.Kind) {
 		return open, nil
 	}
-	if _, hangs := hangsOn[ref.Kind]; hangs || ref.Kind == interaction.Kind {
+	if _, hangs := hangsOn[ref.Kind]; hangs || ref.Kind == interaction.Kind || ref.Kind == cmdb.KindRelation {
 		above, err := d.above(ctx, r, tenant, ref)
 		if errors.Is(err, itsm.ErrNotFound) {
 			return shut, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/directory"
@@ -49,6 +50,8 @@ type Config struct {
 	// can do beside the actions of the desk, see [ThresholdActions], and what is not logged as no agreement covers it. Where
 	// they name no MayRead, the desk's own does.
 	SLA sla.Options
+	// Configuration are the settings of configuration management.
+	Configuration cmdb.Options
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
@@ -123,6 +126,8 @@ type Desk struct {
 	Views *view.Practice
 	// ServiceLevels keeps calendars, policies and the timers of incidents.
 	ServiceLevels *sla.Practice
+	// Configuration keeps configuration items and their relations, and answers what failures bring about.
+	Configuration *cmdb.Practice
 	// Triggers run actions when something happens.
 	Triggers *trigger.Practice
 	// Notifications tell people. It is nil without a Config.Sender.
@@ -194,6 +199,9 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
 		return nil, err
 	}
+	if d.Configuration, err = cmdb.New(e, c.Configuration); err != nil {
+		return nil, err
+	}
 	for _, open := range []func(Config) error{d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
 		if err := open(c); err != nil {
 			return nil, err
@@ -247,7 +255,7 @@ func (d *Desk) In(store storage.Store) *Desk {
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
-	in.ServiceLevels = d.ServiceLevels.In(store)
+	in.ServiceLevels, in.Configuration = d.ServiceLevels.In(store), d.Configuration.In(store)
 	if d.Notifications != nil {
 		in.Notifications = d.Notifications.In(store)
 	}
