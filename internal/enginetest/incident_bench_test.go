@@ -860,11 +860,16 @@ type listed struct {
 	priority, impact, urgency                    int64
 	category, subcategory                        string
 	service, requester, affected, team, assignee string
-	channel, holdReason, firstContact            string
-	restricted                                   bool
+	channel, holdReason, major                   string
+	firstContact, firstLevel, survey             string
+	restricted, resolutionProposed               bool
+	csat, nps                                    *int64
 	reported                                     time.Time
 	resolvedAt, closedAt                         time.Time
 }
+
+// listedColumns are those of a list: all that the practice's list shows.
+var listedColumns = append(slices.Clone(ticketColumns), "major", "first_level", "survey_state", "csat", "nps", "resolution_proposed")
 
 // queue reads pages of open incidents by hand, in the order of priority and age.
 type queue struct {
@@ -877,7 +882,7 @@ type queue struct {
 func newQueue(tb testing.TB, d sqlstore.Dialect, db *sql.DB, rights string, args ...any) *queue {
 	tb.Helper()
 	prepare := func(place string) *sql.Stmt {
-		st, err := db.Prepare(bindAs(d, `SELECT "tenant", "layout", "`+strings.Join(ticketColumns, `", "`)+`" FROM itsm_incident
+		st, err := db.Prepare(bindAs(d, `SELECT "tenant", "layout", "`+strings.Join(listedColumns, `", "`)+`" FROM itsm_incident
 			WHERE "tenant" = ? AND "open" = ?`+rights+place+` ORDER BY "priority", "reported", "id" LIMIT 50`))
 		require.NoError(tb, err)
 		tb.Cleanup(func() { st.Close() })
@@ -907,7 +912,7 @@ func (q *queue) read(ctx context.Context, after *practice.Head) ([]listed, error
 		var resolved, closed sql.NullInt64
 		err := rows.Scan(&x.tenant, &x.layout, &x.id, &x.version, &created, &updated, &x.number, &x.title, &x.state, &x.open, &x.priority, &x.impact, &x.urgency,
 			&x.category, &x.subcategory, &x.service, &x.requester, &x.affected, &x.team, &x.assignee, &x.channel, &x.holdReason, &x.restricted, &reported,
-			&resolved, &closed, &x.firstContact)
+			&resolved, &closed, &x.firstContact, &x.major, &x.firstLevel, &x.survey, &x.csat, &x.nps, &x.resolutionProposed)
 		if err != nil {
 			return nil, err
 		}
@@ -956,6 +961,7 @@ func TestWhatIsReadByHandIsThePageOfThePractice(t *testing.T) {
 	own, err := newQueue(t, sqlstore.SQLite, reader, "").read(t.Context(), nil)
 	require.NoError(t, err)
 	require.Len(t, own, len(page.Items))
+	require.Len(t, listedColumns, len(p.Table().Schema().Columns())+4) // with the id, the version and two times
 	for n, h := range page.Items {
 		require.Equal(t, []string{string(h.ID), h.Title, string(h.FirstContact)}, []string{own[n].id, own[n].title, own[n].firstContact})
 	}
