@@ -85,12 +85,12 @@ func openDurable(tb testing.TB) (writer, reader *sql.DB) {
 	return db, db
 }
 
-// openDurableMaria does so of MariaDB, with the setting that a host should choose.
+// openDurableMaria does so of MariaDB, with the settings that a host should choose.
 func openDurableMaria(tb testing.TB) (writer, reader *sql.DB) {
 	tb.Helper()
 	server := throwaway.MariaDBForTest(tb, throwaway.Options{Durable: true})
 	require.NoError(tb, server.CreateDatabase(tb.Context(), "desk"))
-	db, err := sql.Open("mysql", server.DSN("desk")+"?"+mariaDB.parameters)
+	db, err := sql.Open("mysql", server.DSN("desk")+"?"+mariaDB.parameters+"&"+readCommitted)
 	require.NoError(tb, err)
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
@@ -119,7 +119,7 @@ func (g ground) pair(tb testing.TB, clock itsm.Clock, ids func() itsm.IDSource) 
 	tb.Helper()
 	writer, reader := g.open(tb)
 	prefixed := func(prefix string) serviceDesk {
-		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
+		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader, ReadCommitted: true})
 		require.NoError(tb, err)
 		tb.Cleanup(func() { s.Close() })
 		return newServiceDesk(tb, s, itsmengine.Options{Clock: clock, IDs: ids()})
@@ -1017,7 +1017,7 @@ func (p serviceDesk) middle(tb testing.TB, actor itsm.Actor) (storage.Cursor, *p
 func TestWhatIsReadByHandIsThePageOfThePractice(t *testing.T) {
 	t.Parallel()
 	writer, reader := sqliteNormal.open(t)
-	s, err := sqlstore.New(writer, sqlstore.SQLite, sqlstore.Options{Reader: reader})
+	s, err := sqlstore.New(writer, sqlstore.SQLite, sqlstore.Options{Reader: reader, ReadCommitted: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	p := newServiceDesk(t, s, itsmengine.Options{})
@@ -1101,7 +1101,7 @@ func BenchmarkQueuePage(b *testing.B) {
 		for _, g := range []ground{sqliteFull, durable, durableMaria} {
 			b.Run(named(g.name), func(b *testing.B) {
 				writer, reader := g.open(b)
-				s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Reader: reader})
+				s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Reader: reader, ReadCommitted: true})
 				require.NoError(b, err)
 				b.Cleanup(func() { s.Close() })
 				p := newServiceDesk(b, s, itsmengine.Options{})

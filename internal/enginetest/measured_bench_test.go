@@ -139,7 +139,7 @@ func BenchmarkLogWithTimers(b *testing.B) {
 				ctx := b.Context()
 				writer, reader := g.open(b)
 				open := func(prefix string) *servicedesk.Desk {
-					s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
+					s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader, ReadCommitted: true})
 					require.NoError(b, err)
 					b.Cleanup(func() { s.Close() })
 					desk, err := servicedesk.New(storage.Store(s), servicedesk.Config{})

@@ -360,6 +360,13 @@ func (st *statement) than(columns []string, operator string, values []any) *stat
 	return st.write(strings.Repeat(")", len(columns)-1))
 }
 
+// readCommitted gives the dialect for connections whose transactions are at READ COMMITTED by themselves.
+func (d *dialect) readCommitted() *dialect {
+	r := *d
+	r.unit = nil
+	return &r
+}
+
 // serializable gives the dialect for units that are serializable, or nil where there is none.
 func (d *dialect) serializable() *dialect {
 	if d != dialects[PostgreSQL] {
