@@ -41,20 +41,17 @@ func (s *core) Claim(ctx context.Context, c storage.Claim) ([]storage.Job, error
 	}
 	cl := &claim{s: s, Claim: c, now: c.Now.UnixMicro()}
 	s.reader.prepare(ctx)
-	// Who has something due is asked without a transaction, as mostly nobody has. What changes before the
-	// transaction is found by what it looks for there, or by the next claim.
-	cl.t = &session{run: s.reader.db, pool: s.reader, elsewhere: s.d.elsewhere}
-	more, err := cl.tenants(ctx)
+	due, err := cl.any(ctx)
 	if err != nil {
 		return nil, s.failed(ctx, "claim", "", "", err)
 	}
-	if more == nil {
+	if !due {
 		return nil, nil
 	}
 	var jobs []storage.Job
 	err = s.short(ctx, "claim", func(t *session) error {
 		cl.t = t
-		if err := cl.take(ctx, more); err != nil {
+		if err := cl.take(ctx); err != nil {
 			return err
 		}
 		jobs = cl.taken
@@ -96,8 +93,22 @@ func (c *claim) due(st *statement) *statement {
 	return st
 }
 
+// any says whether anything is due, without a transaction.
+func (c *claim) any(ctx context.Context) (bool, error) {
+	st := c.s.d.statement()
+	st.write("SELECT 1 FROM ", c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
+	c.due(st).write(` ORDER BY "ready" LIMIT 1`)
+	p := c.s.reader
+	t := &session{run: p.db, pool: p, elsewhere: c.s.d.elsewhere}
+	return t.one(ctx, st.string(), st.args, new(int64))
+}
+
 // take finds and takes the jobs.
-func (c *claim) take(ctx context.Context, more func(n int) ([]storage.Tenant, error)) error {
+func (c *claim) take(ctx context.Context) error {
+	more, err := c.tenants(ctx)
+	if err != nil {
+		return err
+	}
 	var random [16]byte
 	rand.Read(random[:])
 	c.token = hex.EncodeToString(random[:]) + "."
@@ -135,7 +146,7 @@ func (c *claim) take(ctx context.Context, more func(n int) ([]storage.Tenant, er
 }
 
 // tenants gives a function that gives, at each call, up to n more tenants that have due jobs,
-// beginning behind the one that was served last, and none when it has given all; or nil where nothing is due.
+// beginning behind the one that was served last, and none when it has given all.
 func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant, error), err error) {
 	st := c.s.d.statement()
 	st.write(`SELECT "tenant", "lane", COUNT(*) FROM (SELECT "tenant", "lane" FROM `, c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
@@ -154,7 +165,7 @@ func (c *claim) tenants(ctx context.Context) (more func(n int) ([]storage.Tenant
 		total += n
 		return err
 	})
-	if err != nil || total == 0 {
+	if err != nil {
 		return nil, err
 	}
 	c.s.mu.Lock()
