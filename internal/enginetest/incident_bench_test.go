@@ -793,7 +793,6 @@ func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size in
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
 	require.NoError(tb, err)
-	defer conn.Close()
 	execute := func(text string, args ...any) {
 		tb.Helper()
 		if d == sqlstore.MySQL {
@@ -860,13 +859,19 @@ func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size in
 		WITH RECURSIVE line(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < %d)
 		SELECT %s FROM (SELECT n, CAST(%d AS BIGINT) + n * CAST(1000000 AS BIGINT) AS at FROM line) AS numbered`,
 		strings.Join(names, ", "), size-1, strings.Join(values, ", "), noon.UnixMicro()))
+	if d == sqlstore.MySQL {
+		execute("SET SESSION sql_mode = DEFAULT")
+	}
+	// SQLite's pool for writing has one connection.
+	require.NoError(tb, conn.Close())
+	require.NoError(tb, p.store.(storage.Migrator).Migrate(ctx, p.Table().Schema()))
+	conn, err = db.Conn(ctx)
+	require.NoError(tb, err)
+	defer conn.Close()
 	switch d {
 	case sqlstore.PostgreSQL:
-		require.NoError(tb, p.store.(storage.Migrator).Migrate(ctx, p.Table().Schema()))
 		execute("VACUUM ANALYZE")
 	case sqlstore.MySQL:
-		execute("SET SESSION sql_mode = DEFAULT")
-		require.NoError(tb, p.store.(storage.Migrator).Migrate(ctx, p.Table().Schema()))
 		execute("ANALYZE TABLE itsm_incident, itsm_incident_member")
 	default:
 		execute("ANALYZE")
