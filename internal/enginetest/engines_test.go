@@ -45,10 +45,14 @@ var (
 	}}
 	postgreSQL = engine{name: "PostgreSQL/pgx", dialect: sqlstore.PostgreSQL, driver: "pgx", empty: emptySchema}
 	// mariaDB has the setting that a host should choose: without it each statement that has arguments, and is not
-	// kept, is prepared first. mariaDBOtherwise has it not, and counts of changed rows are counts of rows found.
+	// kept, is prepared first. mariaDBOtherwise has it not, counts of changed rows are counts of rows found, and its
+	// sessions are at READ COMMITTED, which the store is told.
 	mariaDB          = overMariaDB("MariaDB/go-sql-driver", "interpolateParams=true")
-	mariaDBOtherwise = overMariaDB("MariaDB/found rows", "clientFoundRows=true")
+	mariaDBOtherwise = overMariaDB("MariaDB/found rows", "clientFoundRows=true&"+readCommitted)
 )
+
+// readCommitted is the setting of a MariaDB session that [sqlstore.Options.ReadCommitted] promises.
+const readCommitted = "tx_isolation=%27READ-COMMITTED%27"
 
 func overMariaDB(name, parameters string) engine {
 	return engine{name: name, dialect: sqlstore.MySQL, driver: "mysql", parameters: parameters, empty: func(tb testing.TB) string {
@@ -173,6 +177,7 @@ func (e engine) store(tb testing.TB, o sqlstore.Options, schemas ...*storage.Sch
 	tb.Helper()
 	db := e.db(tb, e.empty(tb))
 	o.Volatile = true // the throwaway server does not flush
+	o.ReadCommitted = o.ReadCommitted || strings.Contains(e.parameters, readCommitted)
 	s, err := sqlstore.New(db, e.dialect, o)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { s.Close() })

@@ -46,6 +46,10 @@ var (
 	sqliteFull   = ground{"SQLite-FULL", sqlstore.SQLite, openFile("full")}
 	sqliteNormal = ground{"SQLite-NORMAL", sqlstore.SQLite, openFile("normal")}
 	durable      = ground{"PostgreSQL", sqlstore.PostgreSQL, openDurable}
+	durableMaria = ground{"MariaDB", sqlstore.MySQL, openDurableMaria}
+
+	// grounds are those on which commands are measured.
+	grounds = []ground{sqliteFull, sqliteNormal, durable, durableMaria}
 )
 
 // openFile opens a file as package storage/sqlite does: one connection that writes, as many that
@@ -81,6 +85,19 @@ func openDurable(tb testing.TB) (writer, reader *sql.DB) {
 	return db, db
 }
 
+// openDurableMaria does so of MariaDB, with the settings that a host should choose.
+func openDurableMaria(tb testing.TB) (writer, reader *sql.DB) {
+	tb.Helper()
+	server := throwaway.MariaDBForTest(tb, throwaway.Options{Durable: true})
+	require.NoError(tb, server.CreateDatabase(tb.Context(), "desk"))
+	db, err := sql.Open("mysql", server.DSN("desk")+"?"+mariaDB.parameters+"&"+readCommitted)
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	tb.Cleanup(func() { db.Close() })
+	return db, db
+}
+
 // serviceDesk is the incident practice over a store.
 type serviceDesk struct {
 	*practice.Practice
@@ -102,7 +119,7 @@ func (g ground) pair(tb testing.TB, clock itsm.Clock, ids func() itsm.IDSource) 
 	tb.Helper()
 	writer, reader := g.open(tb)
 	prefixed := func(prefix string) serviceDesk {
-		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
+		s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader, ReadCommitted: true})
 		require.NoError(tb, err)
 		tb.Cleanup(func() { s.Close() })
 		return newServiceDesk(tb, s, itsmengine.Options{Clock: clock, IDs: ids()})
@@ -172,10 +189,13 @@ var ticketColumns = []string{"id", "version", "created", "updated", "number", "t
 	"category", "subcategory", "service", "requester", "affected", "group", "assignee", "channel", "hold_reason", "restricted", "reported",
 	"resolved_at", "closed_at", "first_contact"}
 
-// bindAs writes placeholders as the engine wants them.
+// bindAs writes names and placeholders as the engine wants them.
 func bindAs(d sqlstore.Dialect, text string) string {
-	if d == sqlstore.SQLite {
+	switch d {
+	case sqlstore.SQLite:
 		return text
+	case sqlstore.MySQL:
+		return strings.ReplaceAll(text, `"`, "`")
 	}
 	parts := strings.Split(text, "?")
 	var out strings.Builder
@@ -202,6 +222,15 @@ func newByHand(tb testing.TB, d sqlstore.Dialect, writer, reader *sql.DB, prefix
 		WHERE "tenant" = ? AND "id" = ? AND "version" = ?`)
 	h.event = prepare(`INSERT INTO hand__event ("tenant", "kind", "record", "version", "n", "id", "type", "at", "envelope")
 		VALUES (?, 'incident', ?, ?, 0, ?, ?, ?, ?)`)
+	if d == sqlstore.MySQL {
+		h.schedule = prepare(`INSERT INTO hand__job ("tenant", "kind", "key", "subject", "due", "ready", "generation", "error") VALUES (?, ?, ?, ?, ?, ?, 1, '')
+			ON DUPLICATE KEY UPDATE "subject" = VALUES("subject"), "due" = VALUES("due"), "ready" = GREATEST("lease", VALUES("ready")),
+			"dead" = 0, "generation" = "generation" + 1, "attempts" = 0, "error" = '', "payload" = NULL`)
+		h.reserve = prepare(`INSERT INTO hand__sequence ("tenant", "name", "next") VALUES (?, 'incident', 51)
+			ON DUPLICATE KEY UPDATE "next" = "next" + 50 RETURNING "next"`)
+		h.cancel = prepare(`DELETE FROM hand__job WHERE "tenant" = ? AND "kind" = ? AND "key" = ?`)
+		return h
+	}
 	h.schedule = prepare(`INSERT INTO hand__job AS j ("tenant", "kind", "key", "subject", "due", "ready", "generation") VALUES (?, ?, ?, ?, ?, ?, 1)
 		ON CONFLICT ("tenant", "kind", "key") DO UPDATE SET "subject" = excluded."subject", "due" = excluded."due",
 		"ready" = CASE WHEN j."lease" > excluded."ready" THEN j."lease" ELSE excluded."ready" END,
@@ -492,7 +521,11 @@ func TestWhatIsWrittenByHandIsWhatThePracticeWrites(t *testing.T) {
 		db := postgreSQL.db(tb, emptySchema(tb))
 		return db, db
 	}
-	for _, g := range []ground{sqliteNormal, {"PostgreSQL", sqlstore.PostgreSQL, onShared}} {
+	onSharedMaria := func(tb testing.TB) (*sql.DB, *sql.DB) {
+		db := mariaDB.db(tb, mariaDB.empty(tb))
+		return db, db
+	}
+	for _, g := range []ground{sqliteNormal, {"PostgreSQL", sqlstore.PostgreSQL, onShared}, {"MariaDB", sqlstore.MySQL, onSharedMaria}} {
 		t.Run(g.name, func(t *testing.T) {
 			ctx := t.Context()
 			now := noon
@@ -683,7 +716,7 @@ func freshIDs() itsm.IDSource { return itsm.NewIDs(nil, nil) }
 func onGrounds(b *testing.B, run func(b *testing.B, workers int, p serviceDesk, h *byHand)) {
 	for _, workers := range []int{1, 8} {
 		named := func(name string) string { return fmt.Sprintf("%s/goroutines=%d", name, workers) }
-		for _, g := range []ground{sqliteFull, sqliteNormal, durable} {
+		for _, g := range grounds {
 			b.Run(named(g.name), func(b *testing.B) {
 				p, h := g.pair(b, nil, freshIDs)
 				run(b, workers, p, h)
@@ -758,16 +791,30 @@ var queueSizes = []int{1_000, 100_000, 1_000_000}
 func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size int) {
 	tb.Helper()
 	ctx := context.Background()
+	conn, err := db.Conn(ctx)
+	require.NoError(tb, err)
 	execute := func(text string, args ...any) {
 		tb.Helper()
-		_, err := db.ExecContext(ctx, bindAs(d, text), args...)
+		if d == sqlstore.MySQL {
+			text = inMariaDB.Replace(text)
+		} else {
+			text = bindAs(d, text)
+		}
+		_, err := conn.ExecContext(ctx, text, args...)
 		require.NoError(tb, err)
 	}
 	list, yes, no := `SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?`, "1", "0"
-	if d == sqlstore.PostgreSQL {
+	drop := ""
+	switch d {
+	case sqlstore.PostgreSQL:
 		list, yes, no = `SELECT indexname FROM pg_indexes WHERE tablename = ? AND indexname NOT LIKE '%_pkey'`, "TRUE", "FALSE"
+	case sqlstore.MySQL:
+		list = `SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? AND index_name <> 'PRIMARY'`
+		drop = " ON itsm_incident"
+		execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT')")
+		execute(fmt.Sprint("SET SESSION max_recursive_iterations = ", size))
 	}
-	rows, err := db.QueryContext(ctx, bindAs(d, list), "itsm_incident")
+	rows, err := conn.QueryContext(ctx, bindAs(d, list), "itsm_incident")
 	require.NoError(tb, err)
 	var indexes []string
 	for rows.Next() {
@@ -778,7 +825,7 @@ func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size in
 	require.NoError(tb, rows.Err())
 	require.Len(tb, indexes, len(p.Table().Schema().Indexes()))
 	for _, name := range indexes {
-		execute(`DROP INDEX "` + name + `"`)
+		execute(`DROP INDEX "` + name + `"` + drop)
 	}
 	is := func(condition string) string {
 		return "CASE WHEN " + condition + " THEN " + yes + " ELSE " + no + " END"
@@ -812,14 +859,28 @@ func (p serviceDesk) fill(tb testing.TB, d sqlstore.Dialect, db *sql.DB, size in
 		WITH RECURSIVE line(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < %d)
 		SELECT %s FROM (SELECT n, CAST(%d AS BIGINT) + n * CAST(1000000 AS BIGINT) AS at FROM line) AS numbered`,
 		strings.Join(names, ", "), size-1, strings.Join(values, ", "), noon.UnixMicro()))
+	if d == sqlstore.MySQL {
+		execute("SET SESSION sql_mode = DEFAULT")
+	}
+	// SQLite's pool for writing has one connection.
+	require.NoError(tb, conn.Close())
 	require.NoError(tb, p.store.(storage.Migrator).Migrate(ctx, p.Table().Schema()))
-	if d == sqlstore.PostgreSQL {
+	conn, err = db.Conn(ctx)
+	require.NoError(tb, err)
+	defer conn.Close()
+	switch d {
+	case sqlstore.PostgreSQL:
 		execute("VACUUM ANALYZE")
-	} else {
+	case sqlstore.MySQL:
+		execute("ANALYZE TABLE itsm_incident, itsm_incident_member")
+	default:
 		execute("ANALYZE")
 		execute("PRAGMA wal_checkpoint(TRUNCATE)")
 	}
 }
+
+// inMariaDB writes what fills a table in MariaDB's words.
+var inMariaDB = strings.NewReplacer(" AS TEXT)", " AS CHAR)", " AS BIGINT)", " AS SIGNED)", " / 5", " DIV 5")
 
 // copyTo stores the incidents of one store in another.
 func copyTo(tb testing.TB, from, to storage.Store) {
@@ -860,16 +921,23 @@ type listed struct {
 	priority, impact, urgency                    int64
 	category, subcategory                        string
 	service, requester, affected, team, assignee string
-	channel, holdReason, firstContact            string
-	restricted                                   bool
+	channel, holdReason, major                   string
+	firstContact, firstLevel, survey             string
+	restricted, resolutionProposed               bool
+	csat, nps                                    *int64
 	reported                                     time.Time
 	resolvedAt, closedAt                         time.Time
 }
+
+// listedColumns are those of a list: all that the practice's list shows.
+var listedColumns = append(slices.Clone(ticketColumns), "major", "first_level", "survey_state", "csat", "nps", "resolution_proposed")
 
 // queue reads pages of open incidents by hand, in the order of priority and age.
 type queue struct {
 	first, next *sql.Stmt
 	args        []any // before those of the place
+	// apart says that next takes the priority and the time twice.
+	apart bool
 }
 
 // newQueue prepares what an actor's page is read by; rights is a condition of the actor's own, with
@@ -877,23 +945,31 @@ type queue struct {
 func newQueue(tb testing.TB, d sqlstore.Dialect, db *sql.DB, rights string, args ...any) *queue {
 	tb.Helper()
 	prepare := func(place string) *sql.Stmt {
-		st, err := db.Prepare(bindAs(d, `SELECT "tenant", "layout", "`+strings.Join(ticketColumns, `", "`)+`" FROM itsm_incident
+		st, err := db.Prepare(bindAs(d, `SELECT "tenant", "layout", "`+strings.Join(listedColumns, `", "`)+`" FROM itsm_incident
 			WHERE "tenant" = ? AND "open" = ?`+rights+place+` ORDER BY "priority", "reported", "id" LIMIT 50`))
 		require.NoError(tb, err)
 		tb.Cleanup(func() { st.Close() })
 		return st
 	}
-	return &queue{
-		first: prepare(""), next: prepare(` AND ("priority", "reported", "id") > (?, ?, ?)`),
-		args: append([]any{string(acme), true}, args...),
+	q := &queue{first: prepare(""), args: append([]any{string(acme), true}, args...)}
+	if d == sqlstore.MySQL { // where a comparison of rows is not one along an index
+		q.apart = true
+		q.next = prepare(` AND "priority" >= ? AND ("priority" > ? OR "reported" >= ? AND ("reported" > ? OR "id" > ?))`)
+	} else {
+		q.next = prepare(` AND ("priority", "reported", "id") > (?, ?, ?)`)
 	}
+	return q
 }
 
 // read gives the page that follows an incident, or the first one.
 func (q *queue) read(ctx context.Context, after *practice.Head) ([]listed, error) {
 	st, args := q.first, q.args
 	if after != nil {
-		st, args = q.next, append(slices.Clip(q.args), int64(after.Priority), after.Reported.UnixMicro(), string(after.ID))
+		priority, reported := int64(after.Priority), after.Reported.UnixMicro()
+		st, args = q.next, append(slices.Clip(q.args), priority, reported, string(after.ID))
+		if q.apart {
+			args = append(slices.Clip(q.args), priority, priority, reported, reported, string(after.ID))
+		}
 	}
 	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
@@ -907,7 +983,7 @@ func (q *queue) read(ctx context.Context, after *practice.Head) ([]listed, error
 		var resolved, closed sql.NullInt64
 		err := rows.Scan(&x.tenant, &x.layout, &x.id, &x.version, &created, &updated, &x.number, &x.title, &x.state, &x.open, &x.priority, &x.impact, &x.urgency,
 			&x.category, &x.subcategory, &x.service, &x.requester, &x.affected, &x.team, &x.assignee, &x.channel, &x.holdReason, &x.restricted, &reported,
-			&resolved, &closed, &x.firstContact)
+			&resolved, &closed, &x.firstContact, &x.major, &x.firstLevel, &x.survey, &x.csat, &x.nps, &x.resolutionProposed)
 		if err != nil {
 			return nil, err
 		}
@@ -946,7 +1022,7 @@ func (p serviceDesk) middle(tb testing.TB, actor itsm.Actor) (storage.Cursor, *p
 func TestWhatIsReadByHandIsThePageOfThePractice(t *testing.T) {
 	t.Parallel()
 	writer, reader := sqliteNormal.open(t)
-	s, err := sqlstore.New(writer, sqlstore.SQLite, sqlstore.Options{Reader: reader})
+	s, err := sqlstore.New(writer, sqlstore.SQLite, sqlstore.Options{Reader: reader, ReadCommitted: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	p := newServiceDesk(t, s, itsmengine.Options{})
@@ -956,6 +1032,7 @@ func TestWhatIsReadByHandIsThePageOfThePractice(t *testing.T) {
 	own, err := newQueue(t, sqlstore.SQLite, reader, "").read(t.Context(), nil)
 	require.NoError(t, err)
 	require.Len(t, own, len(page.Items))
+	require.Len(t, listedColumns, len(p.Table().Schema().Columns())+4) // with the id, the version and two times
 	for n, h := range page.Items {
 		require.Equal(t, []string{string(h.ID), h.Title, string(h.FirstContact)}, []string{own[n].id, own[n].title, own[n].firstContact})
 	}
@@ -1026,10 +1103,10 @@ func BenchmarkQueuePage(b *testing.B) {
 	for _, size := range queueSizes {
 		named := func(name string) string { return fmt.Sprintf("%s/incidents=%d", name, size) }
 		var inMemory serviceDesk
-		for _, g := range []ground{sqliteFull, durable} {
+		for _, g := range []ground{sqliteFull, durable, durableMaria} {
 			b.Run(named(g.name), func(b *testing.B) {
 				writer, reader := g.open(b)
-				s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Reader: reader})
+				s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Reader: reader, ReadCommitted: true})
 				require.NoError(b, err)
 				b.Cleanup(func() { s.Close() })
 				p := newServiceDesk(b, s, itsmengine.Options{})

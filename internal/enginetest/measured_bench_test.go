@@ -63,7 +63,7 @@ func newMeasuredByHand(tb testing.TB, h *byHand, prefix string, like []sla.Stand
 	}
 	row := "(?" + strings.Repeat(", ?", len(timerColumns)-1) + ")"
 	m.timers = prepare("INSERT INTO " + prefix + `sla_timer ("` + strings.Join(timerColumns, `", "`) + `") VALUES ` + row + ", " + row)
-	m.outbox = prepare("INSERT INTO " + prefix + `_job ("tenant", "kind", "key", "subject", "due", "ready", "generation", "payload") VALUES (?, 'deliver', ?, ?, ?, ?, 1, ?)`)
+	m.outbox = prepare("INSERT INTO " + prefix + `_job ("tenant", "kind", "key", "subject", "due", "ready", "generation", "error", "payload") VALUES (?, 'deliver', ?, ?, ?, ?, 1, '', ?)`)
 	return m
 }
 
@@ -134,12 +134,12 @@ func (m *measuredByHand) log(ctx context.Context, by itsm.Actor, r itsmincident.
 func BenchmarkLogWithTimers(b *testing.B) {
 	boss := itsm.Actor{Tenant: acme, ID: "boss", Roles: []itsm.RoleName{itsm.RoleITServiceManager}}
 	for _, workers := range []int{1, 8} {
-		for _, g := range []ground{sqliteFull, sqliteNormal, durable} {
+		for _, g := range grounds {
 			b.Run(fmt.Sprintf("%s/goroutines=%d", g.name, workers), func(b *testing.B) {
 				ctx := b.Context()
 				writer, reader := g.open(b)
 				open := func(prefix string) *servicedesk.Desk {
-					s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader})
+					s, err := sqlstore.New(writer, g.dialect, sqlstore.Options{Prefix: prefix, Reader: reader, ReadCommitted: true})
 					require.NoError(b, err)
 					b.Cleanup(func() { s.Close() })
 					desk, err := servicedesk.New(storage.Store(s), servicedesk.Config{})

@@ -415,6 +415,8 @@ func TestACheckFindsSettingsThatLoseData(t *testing.T) {
 			require.NoError(t, s.Migrate(t.Context()))
 			require.ErrorContains(t, s.Check(t.Context()), want, setting)
 		}
+		isolated, _ := mariaDB.store(t, sqlstore.Options{ReadCommitted: true})
+		require.ErrorContains(t, isolated.Check(t.Context()), "tx_isolation")
 		s, db := mariaDB.store(t, sqlstore.Options{})
 		require.NoError(t, s.Check(t.Context()))
 		durable, err := sqlstore.New(db, sqlstore.MySQL, sqlstore.Options{})

@@ -343,7 +343,8 @@ func TestAClaimReadsAlongIndexes(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, got, 100)
 				for _, text := range p.statements() {
-					if strings.HasPrefix(text, "SELECT ") || strings.HasPrefix(text, "WITH ") {
+					// What marks jobs finds none to mark now: of each of their subjects one is claimed.
+					if strings.HasPrefix(text, "SELECT ") || strings.HasPrefix(text, "WITH ") || strings.HasPrefix(text, `UPDATE "itsm__job"`) {
 						plan := explain(t, e, db, text, p.argsOf(text))
 						require.NotContains(t, plan, "Seq Scan on itsm__job", text)
 						require.NotContains(t, plan, "SCAN itsm__job\n", text)

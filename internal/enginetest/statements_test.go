@@ -106,8 +106,8 @@ func TestEveryOperationIsFewStatements(t *testing.T) {
 			_, err := s.Claim(context.Background(), storage.Claim{Now: noon.Add(-time.Hour), Lease: time.Minute, Limit: 10})
 			return err
 		}, 1, 1, 1},
-		// Is there anything, which tenants, which jobs, their subjects locked and looked at again,
-		// and taken. On MariaDB the locks are rows that are looked for, and the first time made.
+		// Is there anything, which tenants, which jobs, their subjects locked, and looked at again as they are
+		// taken. SQLite, where nobody else writes, finds and takes them at once. On MariaDB they are looked at apart, and the locks are rows that are looked for, and the first time made.
 		{"a claim of one tenant's jobs", func(s *sqlstore.Store) error {
 			jobs, err := s.Claim(context.Background(), storage.Claim{Now: noon.Add(9 * time.Hour), Lease: time.Hour, Limit: 10})
 			if len(jobs) != 10 {
@@ -115,7 +115,7 @@ func TestEveryOperationIsFewStatements(t *testing.T) {
 			}
 			claimed = jobs[0]
 			return err
-		}, 5, 6, 8},
+		}, 4, 5, 8},
 		{"a claimed job done", update(func(ctx context.Context, tx storage.Tx) error {
 			err := tx.Finish(ctx, claimed, storage.Outcome{Done: true})
 			claimed.Key = "" // only once

@@ -73,6 +73,9 @@ type claim struct {
 	t     *session
 	now   int64
 	taken []storage.Job
+	// token begins those of all jobs of the claim, and lease is until when they are claimed.
+	token string
+	lease int64
 	// lanes are those of each tenant in which something is due. With anyLanes there may be others,
 	// and those that are named stand for all that the tenant has.
 	lanes    map[storage.Tenant][]string
@@ -96,7 +99,7 @@ func (c *claim) any(ctx context.Context) (bool, error) {
 	st.write("SELECT 1 FROM ", c.s.text.job, c.s.along(jobTable+"_ready"), " WHERE ")
 	c.due(st).write(` ORDER BY "ready" LIMIT 1`)
 	p := c.s.reader
-	t := &session{run: p.db, elsewhere: c.s.d.elsewhere}
+	t := &session{run: p.db, pool: p, elsewhere: c.s.d.elsewhere}
 	return t.one(ctx, st.string(), st.args, new(int64))
 }
 
@@ -106,36 +109,39 @@ func (c *claim) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var random [16]byte
+	rand.Read(random[:])
+	c.token = hex.EncodeToString(random[:]) + "."
+	lease := storage.Instant(c.Now.Add(c.Lease))
+	c.lease = lease.UnixMicro()
 	picked, err := c.pick(ctx, more)
-	if err != nil || len(picked) == 0 {
+	if err != nil {
 		return err
 	}
 	if !c.s.d.oneWriter && !c.s.d.serial {
-		if picked, err = c.settle(ctx, picked); err != nil || len(picked) == 0 {
+		if picked, err = c.settle(ctx, picked); err != nil {
 			return err
 		}
 	}
-	var random [16]byte
-	rand.Read(random[:])
-	lease := storage.Instant(c.Now.Add(c.Lease))
 	for i := range picked {
 		j := &picked[i]
 		j.Attempts++
 		j.Lease = lease
 		// No other claim has these, and no other job of this one.
-		j.Token = hex.EncodeToString(random[:]) + "." + strconv.Itoa(i)
+		j.Token = c.token + strconv.Itoa(i)
 	}
 	for rest := picked; len(rest) > 0; {
 		n := min(len(rest), batch)
-		if err := c.mark(ctx, rest[:n]); err != nil {
+		marked, err := c.mark(ctx, rest[:n])
+		if err != nil {
 			return err
 		}
+		c.taken = append(c.taken, marked...)
 		rest = rest[n:]
 	}
-	slices.SortFunc(picked, func(a, b storage.Job) int {
+	slices.SortFunc(c.taken, func(a, b storage.Job) int {
 		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
 	})
-	c.taken = picked
 	return nil
 }
 
@@ -253,8 +259,14 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 	seen := map[place]bool{}
 	asked := map[storage.Tenant]int{}
 	// serve takes a share from each, and gives those that may have more.
+	left := func() int { return c.Limit - len(picked) - len(c.taken) }
 	serve := func(tenants []storage.Tenant) (rest []storage.Tenant, err error) {
-		share := (c.Limit - len(picked)) / len(tenants)
+		share := left() / len(tenants)
+		if c.s.d.oneWriter {
+			if rest, tenants, err = c.takeAtOnce(ctx, tenants, share); err != nil || len(tenants) == 0 {
+				return rest, err
+			}
+		}
 		limit := 0
 		for _, t := range tenants {
 			limit = max(limit, asked[t]+share)
@@ -266,11 +278,11 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 				rest = append(rest, t)
 			}
 			// Those of the rounds before come again.
-			left := share
+			mine := share
 			for _, j := range jobs[t] {
-				if at := (place{t, j.Kind, j.Key}); !seen[at] && left > 0 {
+				if at := (place{t, j.Kind, j.Key}); !seen[at] && mine > 0 {
 					seen[at] = true
-					left--
+					mine--
 					picked = append(picked, j)
 				}
 			}
@@ -278,8 +290,8 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 		return rest, err
 	}
 	var waiting []storage.Tenant
-	for len(picked) < c.Limit {
-		tenants, err := more(c.Limit - len(picked))
+	for left() > 0 {
+		tenants, err := more(left())
 		if err != nil {
 			return nil, err
 		}
@@ -293,8 +305,8 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 		waiting = append(waiting, rest...)
 		c.last = tenants[len(tenants)-1]
 	}
-	for len(picked) < c.Limit && len(waiting) > 0 {
-		n := min(len(waiting), c.Limit-len(picked))
+	for left() > 0 && len(waiting) > 0 {
+		n := min(len(waiting), left())
 		rest, err := serve(waiting[:n])
 		if err != nil {
 			return nil, err
@@ -302,6 +314,37 @@ func (c *claim) pick(ctx context.Context, more func(n int) ([]storage.Tenant, er
 		waiting = append(waiting[n:], rest...)
 	}
 	return picked, nil
+}
+
+// takeAtOnce takes the shares of those tenants that have no lanes where nobody else writes: what is looked for
+// can be marked by the same statement. It gives those of them that may have more, and the other tenants.
+func (c *claim) takeAtOnce(ctx context.Context, tenants []storage.Tenant, share int) (rest, others []storage.Tenant, err error) {
+	for _, t := range tenants {
+		if len(c.lanes[t]) > 0 {
+			others = append(others, t)
+			continue
+		}
+		st := c.s.d.statement()
+		st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = `).arg(c.token + "r").write(` || rowid, "lease" = `).arg(c.lease).
+			write(`, "ready" = `).arg(c.lease).write(" WHERE rowid IN (")
+		c.outside(st, `"j".rowid`, written{[]storage.Tenant{t}, func() { st.arg(string(t)) }, func() {
+			st.write(`"j"."ready" <= `).arg(c.now)
+		}}, share)
+		st.write(") RETURNING ", quoteAll(jobColumns))
+		before := len(c.taken)
+		err := c.t.change(ctx, st.string(), st.args, func(rows *sql.Rows) error {
+			j, err := scanJob(rows)
+			c.taken = append(c.taken, j)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(c.taken)-before == share {
+			rest = append(rest, t)
+		}
+	}
+	return rest, others, nil
 }
 
 // candidates gives the first jobs of tenants that can be claimed, up to a number of each, locking
@@ -334,7 +377,8 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 		}
 		parts = append(parts, p)
 	}
-	if err := c.read(ctx, jobs, parts, limit, c.outside); err != nil {
+	outside := func(st *statement, of written, limit int) { c.outside(st, quoteAll(jobColumns), of, limit) }
+	if err := c.read(ctx, jobs, parts, limit, outside); err != nil {
 		return nil, err
 	}
 	for _, t := range aside {
@@ -405,8 +449,8 @@ type written struct {
 
 // outside selects jobs outside the lanes that can be claimed: along the index, from what has been
 // ready longest on.
-func (c *claim) outside(st *statement, of written, limit int) {
-	st.write("SELECT ", quoteAll(jobColumns), " FROM ", c.s.text.job, ` AS "j"`, c.s.along(jobTable+"_lane"), ` WHERE "j"."tenant" = `)
+func (c *claim) outside(st *statement, columns string, of written, limit int) {
+	st.write("SELECT ", columns, " FROM ", c.s.text.job, ` AS "j"`, c.s.along(jobTable+"_lane"), ` WHERE "j"."tenant" = `)
 	of.tenant()
 	st.write(` AND "j"."lane" = '' AND `)
 	of.before()
@@ -502,8 +546,8 @@ func (c *claim) unclaimed(st *statement) *statement {
 }
 
 // settle locks the subjects of the picked jobs and drops those that are locked by another claim
-// or that, seen under the lock, do not come first any more. The rows of the jobs are locked
-// already, so nothing waits here and nothing can deadlock.
+// or that, seen under the lock, do not come first any more; where mark can see to the latter, it is left
+// to it. The rows of the jobs are locked already, so nothing waits here and nothing can deadlock.
 func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job, error) {
 	var free []storage.Job // of no subject
 	grouped := map[int64][]storage.Job{}
@@ -525,6 +569,12 @@ func (c *claim) settle(ctx context.Context, picked []storage.Job) ([]storage.Job
 	held, err := c.lock(ctx, numbers)
 	if err != nil || len(held) == 0 {
 		return free, err
+	}
+	if !c.s.d.rowsApart {
+		for _, n := range held {
+			free = append(free, grouped[n]...)
+		}
+		return free, nil
 	}
 	// A new statement, which sees what was committed before the locks were had.
 	st := c.s.d.statement()
@@ -572,24 +622,39 @@ func (c *claim) lock(ctx context.Context, numbers []int64) (held []int64, err er
 	return held, err
 }
 
-// mark writes that the jobs are claimed.
-func (c *claim) mark(ctx context.Context, jobs []storage.Job) error {
-	lease := jobs[0].Lease.UnixMicro()
+// mark writes that jobs are claimed, and gives those that are. Where others can claim meanwhile it is a new
+// statement, which sees what was committed before the locks were had: of the jobs of a subject it takes those
+// that still come first.
+func (c *claim) mark(ctx context.Context, jobs []storage.Job) ([]storage.Job, error) {
 	st := c.s.d.statement()
 	if c.s.d.rowsApart {
-		c.markRows(st, jobs, lease)
+		c.markRows(st, jobs)
 		_, err := c.t.exec(ctx, st.string(), st.args...)
-		return err
+		return jobs, err
 	}
-	st.write("UPDATE ", c.s.text.job, ` SET "attempts" = "attempts" + 1, "token" = "v"."column4", "lease" = `).arg(lease).
-		write(`, "ready" = `).arg(lease).write(" FROM (VALUES ")
+	st.write("UPDATE ", c.s.text.job, ` AS "j" SET "attempts" = "attempts" + 1, "token" = "v"."column4", "lease" = `).arg(c.lease).
+		write(`, "ready" = `).arg(c.lease).write(" FROM (VALUES ")
+	subjects := false
 	for i, j := range jobs {
 		if i > 0 {
 			st.write(", ")
 		}
 		st.tuple(string(j.Tenant), j.Kind, j.Key, j.Token)
+		subjects = subjects || j.Subject != ""
 	}
-	st.write(`) AS "v" WHERE "tenant" = "v"."column1" AND "kind" = "v"."column2" AND "key" = "v"."column3"`)
-	_, err := c.t.exec(ctx, st.string(), st.args...)
-	return err
+	st.write(`) AS "v" WHERE "j"."tenant" = "v"."column1" AND "j"."kind" = "v"."column2" AND "j"."key" = "v"."column3"`)
+	if c.s.d.oneWriter || c.s.d.serial || !subjects {
+		_, err := c.t.exec(ctx, st.string(), st.args...)
+		return jobs, err
+	}
+	st.write(` AND ("j"."subject" = '' OR (`)
+	c.first(st).write(`)) RETURNING "j"."token"`)
+	tokens := make(map[string]bool, len(jobs))
+	err := c.t.change(ctx, st.string(), st.args, func(rows *sql.Rows) error {
+		var token string
+		err := rows.Scan(&token)
+		tokens[token] = true
+		return err
+	})
+	return slices.DeleteFunc(jobs, func(j storage.Job) bool { return !tokens[j.Token] }), err
 }

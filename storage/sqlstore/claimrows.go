@@ -238,7 +238,7 @@ func (c *claim) lockByRows(ctx context.Context, numbers []int64) (held []int64, 
 
 // markRows writes that jobs are claimed, whose rows this claim has locked: an INSERT of rows that are
 // there already is the way to give each of them values of its own.
-func (c *claim) markRows(st *statement, jobs []storage.Job, lease int64) {
+func (c *claim) markRows(st *statement, jobs []storage.Job) {
 	st.write("INSERT INTO ", c.s.text.job, ` ("tenant", "kind", "key", "token", "error") VALUES `)
 	for i, j := range jobs {
 		if i > 0 {
@@ -246,5 +246,5 @@ func (c *claim) markRows(st *statement, jobs []storage.Job, lease int64) {
 		}
 		st.tuple(string(j.Tenant), j.Kind, j.Key, j.Token, "")
 	}
-	st.write(` ON DUPLICATE KEY UPDATE "attempts" = "attempts" + 1, "token" = VALUES("token"), "lease" = `).arg(lease).write(`, "ready" = `).arg(lease)
+	st.write(` ON DUPLICATE KEY UPDATE "attempts" = "attempts" + 1, "token" = VALUES("token"), "lease" = `).arg(c.lease).write(`, "ready" = `).arg(c.lease)
 }

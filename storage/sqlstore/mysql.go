@@ -196,6 +196,12 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 		unless(name, "must be utf8mb4: other encodings cannot hold every text", "utf8mb4")
 	}
 	unless("autocommit", "must be on: what is written without a transaction would be lost, and what is read would grow old", "ON", "1")
+	if s.d.unit == nil && p == s.writer {
+		// The former is its name on MariaDB before 11.1, the latter that on MySQL.
+		for _, name := range []string{"tx_isolation", "transaction_isolation"} {
+			unless(name, "must be READ-COMMITTED, as the store was told that it is: units would not see what others have committed", "READ-COMMITTED")
+		}
+	}
 	unless("unique_checks", "must be on: a unique index might have values twice", "ON", "1")
 	if n, err := strconv.Atoi(settings["max_allowed_packet"]); err == nil && n < leastPacket {
 		fault("setting max_allowed_packet", "must be at least 16777216: a record may have so much")

@@ -324,6 +324,17 @@ func (t *session) query(ctx context.Context, text string, args ...any) (*sql.Row
 	return t.run.QueryContext(ctx, text, args...)
 }
 
+// change runs a statement that writes rows and gives them, as each does.
+func (t *session) change(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error {
+	if t.quiet {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
+	return t.each(ctx, text, args, scan)
+}
+
 // each runs a SELECT and scans its rows one after the other.
 func (t *session) each(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error {
 	rows, err := t.query(ctx, text, args...)

@@ -42,7 +42,8 @@ func TestPlaceholdersAreNumbered(t *testing.T) {
 	st := d.statement().write("a = ").arg(1).write(" AND b IN ").tuple(2, 3)
 	require.Equal(t, "a = $1 AND b IN ($2, $3)", st.text.String())
 	require.Equal(t, []any{1, 2, 3}, st.args)
-	require.Equal(t, "a = ?", dialects[SQLite].rebind("a = ?"))
+	require.Equal(t, "a = +?", dialects[SQLite].rebind("a = ?"))
+	require.Equal(t, "a = ?", dialects[MySQL].rebind("a = ?"))
 }
 
 func TestRowValuesAreWrittenOutWhereTheyAreNoRangeOfAnIndex(t *testing.T) {
@@ -53,7 +54,7 @@ func TestRowValuesAreWrittenOutWhereTheyAreNoRangeOfAnIndex(t *testing.T) {
 	require.Equal(t, []any{1, 1, 2, 2, 3}, st.args)
 	require.Equal(t, "(`a` < ? OR `a` = ? AND `b` <= ?)", d.statement().than(three[:2], " <= ", []any{1, 2}).string())
 	require.Equal(t, "`a` >= ?", d.statement().than(three[:1], " >= ", []any{1}).string())
-	require.Equal(t, `("a", "b") <= (?, ?)`, dialects[SQLite].statement().than(three[:2], " <= ", []any{1, 2}).string())
+	require.Equal(t, `("a", "b") <= (+?, +?)`, dialects[SQLite].statement().than(three[:2], " <= ", []any{1, 2}).string())
 }
 
 // The rows of one tenant behind a place in an order with tenants in it are those that are behind the place
