@@ -5,6 +5,7 @@ package cmdb
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -144,6 +145,7 @@ func hideMembers(ctx context.Context, r storage.Reader, of reach, g *Group) erro
 		ids = append(ids, m.CI)
 	}
 	may, err := headsOf(ctx, r, ids, of.filter())
+	g.Members = slices.Clone(g.Members)
 	for i := range g.Members {
 		if _, ok := may[g.Members[i].CI]; !ok {
 			g.Members[i].CI = ""

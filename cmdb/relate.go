@@ -679,7 +679,7 @@ func removeGroup(ctx context.Context, u *engine.Unit, g *Group, by Touch) error 
 }
 
 // executeOn runs a command on a record of the graph. A command that was given under its key before is not run again, and its
-// result is given to who may still read it.
+// result is given to who may still read it. Of a group the actor is given the members that it may read.
 func executeOn[R, H, B any](ctx context.Context, p *Practice, t storage.Table[R, H, B], c engine.Call, mayRead func(context.Context, storage.Reader, itsm.Actor, *R) error, fn func(context.Context, *engine.Unit) (R, error)) (R, error) {
 	return engine.Execute(ctx, p.e, t, c, fn, func(ctx context.Context, u *engine.Unit, r R, again bool) (R, error) {
 		if again {
@@ -687,6 +687,13 @@ func executeOn[R, H, B any](ctx context.Context, p *Practice, t storage.Table[R,
 				var none R
 				return none, err
 			}
+		}
+		if g, ok := any(&r).(*Group); ok {
+			of, err := p.scope(ctx, c.Actor)
+			if err != nil {
+				return r, err
+			}
+			return r, hideMembers(ctx, u, of, g)
 		}
 		return r, nil
 	})

@@ -233,6 +233,25 @@ func hidden(t *testing.T, d *desk) {
 	_, err = d.q.Impact(d.ctx(), rita, nil, cmdb.Question{})
 	require.ErrorIs(t, err, itsm.ErrForbidden)
 
+	// What a command gives hides as much as what a read does.
+	g, err := d.p.PutGroup(d.ctx(), cora, cmdb.GroupDefinition{Owner: "s1", Type: "depends_on", Members: []cmdb.Member{{CI: "h1"}}, Need: impact.AtLeast(1)})
+	require.NoError(t, err)
+	_, err = d.p.Unrelate(d.ctx(), cora, rel.ID, cmdb.End{})
+	require.NoError(t, err)
+	_, err = d.p.PutGroup(d.ctx(), cora, cmdb.GroupDefinition{Owner: "s1", Type: "depends_on", Members: []cmdb.Member{{CI: "h1"}, {CI: "secret"}}, Need: impact.AtLeast(2)})
+	require.NoError(t, err)
+	book, err := itsm.NewRoleBook(append(itsm.StandardRoles(), itsm.Role{Name: "relater", Grants: []itsm.Grant{{Permission: cmdb.PermissionRead}, {Permission: cmdb.PermissionRelate}}})...)
+	require.NoError(t, err)
+	e, err := engine.New(d.store, engine.Options{Clock: func() time.Time { return d.now }, Authorizer: book})
+	require.NoError(t, err)
+	m := small()
+	other, err := cmdb.New(e, cmdb.Options{Model: &m})
+	require.NoError(t, err)
+	g, err = other.RemoveGroup(d.ctx(), person("rob", "relater"), g.ID, cmdb.End{})
+	require.NoError(t, err)
+	require.Equal(t, []cmdb.Member{{CI: "h1"}, {}}, g.Members)
+	d.relate("s1", "depends_on", "secret")
+
 	no := false
 	_, err = d.p.Update(d.ctx(), cora, "secret", cmdb.Update{Fields: cmdb.Fields{Restricted: &no}})
 	require.NoError(t, err)
