@@ -1,0 +1,120 @@
+//go:build !race
+
+package enginetest_test
+
+// This file is the store on a MariaDB Galera cluster of three nodes, with commands that go to all of them.
+// What holds on every engine is asked of it where sites are; here is what only a cluster has. The race
+// detector would find nothing there that it does not find on one server.
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/itsmkit/itsmkit/internal/throwaway"
+	"github.com/itsmkit/itsmkit/storage"
+	"github.com/itsmkit/itsmkit/storage/sqlstore"
+	"github.com/itsmkit/itsmkit/storage/storagetest"
+)
+
+// What a host should have on a cluster.
+const galeraParameters = "interpolateParams=true&wsrep_sync_wait=7"
+
+// galera is the shared cluster by a list of its nodes, galeraInTurn has each unit at another node than the
+// one before it, and galeraOne is one node.
+var (
+	galera       = ofGalera(engine{name: "Galera", driver: "mysql"}, byNodes)
+	galeraInTurn = ofGalera(engine{name: "Galera in turn", driver: "mysql in turn"}, byNodes)
+	galeraOne    = ofGalera(engine{name: "Galera, one node", driver: "mysql"}, func(_ testing.TB, dsns []string) string { return dsns[0] })
+)
+
+func ofGalera(e engine, by func(tb testing.TB, dsns []string) string) engine {
+	e.parameters = galeraParameters
+	e.address = func(tb testing.TB, database string) string {
+		tb.Helper()
+		return by(tb, throwaway.SharedGalera(tb).DSNs(database))
+	}
+	e = e.ofMariaDB()
+	first := e.administer
+	e.administer = func(tb testing.TB, statement string) {
+		tb.Helper()
+		first(tb, statement)
+		// A connection names its database before it waits for anything.
+		for i, dsn := range throwaway.SharedGalera(tb).DSNs("") {
+			db, err := administrationOfNodes[i](dsn + "?" + galeraParameters)
+			require.NoError(tb, err)
+			var n int
+			require.NoError(tb, db.QueryRowContext(context.Background(), "SELECT COUNT(*) FROM information_schema.schemata").Scan(&n))
+		}
+	}
+	return e
+}
+
+// administrationOfNodes is a pool for each node.
+var administrationOfNodes = []func(dsn string) (*sql.DB, error){onePool("mysql"), onePool("mysql"), onePool("mysql")}
+
+// clusters are sites where each store is at a node of its own.
+var clusters = []site{{name: galera.name, interleaves: true, stores: func(tb testing.TB, n int, schemas ...*storage.Schema) []storage.Store {
+	tb.Helper()
+	return atNodes(tb, n, galeraParameters, schemas...)
+}}}
+
+// atNodes opens n stores on a new database, each at the next node.
+func atNodes(tb testing.TB, n int, parameters string, schemas ...*storage.Schema) []storage.Store {
+	tb.Helper()
+	dsns := throwaway.SharedGalera(tb).DSNs(galera.emptyDatabase(tb))
+	all := make([]storage.Store, n)
+	for i := range all {
+		s := open(tb, galera, dsns[i%len(dsns)]+"?"+parameters, nil)
+		if i == 0 {
+			require.NoError(tb, s.Migrate(tb.Context(), schemas...))
+		}
+		all[i] = s
+	}
+	return all
+}
+
+// waits are the cases in which a unit waits for another one's lock. Locks are known to the other nodes at the
+// commit: of two units that hold one at two nodes one is undone then, and to be run again. So who wants to
+// see them wait is at one node; guarded_test.go and the histories show what a lock is worth at all of them.
+var waits = []string{
+	"Locks/a_lock_excludes_other_units",
+	"Locks/other_names_and_other_tenants_do_not_wait",
+	"Cancellation/who_waits_for_a_lock_stops_waiting",
+}
+
+func TestGaleraConformsWithEachUnitAtAnotherNode(t *testing.T) {
+	t.Parallel()
+	c := throwaway.SharedGalera(t)
+	before := commits(t, c)
+	all := t.Name() + "/"
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		if slices.Contains(waits, strings.TrimPrefix(t.Name(), all)) {
+			return galeraOne.reusingStore(t)
+		}
+		return galeraInTurn.reusingStoreWith(t, sqlstore.Options{Statements: -1}, nil)
+	})
+	for i, n := range commits(t, c) {
+		t.Logf("node %d: %d commits", i, n-before[i])
+		require.Greater(t, n, before[i]+100, "node %d took part", i)
+	}
+}
+
+// commits says how many transactions each node has committed for its own clients.
+func commits(t *testing.T, c *throwaway.Cluster) (all []int) {
+	t.Helper()
+	for _, s := range c.Nodes() {
+		out, err := s.Query(t.Context(), "", "SHOW STATUS LIKE 'wsrep_local_commits'")
+		require.NoError(t, err)
+		_, value, _ := strings.Cut(out, "|")
+		n, err := strconv.Atoi(value)
+		require.NoError(t, err)
+		all = append(all, n)
+	}
+	return all
+}
