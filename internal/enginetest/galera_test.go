@@ -9,11 +9,13 @@ package enginetest_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/internal/throwaway"
@@ -59,15 +61,15 @@ func ofGalera(e engine, by func(tb testing.TB, dsns []string) string) engine {
 var administrationOfNodes = []func(dsn string) (*sql.DB, error){onePool("mysql"), onePool("mysql"), onePool("mysql")}
 
 // clusters are sites where each store is at a node of its own.
-var clusters = []site{{name: galera.name, interleaves: true, stores: func(tb testing.TB, n int, schemas ...*storage.Schema) []storage.Store {
+var clusters = []site{{name: galera.name, interleaves: true, atCommit: true, stores: func(tb testing.TB, n int, schemas ...*storage.Schema) []storage.Store {
 	tb.Helper()
-	return atNodes(tb, n, galeraParameters, schemas...)
+	return atNodes(tb, n, galera.emptyDatabase(tb), galeraParameters, schemas...)
 }}}
 
-// atNodes opens n stores on a new database, each at the next node.
-func atNodes(tb testing.TB, n int, parameters string, schemas ...*storage.Schema) []storage.Store {
+// atNodes opens n stores on an empty database, each at the next node.
+func atNodes(tb testing.TB, n int, database, parameters string, schemas ...*storage.Schema) []storage.Store {
 	tb.Helper()
-	dsns := throwaway.SharedGalera(tb).DSNs(galera.emptyDatabase(tb))
+	dsns := throwaway.SharedGalera(tb).DSNs(database)
 	all := make([]storage.Store, n)
 	for i := range all {
 		s := open(tb, galera, dsns[i%len(dsns)]+"?"+parameters, nil)
@@ -109,12 +111,84 @@ func TestGaleraConformsWithEachUnitAtAnotherNode(t *testing.T) {
 func commits(t *testing.T, c *throwaway.Cluster) (all []int) {
 	t.Helper()
 	for _, s := range c.Nodes() {
-		out, err := s.Query(t.Context(), "", "SHOW STATUS LIKE 'wsrep_local_commits'")
-		require.NoError(t, err)
-		_, value, _ := strings.Cut(out, "|")
-		n, err := strconv.Atoi(value)
-		require.NoError(t, err)
-		all = append(all, n)
+		all = append(all, commitsOf(t, s))
 	}
 	return all
+}
+
+func commitsOf(t *testing.T, node *throwaway.Server) int {
+	t.Helper()
+	out, err := node.Query(t.Context(), "", "SHOW STATUS LIKE 'wsrep_local_commits'")
+	require.NoError(t, err)
+	_, value, _ := strings.Cut(out, "|")
+	n, err := strconv.Atoi(value)
+	require.NoError(t, err)
+	return n
+}
+
+// galeraMutants are what makes histories on a cluster wrong, though on one server it would do no harm.
+var galeraMutants = []struct {
+	fault  string
+	kind   kindOfHistory
+	stores func(tb testing.TB, schemas ...*storage.Schema) []storage.Store
+}{
+	{"nodes do not wait for what others have committed", recordHistory, func(tb testing.TB, schemas ...*storage.Schema) []storage.Store {
+		return atNodes(tb, historyStores, galera.emptyDatabase(tb), "interpolateParams=true&wsrep_sync_wait=0", schemas...)
+	}},
+	{"a lock is no change of its row", lockHistory, func(tb testing.TB, schemas ...*storage.Schema) []storage.Store {
+		database := galera.emptyDatabase(tb)
+		stores := atNodes(tb, historyStores, database, galeraParameters, schemas...)
+		for n := range 2 { // who makes the row changes it
+			require.NoError(tb, stores[0].Update(tb.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+				return tx.Lock(ctx, fmt.Sprint("l", n))
+			}))
+		}
+		galera.administer(tb, "CREATE TRIGGER "+database+".kept BEFORE UPDATE ON "+database+".itsm__lock FOR EACH ROW SET NEW.n = OLD.n")
+		return stores
+	}},
+}
+
+func TestHistoriesOfAClusterThatIsUsedWronglyAreFoundWrong(t *testing.T) {
+	t.Parallel()
+	const most = 100
+	for _, m := range galeraMutants {
+		t.Run(m.fault, func(t *testing.T) {
+			t.Parallel()
+			for i, seed := range seeds(most) {
+				h, err := m.kind.record(t.Context(), m.stores(t, m.kind.schemas()...), seed)
+				require.NoError(t, err, "-histories.seed %d", seed)
+				result, _, _ := m.kind.judge(h)
+				require.NotEqual(t, porcupine.Unknown, result)
+				if result == porcupine.Illegal {
+					t.Logf("history %d", i+1)
+					return
+				}
+			}
+			t.Errorf("%d histories are right", most)
+		})
+	}
+}
+
+func TestACheckFindsSettingsOfAClusterThatLoseData(t *testing.T) {
+	t.Parallel()
+	dsns := throwaway.SharedGalera(t).DSNs(galera.emptyDatabase(t))
+	require.NoError(t, open(t, galera, dsns[0]+"?"+galeraParameters, nil).Migrate(t.Context()))
+	for parameters, want := range map[string]string{
+		"":                                      "setting wsrep_sync_wait",
+		"wsrep_sync_wait=1":                     "setting wsrep_sync_wait",
+		"wsrep_sync_wait=3":                     "setting wsrep_sync_wait",
+		"wsrep_sync_wait=8":                     "setting wsrep_sync_wait",
+		"wsrep_sync_wait=7":                     "",
+		"wsrep_sync_wait=15":                    "",
+		"wsrep_sync_wait=7&wsrep_dirty_reads=1": "setting wsrep_dirty_reads",
+		"wsrep_sync_wait=7&wsrep_osu_method=%27RSU%27": "setting wsrep_osu_method",
+	} {
+		err := open(t, galera, dsns[1]+"?"+parameters, nil).Check(t.Context())
+		if want == "" {
+			require.NoError(t, err, parameters)
+		} else {
+			require.ErrorIs(t, err, storage.ErrInvalid, parameters)
+			require.ErrorContains(t, err, want, parameters)
+		}
+	}
 }

@@ -46,6 +46,9 @@ type site struct {
 	name string
 	// interleaves says that units of one tenant may be open at the same time.
 	interleaves bool
+	// atCommit says that units of two stores do not wait for each other, and that one of two that cannot both
+	// be is undone when it commits.
+	atCommit bool
 	// stores opens n stores on a new database.
 	stores func(tb testing.TB, n int, schemas ...*storage.Schema) []storage.Store
 }

@@ -163,7 +163,7 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 	if err := t.each(ctx, "SHOW VARIABLES", nil, func(rows *sql.Rows) error {
 		var name, value string
 		err := rows.Scan(&name, &value)
-		settings[name] = value
+		settings[strings.ToLower(name)] = value
 		return err
 	}); err != nil {
 		return err
@@ -211,6 +211,8 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 			fault("setting wsrep_sync_wait", "must be 7: a node of the cluster would show what another has changed already")
 		}
 		unless("binlog_format", "must be ROW: a cluster replicates nothing else", "ROW")
+		unless("wsrep_dirty_reads", "must be off: a node that has left the cluster would show what is no longer so", "OFF", "0")
+		unless("wsrep_osu_method", "must be TOI: a migration would change one node alone", "TOI")
 	}
 	if s.volatile {
 		return nil
