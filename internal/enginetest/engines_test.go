@@ -30,8 +30,11 @@ type engine struct {
 	empty func(tb testing.TB) string
 	// open opens it.
 	driver string
-	// parameters end the address of a MariaDB database.
+	// Of MariaDB: address gives that of a database by its name, parameters end it, and administer runs a
+	// statement on the server, after which everyone sees what it did.
+	address    func(tb testing.TB, database string) string
 	parameters string
+	administer func(tb testing.TB, statement string)
 }
 
 var (
@@ -55,28 +58,43 @@ var (
 const readCommitted = "tx_isolation=%27READ-COMMITTED%27"
 
 func overMariaDB(name, parameters string) engine {
-	return engine{name: name, dialect: sqlstore.MySQL, driver: "mysql", parameters: parameters, empty: func(tb testing.TB) string {
-		tb.Helper()
-		return emptyDatabase(tb) + "?" + parameters
-	}}
+	return engine{name: name, driver: "mysql", parameters: parameters, address: func(tb testing.TB, database string) string {
+		return throwaway.SharedMariaDB(tb).DSN(database)
+	}}.ofMariaDB()
 }
 
-// emptyDatabase makes a database of the test's own in the shared MariaDB server.
-func emptyDatabase(tb testing.TB) string {
+// ofMariaDB completes an engine of this dialect.
+func (e engine) ofMariaDB() engine {
+	e.dialect = sqlstore.MySQL
+	// One pool for all tests, as below.
+	administration := onePool("mysql")
+	e.administer = func(tb testing.TB, statement string) {
+		tb.Helper()
+		db, err := administration(e.dsn(tb, ""))
+		require.NoError(tb, err)
+		_, err = db.ExecContext(context.Background(), statement)
+		require.NoError(tb, err)
+	}
+	e.empty = func(tb testing.TB) string {
+		tb.Helper()
+		return e.dsn(tb, e.emptyDatabase(tb))
+	}
+	return e
+}
+
+// dsn gives the address of a MariaDB database, with the parameters.
+func (e engine) dsn(tb testing.TB, database string) string {
+	tb.Helper()
+	return e.address(tb, database) + "?" + e.parameters
+}
+
+// emptyDatabase makes a database of the test's own in a shared MariaDB server, and gives its name.
+func (e engine) emptyDatabase(tb testing.TB) string {
 	tb.Helper()
 	name := fmt.Sprintf("test_%d", schemas.Add(1))
-	ofMariaDB(tb, "CREATE DATABASE "+name)
-	tb.Cleanup(func() { ofMariaDB(tb, "DROP DATABASE "+name) })
-	return throwaway.SharedMariaDB(tb).DSN(name)
-}
-
-// ofMariaDB runs a statement on the shared MariaDB server.
-func ofMariaDB(tb testing.TB, statement string) {
-	tb.Helper()
-	db, err := administrationOfMariaDB(throwaway.SharedMariaDB(tb).DSN(""))
-	require.NoError(tb, err)
-	_, err = db.ExecContext(context.Background(), statement)
-	require.NoError(tb, err)
+	e.administer(tb, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { e.administer(tb, "DROP DATABASE "+name) })
+	return name
 }
 
 // schemas counts the schemas that tests have had in the shared server.
@@ -109,7 +127,7 @@ func admin(tb testing.TB, statements string) {
 
 // administration is one pool for all tests, so that not each of them opens connections of its own for
 // what is done before and after it.
-var administration, administrationOfMariaDB = onePool("pgx"), onePool("mysql")
+var administration = onePool("pgx")
 
 func onePool(driver string) func(dsn string) (*sql.DB, error) {
 	var once sync.Once

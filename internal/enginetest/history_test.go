@@ -46,11 +46,14 @@ type site struct {
 	name string
 	// interleaves says that units of one tenant may be open at the same time.
 	interleaves bool
+	// atCommit says that units of two stores do not wait for each other, and that one of two that cannot both
+	// be is undone when it commits.
+	atCommit bool
 	// stores opens n stores on a new database.
 	stores func(tb testing.TB, n int, schemas ...*storage.Schema) []storage.Store
 }
 
-// sites are the store in memory, which all clients share, and every engine.
+// sites are the store in memory, which all clients share, every engine, and the cluster.
 func sites() []site {
 	all := []site{{name: "memory", stores: func(tb testing.TB, n int, _ ...*storage.Schema) []storage.Store {
 		return slices.Repeat([]storage.Store{memory.New()}, n)
@@ -58,7 +61,7 @@ func sites() []site {
 	for _, e := range engines {
 		all = append(all, site{name: e.name, interleaves: e.dialect != sqlstore.SQLite, stores: e.stores})
 	}
-	return all
+	return append(all, clusters...)
 }
 
 // stores opens n stores on a new database, each with connections of its own.

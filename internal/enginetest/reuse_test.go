@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/itsmkit/itsmkit/internal/throwaway"
 	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/sqlstore"
 )
@@ -45,8 +44,7 @@ func (e engine) reusingStoreWith(t *testing.T, o sqlstore.Options, p *tap) stora
 	r := &reusing{t: t, e: e, options: o, tap: p}
 	if e.dialect == sqlstore.MySQL {
 		r.name = fmt.Sprintf("used_%d", schemas.Add(1))
-		ofMariaDB(t, "CREATE DATABASE "+r.name)
-		r.Store = r.open(r.dsnOfMariaDB())
+		r.Store = r.open(e.dsn(t, r.name))
 	} else {
 		dsn := emptySchema(t)
 		r.name = dsn[strings.LastIndex(dsn, "=")+1:]
@@ -114,15 +112,17 @@ func (r *reusing) take(key string) {
 	names := used.names[key]
 	if len(names) == 0 {
 		used.Unlock()
+		if r.e.dialect == sqlstore.MySQL { // only now, as there is hardly a test that needs it
+			r.e.administer(r.t, "CREATE DATABASE "+r.name)
+		}
 		return
 	}
 	name := names[len(names)-1]
 	used.names[key] = names[:len(names)-1]
 	used.Unlock()
 	if r.e.dialect == sqlstore.MySQL {
-		ofMariaDB(r.t, "DROP DATABASE "+r.name)
 		r.name = name
-		r.Store = r.open(r.dsnOfMariaDB())
+		r.Store = r.open(r.e.dsn(r.t, r.name))
 		return
 	}
 	admin(r.t, fmt.Sprintf("DROP SCHEMA %[1]s CASCADE; ALTER SCHEMA %[2]s RENAME TO %[1]s", r.name, name))
@@ -155,26 +155,34 @@ func (r *reusing) giveBack() {
 	used.Unlock()
 }
 
-func (r *reusing) dsnOfMariaDB() string {
-	return throwaway.SharedMariaDB(r.t).DSN(r.name) + "?" + r.e.parameters
-}
-
 func (r *reusing) giveBackDatabase() {
-	if len(r.made) != 1 {
-		ofMariaDB(r.t, "DROP DATABASE "+r.name)
+	if len(r.made) == 0 {
 		return
 	}
-	db, err := administrationOfMariaDB("")
+	if len(r.made) != 1 {
+		r.e.administer(r.t, "DROP DATABASE "+r.name)
+		return
+	}
+	db, err := sql.Open(r.e.driver, r.e.dsn(r.t, r.name))
 	require.NoError(r.t, err)
-	rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", r.name)
+	defer db.Close()
+	rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
 	require.NoError(r.t, err)
 	defer rows.Close()
+	var tables []string
 	for rows.Next() {
 		var table string
 		require.NoError(r.t, rows.Scan(&table))
-		ofMariaDB(r.t, "DELETE FROM "+r.name+"."+table)
+		tables = append(tables, table)
 	}
 	require.NoError(r.t, rows.Err())
+	tx, err := db.Begin()
+	require.NoError(r.t, err)
+	for _, table := range tables {
+		_, err := tx.Exec("DELETE FROM " + table)
+		require.NoError(r.t, err)
+	}
+	require.NoError(r.t, tx.Commit())
 	used.Lock()
 	used.names[r.made[0]] = append(used.names[r.made[0]], r.name)
 	used.Unlock()

@@ -112,7 +112,7 @@ func TestASlowWorkersFinishIsRefusedOnceAnotherHasTheJob(t *testing.T) {
 					if err := effect(ctx, tx, job, "slow"); err != nil {
 						return err
 					}
-					go func() { // it finds nothing, or waits
+					go func() { // it finds nothing, or waits, or takes the job and keeps the unit from its commit
 						var jobs []storage.Job
 						failed <- again(func() (err error) { jobs, err = quick.Claim(others, late); return err })
 						claimed <- jobs
@@ -120,7 +120,7 @@ func TestASlowWorkersFinishIsRefusedOnceAnotherHasTheJob(t *testing.T) {
 					select {
 					case jobs := <-claimed:
 						claimed <- jobs
-						if len(jobs) > 0 {
+						if len(jobs) > 0 && !at.atCommit {
 							return fmt.Errorf("another got job %s, which is done", jobs[0].Key)
 						}
 					case <-time.After(100 * time.Millisecond):

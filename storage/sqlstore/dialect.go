@@ -21,6 +21,11 @@ const (
 	// MySQL is MariaDB 10.6 or later, or MySQL 8.0.19 or later, with InnoDB, through a driver whose
 	// errors tell their number (go-sql-driver/mysql does). Statements are such as both servers take;
 	// what is said of MySQL itself is designed for, and not tested.
+	//
+	// It may be a Galera cluster of MariaDB servers, with units at any of the nodes. There a driver must not
+	// prepare statements in a transaction (go-sql-driver/mysql does not with interpolateParams=true): where
+	// another node's commit undoes a transaction just while it prepares one, MariaDB 10.11 does not say
+	// so, and what follows is committed without what came before. Check says where a driver does.
 	MySQL
 )
 
@@ -97,6 +102,9 @@ type dialect struct {
 	types [5]string
 	// check finds settings that would lose or confuse data.
 	check func(ctx context.Context, s *core) ([]storage.Fault, error)
+	// unprepared says whether a transaction that prepares a statement may be lost by that: then none is
+	// prepared. Nil says so of none.
+	unprepared func(ctx context.Context, db *sql.DB) (bool, error)
 	// statements is how many prepared statements are kept where the options do not say.
 	statements int
 	// retry says whether an engine's error means that the unit did not happen for a reason that
@@ -191,6 +199,7 @@ var dialects = map[Dialect]*dialect{
 			`AND LEFT(index_name, CHAR_LENGTH(?)) = ?`,
 		types:      [5]string{"varchar(255)", "bigint", "tinyint", "varchar(200)", "longtext"},
 		check:      checkMySQL,
+		unprepared: onCluster,
 		statements: 64,
 		retry:      retryMySQL,
 		undone:     undoneMySQL,

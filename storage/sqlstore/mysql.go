@@ -163,7 +163,7 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 	if err := t.each(ctx, "SHOW VARIABLES", nil, func(rows *sql.Rows) error {
 		var name, value string
 		err := rows.Scan(&name, &value)
-		settings[name] = value
+		settings[strings.ToLower(name)] = value
 		return err
 	}); err != nil {
 		return err
@@ -210,7 +210,16 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 		if n, err := strconv.Atoi(settings["wsrep_sync_wait"]); err != nil || n&7 != 7 {
 			fault("setting wsrep_sync_wait", "must be 7: a node of the cluster would show what another has changed already")
 		}
+		prepares, err := t.prepares(ctx)
+		if err != nil {
+			return err
+		}
+		if prepares {
+			fault("driver", "must not prepare statements on a cluster (interpolateParams=true of go-sql-driver/mysql): a transaction may be undone while it prepares one, and not be told")
+		}
 		unless("binlog_format", "must be ROW: a cluster replicates nothing else", "ROW")
+		unless("wsrep_dirty_reads", "must be off: a node that has left the cluster would show what is no longer so", "OFF", "0")
+		unless("wsrep_osu_method", "must be TOI: a migration would change one node alone", "TOI")
 	}
 	if s.volatile {
 		return nil
@@ -224,6 +233,32 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 		unless("sync_binlog", "must be 1 where there is a binary log: what that lacks after a crash is rolled back", "1")
 	}
 	return nil
+}
+
+// onCluster says whether the server is a node of a Galera cluster. MySQL does not know the variable.
+func onCluster(ctx context.Context, db *sql.DB) (is bool, err error) {
+	err = (&session{run: db}).each(ctx, "SHOW VARIABLES LIKE 'wsrep_on'", nil, func(rows *sql.Rows) error {
+		var name, value string
+		err := rows.Scan(&name, &value)
+		is = strings.EqualFold(value, "ON")
+		return err
+	})
+	return is, err
+}
+
+// prepares says whether the driver prepares a statement that has arguments.
+func (t *session) prepares(ctx context.Context) (bool, error) {
+	var counts [2]string
+	for i := range counts {
+		var name string
+		if _, err := t.one(ctx, "SHOW SESSION STATUS LIKE 'Com_stmt_prepare'", nil, &name, &counts[i]); err != nil {
+			return false, err
+		}
+		if _, err := t.one(ctx, "SELECT ?", []any{1}, new(string)); err != nil {
+			return false, err
+		}
+	}
+	return counts[0] != counts[1], nil
 }
 
 // leastPacket is how much a statement must be able to hold: a record of [storage.MaxDocument] and what is

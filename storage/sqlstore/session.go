@@ -27,6 +27,11 @@ type pool struct {
 	known  map[string]*list.Element // of *prepared
 	recent *list.List
 	wanted []*prepared
+	// unsafe asks the engine, before anything is prepared, whether a transaction may be lost by that; nil
+	// where it cannot, or has said that it cannot.
+	unsafe func(ctx context.Context, db *sql.DB) (bool, error)
+	// never says that nothing is prepared.
+	never bool
 }
 
 // prepared is a statement text that has been used. It is prepared when it is used again, so that
@@ -41,8 +46,8 @@ type prepared struct {
 	gone    bool
 }
 
-func newPool(db *sql.DB, statements int) *pool {
-	return &pool{db: db, max: statements, known: map[string]*list.Element{}, recent: list.New()}
+func newPool(db *sql.DB, statements int, d *dialect) *pool {
+	return &pool{db: db, max: statements, unsafe: d.unprepared, known: map[string]*list.Element{}, recent: list.New()}
 }
 
 // statement gives the prepared statement of the text, or nil while there is none. It never
@@ -71,6 +76,9 @@ func (p *pool) take(text string) *prepared {
 	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.never {
+		return nil
+	}
 	e, ok := p.known[text]
 	if !ok {
 		p.known[text] = p.recent.PushFront(&prepared{text: text, uses: 1})
@@ -119,7 +127,24 @@ func (p *pool) prepare(ctx context.Context) {
 	p.mu.Lock()
 	wanted := p.wanted
 	p.wanted = nil
+	unsafe := p.unsafe
 	p.mu.Unlock()
+	if len(wanted) > 0 && unsafe != nil {
+		never, err := unsafe(ctx, p.db)
+		p.mu.Lock()
+		if err != nil { // it is asked again
+			for _, st := range wanted {
+				st.uses = 1
+			}
+		} else if p.unsafe, p.never = nil, never; never {
+			clear(p.known)
+			p.recent.Init()
+		}
+		p.mu.Unlock()
+		if err != nil || never {
+			return
+		}
+	}
 	for _, st := range wanted {
 		stmt, err := p.db.PrepareContext(ctx, st.text)
 		p.mu.Lock()

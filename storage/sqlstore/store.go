@@ -24,6 +24,7 @@ type Options struct {
 	// Statements is how many prepared statements are kept for each pool: 0 means as many as
 	// serve the engine (256 for SQLite; 64 for MySQL, where a server has so many for all that it
 	// serves; none for PostgreSQL, whose usual driver pgx does so itself), and a negative number none.
+	// On a node of a Galera cluster none are kept, whatever is asked for: see [MySQL].
 	Statements int
 	// Serializable has units run at the isolation level SERIALIZABLE, and Views read a snapshot at it: for
 	// engines that speak PostgreSQL's language and are at their best, or right, so: CockroachDB and
@@ -117,7 +118,7 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 		prefix:   prefix,
 		volatile: options.Volatile,
 		block:    int64(options.SequenceBlock),
-		writer:   newPool(db, statements),
+		writer:   newPool(db, statements, d),
 		tables:   map[*storage.Schema]*table{},
 		crowds:   newCrowds(),
 		// Never closed, and with room for the one writer.
@@ -128,7 +129,7 @@ func New(db *sql.DB, dialect Dialect, options Options) (*Store, error) {
 	}
 	c.reader = c.writer
 	if options.Reader != nil && options.Reader != db {
-		c.reader = newPool(options.Reader, statements)
+		c.reader = newPool(options.Reader, statements, d)
 	}
 	c.text = newTexts(c)
 	return &Store{core: c}, nil
