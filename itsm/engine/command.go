@@ -45,7 +45,7 @@ func (c Call) target() recordKey { return recordKey{c.kind, c.Target} }
 // Where the connection to the store is lost in the commit, a command with a key is looked for by that key:
 // when it was done it is given as above, and when it surely was not it is run again, so that it is done
 // once. Without a key, and where the store cannot be asked within ten seconds, it is ErrUnknownOutcome:
-// the command may have been done, or not.
+// the command may have been done, or not. No error is that and ErrRetry, which says that nothing was done.
 //
 // A command that [Call.Validate] refuses is ErrInvalid, and nothing is changed. fn is run all the
 // same, so that what else is wrong with the request is told together with it: fn merges Validate
@@ -84,12 +84,15 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 			m = t.Meta(&out)
 		} else {
 			if out, err = fn(ctx, u); u.stale != nil && faulty == nil && !hidden(err) {
-				return u.stale
+				err = u.stale
 			}
 			if err == nil {
 				err = faulty
 			}
 			if err != nil {
+				if keyed {
+					err = u.overtaken(ctx, key, err)
+				}
 				return err
 			}
 			m = t.Meta(&out)

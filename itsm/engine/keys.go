@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,10 +79,10 @@ const settleWait = 10 * time.Second
 // server goes on. So the place of the memory is taken and left in a unit of its own. That waits for a unit
 // that has written there, or makes it fail; when it is through, what was not done will never be.
 func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (done bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, settleWait)
+	waiting, cancel := context.WithTimeout(ctx, settleWait)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		err := e.store.Update(ctx, c.Actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
+		err := e.store.Update(waiting, c.Actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
 			done = false
 			k, err := commandTable.Get(ctx, tx, c.keyID())
 			switch {
@@ -100,11 +101,11 @@ func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (done boo
 			}
 			return commandTable.Put(ctx, tx, &k) // an old one, which the command writes over
 		})
-		if err == nil || attempt >= e.attempts || !again(err) && !isUnknown(err) {
+		if err == nil || !again(err) && !isUnknown(err) {
 			return done && err == nil, err
 		}
-		if err := pause(ctx, attempt, err); err != nil {
-			return false, err
+		if pause(waiting, attempt, err) != nil {
+			return false, cmp.Or(ctx.Err(), err)
 		}
 	}
 }
@@ -117,6 +118,15 @@ func (u *Unit) keep(ctx context.Context, k keyRecord) error {
 		return &createConflict{recordKey{commandTable.Name(), id}, err}
 	}
 	return err
+}
+
+// overtaken looks at why a command was refused whose key was not known when it began. Where the same command was
+// done meanwhile, that may be all that is wrong, and the unit is to be run again, which finds the memory of it.
+func (u *Unit) overtaken(ctx context.Context, k keyRecord, refused error) error {
+	if now, err := commandTable.Get(ctx, u.s.tx, k.ID); err != nil || now.Version == k.Version {
+		return refused
+	}
+	return &createConflict{recordKey{commandTable.Name(), k.ID}, &storage.Error{Op: "put", Table: commandTable.Name(), ID: k.ID, Err: storage.ErrConflict}}
 }
 
 // What bounds the forgetting of one Tick.

@@ -73,9 +73,13 @@ func (d *doubt) met(ctx context.Context, err error) bool {
 		return false
 	}
 	done, failed := d.settle(ctx)
-	if failed != nil {
+	switch {
+	case failed == nil:
+	case ctx.Err() != nil:
 		d.err = errors.Join(err, failed)
 		return false
+	default:
+		return false // why it could not be found out says nothing of what was done
 	}
 	if !done {
 		d.err = nil
