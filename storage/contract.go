@@ -151,7 +151,8 @@ type Tx interface {
 
 	// Lock waits until no other unit of this tenant holds the name, and holds it to the end of
 	// the unit. Locking a name twice in a unit does nothing more. A wait that would be for ever
-	// is ErrRetry. [CheckName] checks the name.
+	// is ErrRetry. A store whose units run at servers that cannot wait for each other may let both
+	// go on: then one of them commits, and the other is ErrRetry. [CheckName] checks the name.
 	Lock(ctx context.Context, name string) error
 
 	// Next gives a number that no other call for this tenant and sequence has had or will

@@ -373,7 +373,7 @@ func TestTryingAgainHasABoundAndADeadline(t *testing.T) {
 				for _, f := range faultsOf(e, "") {
 					var calls atomic.Int64
 					p.setFail(func(text string) error {
-						if text == "CONNECT" || text == "ROLLBACK" || text == "COMMIT" || strings.HasPrefix(text, "PREPARE ") {
+						if text == "CONNECT" || text == "ROLLBACK" || text == "COMMIT" || preparing(text) {
 							return nil
 						}
 						calls.Add(1)

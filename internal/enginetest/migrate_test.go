@@ -215,7 +215,7 @@ func stopAndGoOn(t *testing.T, e engine, at int) (all bool) {
 	s := open(t, e, dsn, p)
 	n := 0
 	p.setFail(func(text string) error {
-		if strings.HasPrefix(text, "SELECT ") || strings.HasPrefix(text, "PREPARE ") || text == "CONNECT" || text == "ROLLBACK" {
+		if strings.HasPrefix(text, "SELECT ") || preparing(text) || text == "CONNECT" || text == "ROLLBACK" {
 			return nil
 		}
 		// From there on nothing works any more, as when the process has died.

@@ -49,6 +49,11 @@ func (p *tap) open(tb testing.TB, e engine, dsn string) *sql.DB {
 	return db
 }
 
+// preparing says that a statement is prepared, or that it is asked whether one may be.
+func preparing(text string) bool {
+	return strings.HasPrefix(text, "PREPARE ") || text == "SHOW VARIABLES LIKE 'wsrep_on'"
+}
+
 // statements gives what has been seen since the last call, without the beginnings and ends of
 // transactions.
 func (p *tap) statements() []string {
@@ -56,7 +61,7 @@ func (p *tap) statements() []string {
 	defer p.mu.Unlock()
 	var out []string
 	for _, s := range p.seen {
-		if s != "CONNECT" && s != "BEGIN" && s != "COMMIT" && s != "ROLLBACK" && !strings.HasPrefix(s, "PREPARE ") {
+		if s != "CONNECT" && s != "BEGIN" && s != "COMMIT" && s != "ROLLBACK" && !preparing(s) {
 			out = append(out, s)
 		}
 	}

@@ -15,7 +15,9 @@ import (
 // for every name there ever was. Two names of one number only wait for each other.
 //
 // On MySQL it is a row of the table of locks, of which there are so many and no more, as a lock that is
-// no change of a row is unknown to the other nodes of a Galera cluster. Who finds none makes it.
+// no change of a row is unknown to the other nodes of a Galera cluster. Who finds none makes it. Units at one node wait for each
+// other. Of two that hold a name at two nodes one commits: the other's node undoes it when the change of the
+// row arrives there, so that what a unit reads under the lock is of one holder's state to its end.
 //
 // Where units are serializable it is a row that is changed, one of a number of rows that all names share:
 // who waits for it is told ErrRetry when it is free, and sees in its next run what was done under it. With
