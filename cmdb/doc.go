@@ -24,6 +24,13 @@
 // [Practice.Impact], [Practice.WhatIf], [Practice.SinglePoints], [Practice.Causes] and [Practice.Neighbourhood] ask package cmdb/impact. Who
 // asks is told of CIs that they may read. Others are computed through: they count, and are not named.
 //
+// # What records impact
+//
+// A record of another practice, as an incident or a change, names CIs by links or by [Practice.Concern]. What these impact is computed by
+// one function for records of every kind, and kept CI by CI with where it comes from: computed, added by a person, or excluded by one.
+// [Practice.CorrectImpact] is how people have their say, which stands whatever is computed again. [Practice.Impacted] reads it by record, and
+// [Practice.ImpactedBy] by service. This package knows no other practice: whoever makes links tells [Practice.LinkChanged].
+//
 // # The past
 //
 // [Practice.GetAt] gives a CI as it was, and a [Question] with an instant asks about the graph as it was. A [Baseline] is a name for an

@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
@@ -103,4 +104,32 @@ func ExamplePractice_Compare() {
 	// web1.example serial_number is SN-1
 	// needs 1 then 2
 	// single points of failure gained: [web1 web2]
+}
+
+// What an incident impacts is computed from the CIs that it concerns, and people have the last word.
+func ExamplePractice_CorrectImpact() {
+	ctx := context.Background()
+	p := open(nil)
+	outage := itsm.Ref{Kind: "incident", ID: "INC-7"}
+	if _, err := p.Concern(ctx, ana, outage, cmdb.Concern{CIs: []cmdb.NamedCI{{CI: "web1"}, {CI: "web2"}}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.CorrectImpact(ctx, ana, outage, cmdb.ImpactCorrection{CI: "shop", Origin: cmdb.OriginExcluded,
+		Command: itsm.Command{Reason: "it answers from the cache"}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	page, err := p.Impacted(ctx, ana, outage, storage.Query[cmdb.ImpactedHead]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, i := range page.Items {
+		fmt.Println(i.Item.Name, i.Severity, i.Origin)
+	}
+	// Unordered output:
+	// web1.example down computed
+	// web2.example down computed
+	// Web shop down excluded
 }

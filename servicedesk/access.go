@@ -55,6 +55,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 			}
 		}
 		return nil
+	case cmdb.KindAssessment, cmdb.KindImpacted:
+		return d.Configuration.MayReadImpact(ctx, r, actor, ref)
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:
 		return d.Engine.Authorizer().Authorize(ctx, actor, directory.PermissionReadNames, nil)
 	case incident.MajorKind, incident.CustomerKind, task.PlanKind, trigger.FiringKind, sla.EntitlementKind:

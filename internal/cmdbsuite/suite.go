@@ -50,6 +50,10 @@ var cases = []struct {
 	{"TenantsAreApart", tenants},
 	{"OutagesAreRecordedAndCountAsFailures", outages},
 	{"M14BaselinesAndDrift", drift},
+	{"TheSameCIsImpactTheSameWhateverNamesThem", oneFunction},
+	{"WhatAPersonSaysOfAnImpactStands", corrections},
+	{"AnImpactTellsNobodyOfWhatTheyMayNotRead", hiddenImpact},
+	{"AGreatImpactIsCountedInFull", manyImpacted},
 }
 
 // desk is two processes over one store, with a clock that both have.
