@@ -248,6 +248,6 @@ type ImpactCorrected struct {
 func (ImpactAssessed) EventType() string  { return "ci_assessment.assessed.v1" }
 func (ImpactCorrected) EventType() string { return "ci_assessment.corrected.v1" }
 
-func assessmentEvents() []itsm.EventType {
-	return []itsm.EventType{itsm.EventOf[ImpactAssessed](), itsm.EventOf[ImpactCorrected]()}
+func furtherEvents() []itsm.EventType {
+	return []itsm.EventType{itsm.EventOf[ImpactAssessed](), itsm.EventOf[ImpactCorrected](), itsm.EventOf[DynamicGroupPut]()}
 }

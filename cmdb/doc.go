@@ -31,6 +31,12 @@
 // [Practice.CorrectImpact] is how people have their say, which stands whatever is computed again. [Practice.Impacted] reads it by record, and
 // [Practice.ImpactedBy] by service. This package knows no other practice: whoever makes links tells [Practice.LinkChanged].
 //
+// # Groups and health
+//
+// A [DynamicGroup] is a [Selection] that has a name: whoever meets it when it is read is in it. [Practice.Health] counts what is missing, alone,
+// stale, twice there, or not as an [Audit] expects it, by rules that are data; [Practice.CIHealth], [Practice.Duplicates] and
+// [Practice.RelationHealth] list what it counts, in pages. All of it is computed when it is asked for.
+//
 // # The past
 //
 // [Practice.GetAt] gives a CI as it was, and a [Question] with an instant asks about the graph as it was. A [Baseline] is a name for an

@@ -133,3 +133,62 @@ func ExamplePractice_CorrectImpact() {
 	// web2.example down computed
 	// Web shop down excluded
 }
+
+// A dynamic group is a filter that has a name; its members are those that meet it when it is read.
+func ExamplePractice_PutDynamicGroup() {
+	ctx := context.Background()
+	p := open(nil)
+	web, err := p.PutDynamicGroup(ctx, cora, cmdb.DynamicGroupDefinition{Name: "Web servers",
+		Selection: cmdb.Selection{Classes: []string{"device"}, NamePrefix: "web"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.Add(ctx, cora, cmdb.Addition{Class: "host", Name: "web3.example"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	members, err := p.DynamicMembers(ctx, ana, web.ID, cmdb.Page{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, ci := range members.Items {
+		fmt.Println(ci.Name)
+	}
+	// Output:
+	// web1.example
+	// web2.example
+	// web3.example
+}
+
+// Health counts what is wrong, and each number has its list.
+func ExamplePractice_Health() {
+	ctx := context.Background()
+	p := open(nil)
+	if _, err := p.Add(ctx, cora, cmdb.Addition{ID: "lab", Class: "host", Name: "lab.example"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules := cmdb.HealthRules{Audits: []cmdb.Audit{{Name: "hosts have a serial number", Selection: cmdb.Selection{Classes: []string{"host"}},
+		Expected: []cmdb.Condition{{Attribute: "serial_number", Operator: cmdb.OperatorPresent}}}}}
+	report, err := p.Health(ctx, ana, rules)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Unhealthy, "of", report.CIs, "unhealthy,", report.Orphans, "orphan,", report.NonCompliant, "not compliant")
+	page, err := p.CIHealth(ctx, ana, rules, cmdb.Page{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, one := range page.Items {
+		fmt.Println(one.Head.Name, one.Orphan, one.Failed)
+	}
+	// Output:
+	// 3 of 4 unhealthy, 1 orphan, 3 not compliant
+	// lab.example true [{hosts have a serial number [serial_number]}]
+	// web1.example false [{hosts have a serial number [serial_number]}]
+	// web2.example false [{hosts have a serial number [serial_number]}]
+}

@@ -180,7 +180,7 @@ var alone = []string{
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
-	cmdb.KindBaseline, cmdb.KindModel,
+	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
 	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }
 

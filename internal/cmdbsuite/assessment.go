@@ -181,6 +181,14 @@ func hiddenImpact(t *testing.T, d *desk) {
 	_, err = d.p.ImpactedBy(d.ctx(), ana, "mail", storage.Query[cmdb.ImpactedHead]{})
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 
+	// The history of an assessment names CIs: it is for those who may read them all.
+	require.NoError(t, d.e.View(d.ctx(), ana, func(ctx context.Context, r storage.Reader) error {
+		ref := itsm.Ref{Kind: cmdb.KindAssessment, ID: a.ID}
+		require.ErrorIs(t, d.p.MayReadImpact(ctx, r, ana, ref), itsm.ErrNotFound)
+		require.ErrorIs(t, d.p.MayReadImpact(ctx, r, rita, ref), itsm.ErrNotFound)
+		return d.p.MayReadImpact(ctx, r, cora, ref)
+	}))
+
 	// Who may not know of the record is told nothing of what it impacts.
 	_, p := d.process(cmdb.Options{MayRead: func(_ context.Context, _ storage.Reader, actor itsm.Actor, ref itsm.Ref) error {
 		if actor.ID == "ana" && ref == of {

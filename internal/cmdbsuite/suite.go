@@ -54,6 +54,9 @@ var cases = []struct {
 	{"WhatAPersonSaysOfAnImpactStands", corrections},
 	{"AnImpactTellsNobodyOfWhatTheyMayNotRead", hiddenImpact},
 	{"AGreatImpactIsCountedInFull", manyImpacted},
+	{"M25ADynamicGroupHasWhoMeetsItsFilterWhenItIsRead", dynamicGroups},
+	{"M21M22HealthCountsWhatIsMissingAloneStaleTwiceAndNotAsItShouldBe", healthOfCIs},
+	{"M23HealthOfRelations", healthOfRelations},
 }
 
 // desk is two processes over one store, with a clock that both have.
