@@ -36,6 +36,10 @@ const (
 	PermissionBaseline itsm.Permission = "ci.take_baseline"
 	// PermissionOutage is for recording outages, ending and amending them.
 	PermissionOutage itsm.Permission = "ci.record_outage"
+	// PermissionAssess is for saying which CIs a record concerns, computing what it impacts, and correcting that.
+	PermissionAssess itsm.Permission = "ci.assess_impact"
+	// PermissionManageGroups is for making, changing and removing dynamic groups.
+	PermissionManageGroups itsm.Permission = "ci.manage_groups"
 	// PermissionReadModel is for the versions of the tenant's model, and PermissionManageModel for drafting, activating
 	// and retiring them.
 	PermissionReadModel   itsm.Permission = "ci.read_model"

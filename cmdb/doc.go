@@ -24,6 +24,19 @@
 // [Practice.Impact], [Practice.WhatIf], [Practice.SinglePoints], [Practice.Causes] and [Practice.Neighbourhood] ask package cmdb/impact. Who
 // asks is told of CIs that they may read. Others are computed through: they count, and are not named.
 //
+// # What records impact
+//
+// A record of another practice, as an incident or a change, names CIs by links or by [Practice.Concern]. What these impact is computed by
+// one function for records of every kind, and kept CI by CI with where it comes from: computed, added by a person, or excluded by one.
+// [Practice.CorrectImpact] is how people have their say, which stands whatever is computed again. [Practice.Impacted] reads it by record, and
+// [Practice.ImpactedBy] by service. This package knows no other practice: whoever makes links tells [Practice.LinkChanged].
+//
+// # Groups and health
+//
+// A [DynamicGroup] is a [Selection] that has a name: whoever meets it when it is read is in it. [Practice.Health] counts what is missing, alone,
+// stale, twice there, or not as an [Audit] expects it, by rules that are data; [Practice.CIHealth], [Practice.Duplicates] and
+// [Practice.RelationHealth] list what it counts, in pages. All of it is computed when it is asked for.
+//
 // # The past
 //
 // [Practice.GetAt] gives a CI as it was, and a [Question] with an instant asks about the graph as it was. A [Baseline] is a name for an

@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
 	"github.com/itsmkit/itsmkit/storage/memory"
 )
 
@@ -103,4 +104,91 @@ func ExamplePractice_Compare() {
 	// web1.example serial_number is SN-1
 	// needs 1 then 2
 	// single points of failure gained: [web1 web2]
+}
+
+// What an incident impacts is computed from the CIs that it concerns, and people have the last word.
+func ExamplePractice_CorrectImpact() {
+	ctx := context.Background()
+	p := open(nil)
+	outage := itsm.Ref{Kind: "incident", ID: "INC-7"}
+	if _, err := p.Concern(ctx, ana, outage, cmdb.Concern{CIs: []cmdb.NamedCI{{CI: "web1"}, {CI: "web2"}}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.CorrectImpact(ctx, ana, outage, cmdb.ImpactCorrection{CI: "shop", Origin: cmdb.OriginExcluded,
+		Command: itsm.Command{Reason: "it answers from the cache"}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	page, err := p.Impacted(ctx, ana, outage, storage.Query[cmdb.ImpactedHead]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, i := range page.Items {
+		fmt.Println(i.Item.Name, i.Severity, i.Origin)
+	}
+	// Unordered output:
+	// web1.example down computed
+	// web2.example down computed
+	// Web shop down excluded
+}
+
+// A dynamic group is a filter that has a name; its members are those that meet it when it is read.
+func ExamplePractice_PutDynamicGroup() {
+	ctx := context.Background()
+	p := open(nil)
+	web, err := p.PutDynamicGroup(ctx, cora, cmdb.DynamicGroupDefinition{Name: "Web servers",
+		Selection: cmdb.Selection{Classes: []string{"device"}, NamePrefix: "web"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.Add(ctx, cora, cmdb.Addition{Class: "host", Name: "web3.example"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	members, err := p.DynamicMembers(ctx, ana, web.ID, cmdb.Page{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, ci := range members.Items {
+		fmt.Println(ci.Name)
+	}
+	// Output:
+	// web1.example
+	// web2.example
+	// web3.example
+}
+
+// Health counts what is wrong, and each number has its list.
+func ExamplePractice_Health() {
+	ctx := context.Background()
+	p := open(nil)
+	if _, err := p.Add(ctx, cora, cmdb.Addition{ID: "lab", Class: "host", Name: "lab.example"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules := cmdb.HealthRules{Audits: []cmdb.Audit{{Name: "hosts have a serial number", Selection: cmdb.Selection{Classes: []string{"host"}},
+		Expected: []cmdb.Condition{{Attribute: "serial_number", Operator: cmdb.OperatorPresent}}}}}
+	report, err := p.Health(ctx, ana, rules)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Unhealthy, "of", report.CIs, "unhealthy,", report.Orphans, "orphan,", report.NonCompliant, "not compliant")
+	page, err := p.CIHealth(ctx, ana, rules, cmdb.Page{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, one := range page.Items {
+		fmt.Println(one.Head.Name, one.Orphan, one.Failed)
+	}
+	// Output:
+	// 3 of 4 unhealthy, 1 orphan, 3 not compliant
+	// lab.example true [{hosts have a serial number [serial_number]}]
+	// web1.example false [{hosts have a serial number [serial_number]}]
+	// web2.example false [{hosts have a serial number [serial_number]}]
 }

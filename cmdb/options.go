@@ -26,7 +26,20 @@ type Options struct {
 	// Graphs is how many tenants' graphs are kept in memory at most; 0 is [DefaultGraphs]. Of more, the one that
 	// was not asked for the longest is loaded anew when it is.
 	Graphs int
+	// Services are the classes whose CIs, and those of the classes below, are told apart as services where a record impacts them. Empty is
+	// [DefaultServices]. Those that a model does not have are passed over.
+	Services []string
+	// MayRead says whether the actor may know of a record of another practice, as of an incident that impacts CIs: nil that it may,
+	// ErrNotFound or ErrForbidden that it may not. Nil lets everyone know of it who has the permission for the CIs. A system actor is not
+	// asked about.
+	MayRead func(ctx context.Context, r storage.Reader, actor itsm.Actor, ref itsm.Ref) error
+	// MayReadEach asks what MayRead does about many records at once, for lists: those that the actor may know of are true in the
+	// answer. Nil asks MayRead about one after the other.
+	MayReadEach func(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error)
 }
+
+// DefaultServices are the classes of the shipped model that are services, and "service" of any other.
+func DefaultServices() []string { return []string{schema.ClassServiceItem, schema.ClassService} }
 
 // ControlledWrite is what [Options].Controlled is asked about.
 type ControlledWrite struct {

@@ -70,8 +70,8 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	return p, e.Use(engine.Module{
 		Name: Kind,
 		Tables: []*storage.Schema{Table.Schema(), RelationTable.Schema(), GroupTable.Schema(), memberTable.Schema(), ModelTable.Schema(),
-			revisionTable.Schema(), editTable.Schema(), BaselineTable.Schema(), OutageTable.Schema()},
-		Events: slices.Concat(eventTypes(), versioned.EventTypes[ModelSet]()),
+			revisionTable.Schema(), editTable.Schema(), BaselineTable.Schema(), OutageTable.Schema(), AssessmentTable.Schema(), ImpactedTable.Schema(), DynamicGroupTable.Schema()},
+		Events: slices.Concat(eventTypes(), furtherEvents(), versioned.EventTypes[ModelSet]()),
 		Reactions: []engine.Reaction{
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ ModelActivated) error {
 				return modelChanged(ctx, u)
@@ -80,6 +80,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 				return modelChanged(ctx, u)
 			}),
 		},
+		Jobs: []engine.JobHandler{engine.OnDueOutside(jobAssess, p.assessDue)},
 	})
 }
 

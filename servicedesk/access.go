@@ -55,6 +55,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 			}
 		}
 		return nil
+	case cmdb.KindAssessment, cmdb.KindImpacted:
+		return d.Configuration.MayReadImpact(ctx, r, actor, ref)
 	case directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite:
 		return d.Engine.Authorizer().Authorize(ctx, actor, directory.PermissionReadNames, nil)
 	case incident.MajorKind, incident.CustomerKind, task.PlanKind, trigger.FiringKind, sla.EntitlementKind:
@@ -178,7 +180,7 @@ var alone = []string{
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
-	cmdb.KindBaseline, cmdb.KindModel,
+	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
 	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }
 

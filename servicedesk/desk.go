@@ -50,7 +50,7 @@ type Config struct {
 	// can do beside the actions of the desk, see [ThresholdActions], and what is not logged as no agreement covers it. Where
 	// they name no MayRead, the desk's own does.
 	SLA sla.Options
-	// Configuration are the settings of configuration management.
+	// Configuration are the settings of configuration management. Where they name no MayRead, the desk's own does.
 	Configuration cmdb.Options
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
@@ -199,6 +199,9 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if d.OnCall, err = oncall.New(e, c.OnCall); err != nil {
 		return nil, err
 	}
+	if c.Configuration.MayRead == nil {
+		c.Configuration.MayRead, c.Configuration.MayReadEach = d.mayRead, d.mayReadEach
+	}
 	if d.Configuration, err = cmdb.New(e, c.Configuration); err != nil {
 		return nil, err
 	}
@@ -225,6 +228,8 @@ func (d *Desk) module() engine.Module {
 		engine.On(d.acknowledgeOnAcknowledge),
 		engine.On(d.acknowledgeOnAccept),
 		engine.On(d.acknowledgeOnStart),
+		engine.On(d.assessOnLink),
+		engine.On(d.assessOnUnlink),
 	}}
 	if d.Notifications != nil {
 		m.Subscribers = append(m.Subscribers, engine.Subscriber{

@@ -50,6 +50,13 @@ var cases = []struct {
 	{"TenantsAreApart", tenants},
 	{"OutagesAreRecordedAndCountAsFailures", outages},
 	{"M14BaselinesAndDrift", drift},
+	{"TheSameCIsImpactTheSameWhateverNamesThem", oneFunction},
+	{"WhatAPersonSaysOfAnImpactStands", corrections},
+	{"AnImpactTellsNobodyOfWhatTheyMayNotRead", hiddenImpact},
+	{"AGreatImpactIsCountedInFull", manyImpacted},
+	{"M25ADynamicGroupHasWhoMeetsItsFilterWhenItIsRead", dynamicGroups},
+	{"M21M22HealthCountsWhatIsMissingAloneStaleTwiceAndNotAsItShouldBe", healthOfCIs},
+	{"M23HealthOfRelations", healthOfRelations},
 }
 
 // desk is two processes over one store, with a clock that both have.
