@@ -128,6 +128,31 @@ type (
 	}
 )
 
+// DuplicateFlagged: an observation found two CIs that may be one. DuplicateSettled: people decided whether they are.
+type (
+	DuplicateFlagged struct {
+		First  itsm.ID `json:"first"`
+		Second itsm.ID `json:"second"`
+		Source string  `json:"source"`
+		// Found says by which rule both were found.
+		Found string `json:"found"`
+	}
+	DuplicateSettled struct {
+		First  itsm.ID `json:"first"`
+		Second itsm.ID `json:"second"`
+		Merged bool    `json:"merged"`
+	}
+)
+
+// Merged: another CI was found to be this one, and what it had moved here. The other is retired.
+type Merged struct {
+	Other itsm.ID `json:"other"`
+	// Attributes are those whose values the other had.
+	Attributes []string `json:"attributes,omitempty"`
+	Source     string   `json:"source"`
+	Revision   int64    `json:"revision"`
+}
+
 // What package versioned tells of models.
 type (
 	ModelDrafted   = versioned.Drafted[ModelSet]
@@ -155,6 +180,10 @@ func (OutageAmended) EventType() string   { return "ci_outage.amended.v1" }
 func (OutageEnded) EventType() string     { return "ci_outage.ended.v1" }
 func (OutageWithdrawn) EventType() string { return "ci_outage.withdrawn.v1" }
 
+func (DuplicateFlagged) EventType() string { return "ci_duplicate.flagged.v1" }
+func (DuplicateSettled) EventType() string { return "ci_duplicate.settled.v1" }
+func (Merged) EventType() string           { return "ci.merged.v1" }
+
 func eventTypes() []itsm.EventType {
 	return []itsm.EventType{
 		itsm.EventOf[Added](), itsm.EventOf[Updated](), itsm.EventOf[BuildBegun](), itsm.EventOf[TestBegun](), itsm.EventOf[Reworked](),
@@ -162,5 +191,6 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[Related](), itsm.EventOf[Unrelated](), itsm.EventOf[GroupPut](), itsm.EventOf[GroupRemoved](),
 		itsm.EventOf[BaselineTaken](),
 		itsm.EventOf[OutageRecorded](), itsm.EventOf[OutageAmended](), itsm.EventOf[OutageEnded](), itsm.EventOf[OutageWithdrawn](),
+		itsm.EventOf[DuplicateFlagged](), itsm.EventOf[DuplicateSettled](), itsm.EventOf[Merged](),
 	}
 }

@@ -50,6 +50,13 @@ var cases = []struct {
 	{"TenantsAreApart", tenants},
 	{"OutagesAreRecordedAndCountAsFailures", outages},
 	{"M14BaselinesAndDrift", drift},
+	{"ObservationsMakeAndUpdateByTheRules", observing},
+	{"ObservationsThatAreRefusedOrPassedOver", observedRefusals},
+	{"DuplicatesAreToldOnce", flagged},
+	{"OtherRulesTakeANewIndex", reindexed},
+	{"ImportsTakeRowsInAnyOrderAndTwice", importing},
+	{"ImportsTellFaultyRows", faultyImports},
+	{"ImportsThatWereStoppedGoOn", killedImports},
 }
 
 // desk is two processes over one store, with a clock that both have.

@@ -1,0 +1,3 @@
+// This file makes one CI of two.
+
+package cmdb
