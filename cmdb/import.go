@@ -106,6 +106,12 @@ type importBody struct {
 	Digest string `json:"digest"`
 	Sweep  int    `json:"sweep"`
 	Row    int    `json:"row"`
+	// Open is how many rows of this sweep need what was not found, Changed that it changed something, Left how many were open
+	// after the sweep before, and Last that no row waits for others any more.
+	Open    int  `json:"open"`
+	Changed bool `json:"changed"`
+	Left    int  `json:"left"`
+	Last    bool `json:"last"`
 }
 
 var importTable = storage.Define("ci_import", storage.Def[importRun, importHead, importBody]{
@@ -144,7 +150,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 	if err := f.Err("import"); err != nil {
 		return ImportResult{}, err
 	}
-	run := importRun{importHead{Meta: storage.Meta{ID: itsm.ID(digest.Of("import", name))}, Name: name}, importBody{Sweep: 1}}
+	run := importRun{importHead{Meta: storage.Meta{ID: itsm.ID(digest.Of("import", name))}, Name: name}, importBody{Sweep: 1, Left: math.MaxInt}}
 	if err := i.begin(ctx, &run); err != nil {
 		return i.result, err
 	}
@@ -156,11 +162,11 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 	}
 	goesOn := !run.Done && run.Digest == i.digest && (run.Row > 0 || run.Sweep > 1)
 	if !goesOn {
-		run.Done, run.Digest, run.Sweep, run.Row = false, i.digest, 1, 0
+		run.Done, run.importBody = false, importBody{Digest: i.digest, Sweep: 1, Left: math.MaxInt}
 	}
 	if o.DryRun || !o.Partial && !goesOn {
 		i.shadow = newShadow()
-		if err := i.sweeps(ctx, PhaseCheck, &importRun{importBody: importBody{Sweep: 1}}); err != nil {
+		if err := i.sweeps(ctx, PhaseCheck, &importRun{importBody: importBody{Sweep: 1, Left: math.MaxInt}}); err != nil {
 			return i.result, err
 		}
 		if o.DryRun {
@@ -336,29 +342,29 @@ func (i *importer) tell(phase ImportPhase, sweep, n int) {
 // sweeps goes through the rows until each has found what it needs, or no more is found.
 func (i *importer) sweeps(ctx context.Context, phase ImportPhase, run *importRun) error {
 	var only map[int]Observed
-	left, last, whole := math.MaxInt, false, run.Row > 0
 	for {
-		unsettled, changed, err := i.sweep(ctx, phase, run, only, last)
+		whole := run.Row == 0
+		unsettled, err := i.sweep(ctx, phase, run, only)
 		if err != nil {
 			return err
 		}
-		if run.Sweep, run.Row = run.Sweep+1, 0; whole {
-			whole = false // it began in the middle: what comes before was not looked at
-			continue
+		was := run.importBody
+		run.Sweep, run.Row, run.Open, run.Changed, run.Left = run.Sweep+1, 0, 0, false, was.Open
+		if only = unsettled; !whole {
+			only = nil // what was open before it went on is not known
 		}
 		switch {
-		case len(unsettled) == 0:
+		case was.Open == 0:
 			return nil
-		case changed || len(unsettled) < left:
-		case !last:
-			last = true
-		default:
+		case was.Changed || was.Open < was.Left:
+		case !was.Last:
+			run.Last = true
+		case whole:
 			for _, n := range slices.Sorted(maps.Keys(unsettled)) {
 				i.unsettled(n, unsettled[n])
 			}
 			return nil
 		}
-		only, left = unsettled, len(unsettled)
 	}
 }
 
@@ -382,8 +388,8 @@ type rowOf struct {
 }
 
 // sweep goes through the rows once, or through some of them, after those that were taken in already. It gives those that need what was not
-// found, and whether anything changed.
-func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun, only map[int]Observed, last bool) (unsettled map[int]Observed, changed bool, err error) {
+// found.
+func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun, only map[int]Observed) (unsettled map[int]Observed, err error) {
 	unsettled = map[int]Observed{}
 	from := run.Row
 	var batch []rowOf
@@ -391,13 +397,15 @@ func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun,
 		if len(batch) == 0 {
 			return nil
 		}
-		run.Row = n
-		all, err := i.unit(ctx, batch, last, run)
+		next := *run
+		next.Row = n
+		all, err := i.unit(ctx, batch, &next)
 		if err != nil {
 			return err
 		}
+		*run = next
 		for k, was := range all {
-			i.count(batch[k].n, was, unsettled, &changed)
+			i.count(batch[k].n, was, unsettled)
 		}
 		batch = batch[:0]
 		i.tell(phase, run.Sweep, n)
@@ -417,16 +425,17 @@ func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun,
 	if err == nil {
 		err = take(end)
 	}
-	return unsettled, changed, err
+	return unsettled, err
 }
 
 // errUndone ends a unit that is not to be committed.
 var errUndone = errors.New("checked")
 
 // unit takes in some rows, and writes how far the import is.
-func (i *importer) unit(ctx context.Context, batch []rowOf, last bool, run *importRun) (all []Observed, err error) {
+func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all []Observed, err error) {
+	before := *run
 	err = i.p.e.Update(ctx, i.actor, func(ctx context.Context, u *engine.Unit) error {
-		all = all[:0]
+		all, *run = all[:0], before
 		o, err := i.p.observer(ctx, u, i.o.State)
 		if err != nil {
 			return err
@@ -442,7 +451,7 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, last bool, run *impo
 			return err
 		}
 		for _, t := range told {
-			was, err := o.observe(ctx, t, last)
+			was, err := o.observe(ctx, t, run.Last)
 			if err != nil {
 				return err
 			}
@@ -451,6 +460,9 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, last bool, run *impo
 				return fmt.Errorf("the import stopped at row %d, which was not faulty when it was checked: %w", was.Row, &row)
 			}
 			all = append(all, was)
+			if run.Changed = run.Changed || was.moved(); was.open() {
+				run.Open++
+			}
 		}
 		if err := o.finish(ctx); err != nil {
 			return err
@@ -468,22 +480,16 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, last bool, run *impo
 }
 
 // count takes what became of a row into the result.
-func (i *importer) count(n int, was Observed, unsettled map[int]Observed, changed *bool) {
+func (i *importer) count(n int, was Observed, unsettled map[int]Observed) {
 	if i.o.Each != nil && !was.waits && (i.shadow == nil || i.o.DryRun) {
 		i.o.Each(was)
 	}
-	open := was.waits
 	for _, tie := range was.Relations {
-		switch tie.Result {
-		case TieRelated:
+		if tie.Result == TieRelated {
 			i.result.Related++
-			*changed = true
-		case TieUnknown:
-			open = true
 		}
 	}
-	*changed = *changed || was.Changed
-	if open {
+	if was.open() {
 		unsettled[n] = was
 	} else if len(was.Faults) > 0 {
 		i.fail(n, reconcile.RowError{Row: was.Row, Key: was.Key, Faults: was.Faults})
@@ -506,4 +512,14 @@ func (i *importer) count(n int, was Observed, unsettled map[int]Observed, change
 	default:
 		i.result.Refused++
 	}
+}
+
+// moved says whether anything is another than before.
+func (was *Observed) moved() bool {
+	return was.Changed || slices.ContainsFunc(was.Relations, func(t ObservedTie) bool { return t.Result == TieRelated })
+}
+
+// open says whether it needs what was not found.
+func (was *Observed) open() bool {
+	return was.waits || slices.ContainsFunc(was.Relations, func(t ObservedTie) bool { return t.Result == TieUnknown })
 }

@@ -329,7 +329,9 @@ func faultyImports(t *testing.T, d *desk) {
 		}
 	}, o)
 	require.ErrorContains(t, err, "the same each time")
-	_, err = p.Import(d.ctx(), cora, "broken", func(yield func(reconcile.Observation, error) bool) { yield(reconcile.Observation{}, context.DeadlineExceeded) }, o)
+	_, err = p.Import(d.ctx(), cora, "broken", func(yield func(reconcile.Observation, error) bool) {
+		yield(reconcile.Observation{}, context.DeadlineExceeded)
+	}, o)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
