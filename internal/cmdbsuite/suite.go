@@ -57,6 +57,7 @@ var cases = []struct {
 	{"ImportsTakeRowsInAnyOrderAndTwice", importing},
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
+	{"M16MergingMovesWhatTheOtherHad", merging},
 }
 
 // desk is two processes over one store, with a clock that both have.
