@@ -141,7 +141,15 @@ type shadow struct {
 	made   map[itsm.ID]*CI // with what tells where it could be found alone
 	keys   map[knownOne]string
 	ties   map[impact.Relation]bool
-	undo   []func() // what the unit that runs noted
+	ends   map[end]int // how many ties of a type begin, or end, at a CI
+	undo   []func()    // what the unit that runs noted
+}
+
+// end is where ties of a type begin, or end.
+type end struct {
+	kind    string
+	ci      string
+	isStart bool
 }
 
 // restore takes back what a unit noted that is run again.
@@ -166,7 +174,7 @@ func (s *shadow) cast(id itsm.ID, prints []string) {
 }
 
 func newShadow() *shadow {
-	return &shadow{prints: map[string][]itsm.ID{}, made: map[itsm.ID]*CI{}, keys: map[knownOne]string{}, ties: map[impact.Relation]bool{}}
+	return &shadow{prints: map[string][]itsm.ID{}, made: map[itsm.ID]*CI{}, keys: map[knownOne]string{}, ties: map[impact.Relation]bool{}, ends: map[end]int{}}
 }
 
 // observer locks the tenant's graph.
@@ -403,7 +411,13 @@ func (o *observer) having(ctx context.Context, print string, read func(context.C
 	}
 	ids := slices.Clone(o.prints[print])
 	if o.shadow != nil {
-		ids = append(ids, o.shadow.prints[print]...)
+		there := len(ids) > 0
+		for _, id := range o.shadow.prints[print] {
+			// What another process made since is the one that would have been made.
+			if !there || o.shadow.made[id] == nil {
+				ids = append(ids, id)
+			}
+		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
@@ -868,12 +882,32 @@ func (o *observer) tie(ctx context.Context, told reconcile.Observation, r reconc
 	if err := o.p.checkPair(ctx, o.u, o.model, t, source, target, f); err != nil || !f.Empty() {
 		return TieRefused, "", err
 	}
-	o.ties[edge] = true
 	if o.shadow != nil {
-		o.shadow.undo = append(o.shadow.undo, func() { delete(o.shadow.ties, edge) })
+		begin, finish := end{t.Name, edge.Source, true}, end{t.Name, edge.Target, false}
+		for _, side := range []struct {
+			end            end
+			source, target itsm.ID
+		}{{begin, source.ID, ""}, {finish, "", target.ID}} {
+			if n := o.shadow.ends[side.end]; n > 0 {
+				if err := o.p.checkCardinality(ctx, o.u, t, side.source, side.target, int64(1+n), "", f); err != nil {
+					return "", "", err
+				}
+			}
+		}
+		if !f.Empty() {
+			return TieRefused, "", nil
+		}
+		o.shadow.undo = append(o.shadow.undo, func() {
+			delete(o.shadow.ties, edge)
+			o.shadow.ends[begin]--
+			o.shadow.ends[finish]--
+		})
 		o.shadow.ties[edge] = true
+		o.shadow.ends[begin]++
+		o.shadow.ends[finish]++
 		return TieRelated, "", nil
 	}
+	o.ties[edge] = true
 	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.u.Now()},
 		RelationBody{Began: Touch{By: o.u.Actor().ID, Source: told.Source, Revision: o.next}}}
 	o.relations = append(o.relations, rel)

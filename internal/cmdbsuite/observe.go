@@ -309,6 +309,10 @@ func faultyImports(t *testing.T, d *desk) {
 	require.Equal(t, 2, result.FaultyRows)
 	require.Equal(t, []string{"revision 0"}, d.everything(q), "nothing is half imported")
 
+	_, err = p.Import(d.ctx(), cora, "many", list(append(estate(3), app("a9", "a9", "h0"), app("a9", "a9", "h1"), app("a9", "a9", "h2"))...), o)
+	require.Equal(t, map[string]string{"rows[9].relations[0].source": "would have 3 of runs_on; at most 2 are allowed"}, faults(t, err))
+	require.Equal(t, []string{"revision 0"}, d.everything(q), "nor where only all rows together cannot be")
+
 	o.Partial = true
 	result, err = p.Import(d.ctx(), cora, "sheet", list(rows...), o)
 	require.NoError(t, err)
