@@ -24,6 +24,13 @@
 // [Practice.Impact], [Practice.WhatIf], [Practice.SinglePoints], [Practice.Causes] and [Practice.Neighbourhood] ask package cmdb/impact. Who
 // asks is told of CIs that they may read. Others are computed through: they count, and are not named.
 //
+// # What sources tell
+//
+// [Practice.Observe] takes in what a source observed of a CI (package cmdb/reconcile): by the tenant's rules ([Options].Rules) it is found, in
+// the unit that holds the lock of the graph, and made or updated, attribute by attribute. [Practice.Import] takes in many, all or none unless
+// asked otherwise, in any order, and goes on where it was stopped. What may be one CI twice is told as a [Duplicate]; [Practice.Merge] makes it
+// one. Every command keeps up by what CIs are found; after other rules [Practice.Reindex] does.
+//
 // # The past
 //
 // [Practice.GetAt] gives a CI as it was, and a [Question] with an instant asks about the graph as it was. A [Baseline] is a name for an

@@ -3,10 +3,12 @@ package cmdb_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/cmdb/impact"
+	"github.com/itsmkit/itsmkit/cmdb/reconcile"
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -103,4 +105,61 @@ func ExamplePractice_Compare() {
 	// web1.example serial_number is SN-1
 	// needs 1 then 2
 	// single points of failure gained: [web1 web2]
+}
+
+func ExamplePractice_Import() {
+	ctx := context.Background()
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	p := open(func() time.Time { return now })
+	model, err := p.Model(ctx, cora)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules, err := reconcile.Shipped().Compile(model)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	reader, err := rules.Reader(reconcile.Mapping{Source: "sheet", Class: "host", Columns: []reconcile.Column{
+		{Column: "hostname", Attribute: "name"}, {Column: "serial", Attribute: "serial_number"}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const file = "hostname,serial\nweb1.example,A1\nweb3.example,A3\n"
+	// The file is opened anew each time that it is gone through.
+	rows := func(yield func(reconcile.Observation, error) bool) { reader.CSV(strings.NewReader(file), now)(yield) }
+	for range 2 {
+		result, err := p.Import(ctx, cora, "hosts", rows, cmdb.ImportOptions{})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("created %d, updated %d, unchanged %d\n", result.Created, result.Updated, result.Unchanged)
+	}
+	// Output:
+	// created 1, updated 1, unchanged 0
+	// created 0, updated 0, unchanged 2
+}
+
+func ExamplePractice_Merge() {
+	ctx := context.Background()
+	p := open(nil)
+	would, err := p.Merge(ctx, cora, cmdb.Merger{Keep: "web1", Other: "web2", DryRun: true})
+	fmt.Println(len(would.Groups), "group,", err)
+	twin, err := p.Add(ctx, cora, cmdb.Addition{Class: "host", Name: "WEB1.example", State: cmdb.StateLive})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.Merge(ctx, cora, cmdb.Merger{Keep: "web1", Other: twin.ID}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	was, err := p.Get(ctx, ana, twin.ID)
+	fmt.Println(was.State, "in favour of", was.MergedInto, err)
+	// Output:
+	// 1 group, <nil>
+	// retired in favour of web1 <nil>
 }
