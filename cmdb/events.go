@@ -162,24 +162,23 @@ type (
 )
 
 // EventType is the name of the type with its version.
-func (Added) EventType() string           { return "ci.added.v1" }
-func (Updated) EventType() string         { return "ci.updated.v1" }
-func (BuildBegun) EventType() string      { return "ci.build_begun.v1" }
-func (TestBegun) EventType() string       { return "ci.test_begun.v1" }
-func (Reworked) EventType() string        { return "ci.reworked.v1" }
-func (WentLive) EventType() string        { return "ci.went_live.v1" }
-func (Retired) EventType() string         { return "ci.retired.v1" }
-func (Reinstated) EventType() string      { return "ci.reinstated.v1" }
-func (Related) EventType() string         { return "ci_relation.related.v1" }
-func (Unrelated) EventType() string       { return "ci_relation.unrelated.v1" }
-func (GroupPut) EventType() string        { return "ci_group.put.v1" }
-func (GroupRemoved) EventType() string    { return "ci_group.removed.v1" }
-func (BaselineTaken) EventType() string   { return "ci_baseline.taken.v1" }
-func (OutageRecorded) EventType() string  { return "ci_outage.recorded.v1" }
-func (OutageAmended) EventType() string   { return "ci_outage.amended.v1" }
-func (OutageEnded) EventType() string     { return "ci_outage.ended.v1" }
-func (OutageWithdrawn) EventType() string { return "ci_outage.withdrawn.v1" }
-
+func (Added) EventType() string            { return "ci.added.v1" }
+func (Updated) EventType() string          { return "ci.updated.v1" }
+func (BuildBegun) EventType() string       { return "ci.build_begun.v1" }
+func (TestBegun) EventType() string        { return "ci.test_begun.v1" }
+func (Reworked) EventType() string         { return "ci.reworked.v1" }
+func (WentLive) EventType() string         { return "ci.went_live.v1" }
+func (Retired) EventType() string          { return "ci.retired.v1" }
+func (Reinstated) EventType() string       { return "ci.reinstated.v1" }
+func (Related) EventType() string          { return "ci_relation.related.v1" }
+func (Unrelated) EventType() string        { return "ci_relation.unrelated.v1" }
+func (GroupPut) EventType() string         { return "ci_group.put.v1" }
+func (GroupRemoved) EventType() string     { return "ci_group.removed.v1" }
+func (BaselineTaken) EventType() string    { return "ci_baseline.taken.v1" }
+func (OutageRecorded) EventType() string   { return "ci_outage.recorded.v1" }
+func (OutageAmended) EventType() string    { return "ci_outage.amended.v1" }
+func (OutageEnded) EventType() string      { return "ci_outage.ended.v1" }
+func (OutageWithdrawn) EventType() string  { return "ci_outage.withdrawn.v1" }
 func (DuplicateFlagged) EventType() string { return "ci_duplicate.flagged.v1" }
 func (DuplicateSettled) EventType() string { return "ci_duplicate.settled.v1" }
 func (Merged) EventType() string           { return "ci.merged.v1" }
