@@ -40,6 +40,11 @@ const (
 	PermissionAssess itsm.Permission = "ci.assess_impact"
 	// PermissionManageGroups is for making, changing and removing dynamic groups.
 	PermissionManageGroups itsm.Permission = "ci.manage_groups"
+	// PermissionObserve is for telling what a source observed, one CI at a time or as an import: it may make and update CIs,
+	// and relate them.
+	PermissionObserve itsm.Permission = "ci.observe"
+	// PermissionMerge is for making one CI of two, and for saying that two are not one.
+	PermissionMerge itsm.Permission = "ci.merge"
 	// PermissionReadModel is for the versions of the tenant's model, and PermissionManageModel for drafting, activating
 	// and retiring them.
 	PermissionReadModel   itsm.Permission = "ci.read_model"

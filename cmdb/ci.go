@@ -64,11 +64,13 @@ type Body struct {
 	Description string `json:"description,omitempty"`
 	// Attributes are the values of the attributes of its class, by name.
 	Attributes schema.Values `json:"attributes,omitempty"`
-	// Origins say where each value comes from.
+	// Origins say where each value comes from, and under "name" the name, where it is not what the CI was added with.
 	Origins map[string]Origin `json:"origins,omitempty"`
 	// Observations are what sources found and what was not taken as the value, by attribute: of each source the
 	// last, in the order of their names. One that the CI agrees with by now is not kept.
 	Observations map[string][]Observation `json:"observations,omitempty"`
+	// MergedInto is the CI that took this one's place, where both were found to be one.
+	MergedInto itsm.ID `json:"merged_into,omitempty"`
 }
 
 // Origin says who says so.

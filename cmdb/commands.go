@@ -5,8 +5,10 @@ package cmdb
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
+	"github.com/itsmkit/itsmkit/cmdb/reconcile"
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -56,6 +58,9 @@ func (p *Practice) Add(ctx context.Context, actor itsm.Actor, a Addition) (CI, e
 		}
 		if err := Table.Put(ctx, u, &ci); err != nil {
 			return CI{}, taken(err, a.ID)
+		}
+		if err := p.keepIdentity(ctx, u, turn{now: &ci}); err != nil {
+			return CI{}, err
 		}
 		revision, err := record(ctx, u, []edit{{Op: opAddCI, CI: ci.ID, Sight: sightOf(&ci.Head)}})
 		if err != nil {
@@ -163,7 +168,11 @@ func (p *Practice) Update(ctx context.Context, actor itsm.Actor, id itsm.ID, r U
 				return CI{}, err
 			}
 		}
-		if r.touchesSight() {
+		rules, err := p.rules.Of(ctx, u, "")
+		if err != nil {
+			return CI{}, err
+		}
+		if r.touchesSight() || rules.touches(&r) {
 			if err := lockGraph(ctx, u); err != nil {
 				return CI{}, err
 			}
@@ -188,9 +197,14 @@ func (p *Practice) write(ctx context.Context, u *engine.Unit, ci CI, r Update, f
 	if err != nil {
 		return CI{}, Updated{}, err
 	}
+	was := ci.Name
 	r.Fields.apply(&ci, f)
 	checkUnder(r.Under, f)
 	from := origin(r.Source, r.At, u.Now(), f)
+	if r.Name != nil && *r.Name != was {
+		ci.Origins = maps.Clone(ci.Origins)
+		ci.tell(reconcile.Name, from)
+	}
 	h, err := p.hear(ctx, u, model, &ci, word{Values: r.Attributes, Origin: from, Under: r.Under, Observed: r.Observed}, f)
 	if err != nil {
 		return CI{}, Updated{}, err
@@ -207,6 +221,9 @@ func (p *Practice) putWritten(ctx context.Context, u *engine.Unit, was, ci CI, t
 		return was, err
 	}
 	if err := Table.Put(ctx, u, &ci); err != nil {
+		return CI{}, err
+	}
+	if err := p.keepIdentity(ctx, u, turn{&was, &ci}); err != nil {
 		return CI{}, err
 	}
 	if *sightOf(&was.Head) != *sightOf(&ci.Head) {
@@ -343,6 +360,9 @@ func (p *Practice) move(ctx context.Context, actor itsm.Actor, id itsm.ID, actio
 		category, _ := l.Category(to)
 		ci.State, ci.Since, ci.Current = to, u.Now(), category.Open()
 		if err := Table.Put(ctx, u, &ci); err != nil {
+			return CI{}, err
+		}
+		if err := p.keepIdentity(ctx, u, turn{&was, &ci}); err != nil {
 			return CI{}, err
 		}
 		var revision int64

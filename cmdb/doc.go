@@ -34,8 +34,15 @@
 // # Groups and health
 //
 // A [DynamicGroup] is a [Selection] that has a name: whoever meets it when it is read is in it. [Practice.Health] counts what is missing, alone,
-// stale, twice there, or not as an [Audit] expects it, by rules that are data; [Practice.CIHealth], [Practice.Duplicates] and
+// stale, twice there, or not as an [Audit] expects it, by rules that are data; [Practice.CIHealth], [Practice.DuplicateHealth] and
 // [Practice.RelationHealth] list what it counts, in pages. All of it is computed when it is asked for.
+//
+// # What sources tell
+//
+// [Practice.Observe] takes in what a source observed of a CI (package cmdb/reconcile): by the tenant's rules ([Options].Rules) it is found, in
+// the unit that holds the lock of the graph, and made or updated, attribute by attribute. [Practice.Import] takes in many, all or none unless
+// asked otherwise, in any order, and goes on where it was stopped. What may be one CI twice is told as a [Duplicate]; [Practice.Merge] makes it
+// one. Every command keeps up by what CIs are found; after other rules [Practice.Reindex] does.
 //
 // # The past
 //

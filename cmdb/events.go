@@ -128,6 +128,31 @@ type (
 	}
 )
 
+// DuplicateFlagged: an observation found two CIs that may be one. DuplicateSettled: people decided whether they are.
+type (
+	DuplicateFlagged struct {
+		First  itsm.ID `json:"first"`
+		Second itsm.ID `json:"second"`
+		Source string  `json:"source"`
+		// Found says by which rule both were found.
+		Found string `json:"found"`
+	}
+	DuplicateSettled struct {
+		First  itsm.ID `json:"first"`
+		Second itsm.ID `json:"second"`
+		Merged bool    `json:"merged"`
+	}
+)
+
+// Merged: another CI was found to be this one, and what it had moved here. The other is retired.
+type Merged struct {
+	Other itsm.ID `json:"other"`
+	// Attributes are those whose values the other had.
+	Attributes []string `json:"attributes,omitempty"`
+	Source     string   `json:"source"`
+	Revision   int64    `json:"revision"`
+}
+
 // What package versioned tells of models.
 type (
 	ModelDrafted   = versioned.Drafted[ModelSet]
@@ -137,23 +162,26 @@ type (
 )
 
 // EventType is the name of the type with its version.
-func (Added) EventType() string           { return "ci.added.v1" }
-func (Updated) EventType() string         { return "ci.updated.v1" }
-func (BuildBegun) EventType() string      { return "ci.build_begun.v1" }
-func (TestBegun) EventType() string       { return "ci.test_begun.v1" }
-func (Reworked) EventType() string        { return "ci.reworked.v1" }
-func (WentLive) EventType() string        { return "ci.went_live.v1" }
-func (Retired) EventType() string         { return "ci.retired.v1" }
-func (Reinstated) EventType() string      { return "ci.reinstated.v1" }
-func (Related) EventType() string         { return "ci_relation.related.v1" }
-func (Unrelated) EventType() string       { return "ci_relation.unrelated.v1" }
-func (GroupPut) EventType() string        { return "ci_group.put.v1" }
-func (GroupRemoved) EventType() string    { return "ci_group.removed.v1" }
-func (BaselineTaken) EventType() string   { return "ci_baseline.taken.v1" }
-func (OutageRecorded) EventType() string  { return "ci_outage.recorded.v1" }
-func (OutageAmended) EventType() string   { return "ci_outage.amended.v1" }
-func (OutageEnded) EventType() string     { return "ci_outage.ended.v1" }
-func (OutageWithdrawn) EventType() string { return "ci_outage.withdrawn.v1" }
+func (Added) EventType() string            { return "ci.added.v1" }
+func (Updated) EventType() string          { return "ci.updated.v1" }
+func (BuildBegun) EventType() string       { return "ci.build_begun.v1" }
+func (TestBegun) EventType() string        { return "ci.test_begun.v1" }
+func (Reworked) EventType() string         { return "ci.reworked.v1" }
+func (WentLive) EventType() string         { return "ci.went_live.v1" }
+func (Retired) EventType() string          { return "ci.retired.v1" }
+func (Reinstated) EventType() string       { return "ci.reinstated.v1" }
+func (Related) EventType() string          { return "ci_relation.related.v1" }
+func (Unrelated) EventType() string        { return "ci_relation.unrelated.v1" }
+func (GroupPut) EventType() string         { return "ci_group.put.v1" }
+func (GroupRemoved) EventType() string     { return "ci_group.removed.v1" }
+func (BaselineTaken) EventType() string    { return "ci_baseline.taken.v1" }
+func (OutageRecorded) EventType() string   { return "ci_outage.recorded.v1" }
+func (OutageAmended) EventType() string    { return "ci_outage.amended.v1" }
+func (OutageEnded) EventType() string      { return "ci_outage.ended.v1" }
+func (OutageWithdrawn) EventType() string  { return "ci_outage.withdrawn.v1" }
+func (DuplicateFlagged) EventType() string { return "ci_duplicate.flagged.v1" }
+func (DuplicateSettled) EventType() string { return "ci_duplicate.settled.v1" }
+func (Merged) EventType() string           { return "ci.merged.v1" }
 
 func eventTypes() []itsm.EventType {
 	return []itsm.EventType{
@@ -162,5 +190,6 @@ func eventTypes() []itsm.EventType {
 		itsm.EventOf[Related](), itsm.EventOf[Unrelated](), itsm.EventOf[GroupPut](), itsm.EventOf[GroupRemoved](),
 		itsm.EventOf[BaselineTaken](),
 		itsm.EventOf[OutageRecorded](), itsm.EventOf[OutageAmended](), itsm.EventOf[OutageEnded](), itsm.EventOf[OutageWithdrawn](),
+		itsm.EventOf[DuplicateFlagged](), itsm.EventOf[DuplicateSettled](), itsm.EventOf[Merged](),
 	}
 }

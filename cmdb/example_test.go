@@ -3,10 +3,12 @@ package cmdb_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/cmdb/impact"
+	"github.com/itsmkit/itsmkit/cmdb/reconcile"
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -191,4 +193,40 @@ func ExamplePractice_Health() {
 	// lab.example true [{hosts have a serial number [serial_number]}]
 	// web1.example false [{hosts have a serial number [serial_number]}]
 	// web2.example false [{hosts have a serial number [serial_number]}]
+}
+
+func ExamplePractice_Import() {
+	ctx := context.Background()
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	p := open(func() time.Time { return now })
+	model, err := p.Model(ctx, cora)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules, err := reconcile.Shipped().Compile(model)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	reader, err := rules.Reader(reconcile.Mapping{Source: "sheet", Class: "host", Columns: []reconcile.Column{
+		{Column: "hostname", Attribute: "name"}, {Column: "serial", Attribute: "serial_number"}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const file = "hostname,serial\nweb1.example,A1\nweb3.example,A3\n"
+	// The file is opened anew each time that it is gone through.
+	rows := func(yield func(reconcile.Observation, error) bool) { reader.CSV(strings.NewReader(file), now)(yield) }
+	for range 2 {
+		result, err := p.Import(ctx, cora, "hosts", rows, cmdb.ImportOptions{})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("created %d, updated %d, unchanged %d\n", result.Created, result.Updated, result.Unchanged)
+	}
+	// Output:
+	// created 1, updated 1, unchanged 0
+	// created 0, updated 0, unchanged 2
 }

@@ -103,7 +103,7 @@ type HealthReport struct {
 	NonCompliant     int64 `json:"non_compliant"`
 	// ByAudit is how many CIs do not meet each audit, by its name.
 	ByAudit map[string]int64 `json:"by_audit,omitempty"`
-	// Duplicates is how many CIs are the same as another, and DuplicateSets how many sets [Practice.Duplicates] lists.
+	// Duplicates is how many CIs are the same as another, and DuplicateSets how many sets [Practice.DuplicateHealth] lists.
 	Duplicates    int64 `json:"duplicates"`
 	DuplicateSets int64 `json:"duplicate_sets"`
 	// Relations is how many have not ended, and the rest those that [Practice.RelationHealth] lists.
@@ -409,10 +409,10 @@ func checkRelations(ctx context.Context, r storage.Reader, of reach, model *sche
 	return out, nil
 }
 
-// Duplicates gives a page of the sets of CIs that are the same by the rules of identification, of those that are not retired and that the
+// DuplicateHealth gives a page of the sets of CIs that are the same by the rules of identification, of those that are not retired and that the
 // actor may read, by fingerprint. Which CIs share one is known when all were read: each page reads every CI with its body, page by page,
 // and keeps their fingerprints in memory meanwhile. It asks for [PermissionRead].
-func (p *Practice) Duplicates(ctx context.Context, actor itsm.Actor, rules HealthRules, page Page) (out storage.Page[DuplicateSet], err error) {
+func (p *Practice) DuplicateHealth(ctx context.Context, actor itsm.Actor, rules HealthRules, page Page) (out storage.Page[DuplicateSet], err error) {
 	if page.Limit < 0 || page.Limit > storage.MaxPage {
 		return out, storage.Invalid("page", "limit", fmt.Sprintf("must be from 0 to %d", storage.MaxPage))
 	}

@@ -5,6 +5,7 @@ package cmdb
 import (
 	"context"
 
+	"github.com/itsmkit/itsmkit/cmdb/reconcile"
 	"github.com/itsmkit/itsmkit/cmdb/schema"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/storage"
@@ -18,6 +19,10 @@ type Options struct {
 	// Model is the model of tenants that follow no version of their own and none of their provider; nil is
 	// schema.Shipped. It must compile.
 	Model *schema.Model
+	// Rules say how observations are brought together. Nil are reconcile.Shipped where they fit a tenant's model, and none
+	// otherwise: by no rules no CI is known again but by its source's own key. They must compile against Model; a tenant
+	// whose own model they do not fit cannot observe. Where they change, [Practice.Reindex] comes before the next observation.
+	Rules *reconcile.Rules
 	// Controlled says whether an actor may write change-controlled attributes of a CI now: "" that it may, and
 	// otherwise the reason why not. Under is the record that the request names as what it is done under, such as a
 	// change; its kind and id are not checked before. It only reads. Nil asks for [PermissionWriteControlled].

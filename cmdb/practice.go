@@ -29,6 +29,7 @@ type shared struct {
 	o      Options
 	models *versioned.Keeper[ModelSet] // over the engine that the practice was made over
 	ready  *versioned.Ready[ModelSet, *schema.Compiled]
+	rules  *versioned.Ready[ModelSet, *ruling]
 	graphs graphs
 }
 
@@ -49,6 +50,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	}
 	standard, err := model.Compile()
 	f.Merge("model", err)
+	if o.Rules != nil && err == nil {
+		_, err := o.Rules.Compile(standard)
+		f.Merge("rules", err)
+	}
 	if err := f.Err("configuration options"); err != nil {
 		return nil, err
 	}
@@ -66,11 +71,14 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 		}
 		return standard, nil
 	})
+	p.rules = versioned.NewReady(ModelTable, rulingOf(&p.o, standard))
 	p.models = versioned.New(e, ModelTable, PermissionReadModel, PermissionManageModel, versioned.Options[ModelSet]{Check: checkModel})
 	return p, e.Use(engine.Module{
 		Name: Kind,
 		Tables: []*storage.Schema{Table.Schema(), RelationTable.Schema(), GroupTable.Schema(), memberTable.Schema(), ModelTable.Schema(),
-			revisionTable.Schema(), editTable.Schema(), BaselineTable.Schema(), OutageTable.Schema(), AssessmentTable.Schema(), ImpactedTable.Schema(), DynamicGroupTable.Schema()},
+			revisionTable.Schema(), editTable.Schema(), BaselineTable.Schema(), OutageTable.Schema(),
+			AssessmentTable.Schema(), ImpactedTable.Schema(), DynamicGroupTable.Schema(),
+			identityTable.Schema(), knownTable.Schema(), indexTable.Schema(), DuplicateTable.Schema(), importTable.Schema()},
 		Events: slices.Concat(eventTypes(), furtherEvents(), versioned.EventTypes[ModelSet]()),
 		Reactions: []engine.Reaction{
 			engine.On(func(ctx context.Context, u *engine.Unit, _ itsm.Event, _ ModelActivated) error {

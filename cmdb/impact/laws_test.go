@@ -14,7 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 )
 
-func TestX9ImpactIsTheFixpointThatSweepingFinds(t *testing.T) {
+func TestX9M3M4M5M6ImpactIsTheFixpointThatSweepingFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)
@@ -134,7 +134,7 @@ func TestX9AnswersDoNotDependOnNamesOrOrder(t *testing.T) {
 	})
 }
 
-func TestX9ExplanationsAreProofs(t *testing.T) {
+func TestX9M9ExplanationsAreProofs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)
@@ -228,7 +228,7 @@ func alter(t *rapid.T, m model, p impact.Proof) (impact.Proof, string) {
 	return p, fmt.Sprintf("alteration %d of step %d", what, at)
 }
 
-func TestX9WhatIfIsApplyingAndUndoing(t *testing.T) {
+func TestX9M7M10WhatIfIsApplyingAndUndoing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)

@@ -14,7 +14,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 )
 
-func TestSinglePointsAreWhatTryingEveryCIFinds(t *testing.T) {
+func TestM11SinglePointsAreWhatTryingEveryCIFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t, 10)
 		s := m.load(t, 1)

@@ -100,7 +100,7 @@ func healthOfCIs(t *testing.T, d *desk) {
 	require.NoError(t, err)
 	require.Equal(t, cmdb.HealthReport{CIs: 6, Unhealthy: 4, Incomplete: 1, BelowRecommended: 1, Orphans: 2, NonCompliant: 2,
 		ByAudit: map[string]int64{"memory": 2, "versions": 0}, Duplicates: 2, DuplicateSets: 1, Relations: 4}, report)
-	sets, err := d.q.Duplicates(d.ctx(), ana, rules, cmdb.Page{})
+	sets, err := d.q.DuplicateHealth(d.ctx(), ana, rules, cmdb.Page{})
 	require.NoError(t, err)
 	require.Len(t, sets.Items, 1)
 	require.Equal(t, []itsm.ID{"h1", "h2"}, sets.Items[0].CIs, "a retired one is not the same as any")
@@ -136,7 +136,7 @@ func healthOfCIs(t *testing.T, d *desk) {
 	var found [][]itsm.ID
 	page := cmdb.Page{Limit: 2}
 	for {
-		got, err := d.q.Duplicates(d.ctx(), ana, rules, page)
+		got, err := d.q.DuplicateHealth(d.ctx(), ana, rules, page)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(got.Items), 2)
 		for _, set := range got.Items {
