@@ -261,8 +261,7 @@ type later struct {
 // by then needs no counting in its groups.
 func (r *run) round(first, end int) error {
 	b, rest := r.s.base, r.m.later[:0]
-	for at := first; at < end; at++ {
-		event := r.log[at]
+	for _, event := range r.log[first:end] {
 		start, end := b.downStart[event>>eventBits], b.downStart[event>>eventBits+1]
 		if start == end {
 			continue
@@ -379,53 +378,43 @@ func (r *run) relationsTouching(to level, words []uint32) int {
 	return len(words)
 }
 
-// groups passes an event on over the words of groups, as relations does over those of relations.
+// groups passes an event on over the words of groups.
 func (r *run) groups(event uint32, words []uint32) {
-	var (
-		s             = r.s
-		steps         = &s.kinds.steps
-		marks         = r.m.marks
-		counts        = r.m.counts
-		heads         = s.base.groups
-		ours          = r.m.question
-		unit          = eventUnit(event)
-		log, logged   = room(r.log, len(words)+1), len(r.log)
-		touched, felt = room(r.touched, len(words)+1), len(r.touched)
-	)
+	marks, heads := r.m.marks, r.s.base.groups
 	for _, word := range words {
+		// Edits give a group no other owner.
 		g := word &^ groupWord
-		var head groupHead
-		if s.over == nil {
-			head = heads[g]
+		var owner uint32
+		if int(g) < len(heads) {
+			owner = heads[g].owner
 		} else {
-			head = s.head(g)
+			owner = r.s.head(g).owner
 		}
-		mark := marks[head.owner]
-		if mark&(markDown|markFixed) != 0 {
-			continue // and stays so whatever else the group loses
+		// What is down already stays so, whatever else the group loses.
+		if marks[owner]&(markDown|markFixed) == 0 {
+			r.lose(event, g)
 		}
-		more := unit
-		if head.word&weightedFlag != 0 {
-			more *= uint64(s.weightIn(g, event>>eventBits, head))
-		}
-		count := counts[g]
-		if count>>(2*countBits) != ours {
-			count = ours << (2 * countBits)
-		}
-		count += more
-		counts[g] = count
-		// What is down does not work well either, so that a group's level is how many of the two are
-		// more than it can spare: a difference below zero has its highest bit set.
-		spare := uint64(head.word & spareMask)
-		state := (spare-count>>countBits&countMask)>>63 + (spare-count&countMask)>>63
-		step := uint32(steps[state&3][head.code()|mark])
-		marks[head.owner] = uint8(step & markMask)
-		log[logged] = head.owner<<eventBits | step&stepEvent
-		logged += int(step / stepRaised)
-		touched[felt] = head.owner
-		felt += int(step / stepTouched & 1)
 	}
-	r.log, r.touched = log[:logged], touched[:felt]
+}
+
+// lose counts a member's event in a group, and has the owner feel it.
+func (r *run) lose(event, g uint32) {
+	head := r.s.head(g)
+	more := eventUnit(event)
+	if head.word&weightedFlag != 0 {
+		more *= uint64(r.s.weightIn(g, event>>eventBits, head))
+	}
+	count := r.m.counts[g]
+	if count>>(2*countBits) != r.m.question {
+		count = r.m.question << (2 * countBits)
+	}
+	count += more
+	r.m.counts[g] = count
+	// What is down does not work well either, so that a group's level is how many of the two are
+	// more than it can spare: a difference below zero has its highest bit set.
+	spare := uint64(head.word & spareMask)
+	state := (spare-count>>countBits&countMask)>>63 + (spare-count&countMask)>>63
+	r.feel(head.owner, r.s.kinds.codes[head.code()][state], head.code())
 }
 
 // eventUnit is what a member's event counts for in groups: as no longer well, as down, or as both.
@@ -449,33 +438,8 @@ func room(list []uint32, more int) []uint32 {
 
 // passWatched does what pass does where not every CI counts or the run may end at any.
 func (r *run) passWatched(event uint32, words []uint32) {
-	codes, to, ours := &r.s.kinds.codes, eventLevel(event), r.m.question
-	for _, word := range words {
-		if word&groupWord == 0 {
-			code := uint8(word & codeMask)
-			r.feel(word>>codeBits, codes[code][to], code)
-			continue
-		}
-		g := word &^ groupWord
-		head := r.s.head(g)
-		more := eventUnit(event)
-		if head.word&weightedFlag != 0 {
-			more *= uint64(r.s.weightIn(g, event>>eventBits, head))
-		}
-		count := r.m.counts[g]
-		if count>>(2*countBits) != ours {
-			count = ours << (2 * countBits)
-		}
-		count += more
-		r.m.counts[g] = count
-		state := level(levelOK)
-		switch spare := uint64(head.word & spareMask); {
-		case count&countMask > spare:
-			state = levelDown
-		case count>>countBits&countMask > spare:
-			state = levelDegraded
-		}
-		r.feel(head.owner, codes[head.code()][state], head.code())
+	for _, word := range words[r.relationsTouching(eventLevel(event), words):] {
+		r.lose(event, word&^groupWord)
 	}
 }
 

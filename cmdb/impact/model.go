@@ -201,8 +201,8 @@ type kinds struct {
 	// code is the kind's propagation as three bits of a word, of which codes gives the effect.
 	code  [MaxKinds]uint8
 	codes [8][3]level
-	// steps are what [kinds.step] gives, by level and by code and mark together; the last is no level.
-	steps [4][256]uint8
+	// steps are what [kinds.step] gives, by level and by code and mark together.
+	steps [3][256]uint8
 	// touching says for which levels a kind passes something on, and nothing of that level.
 	touching [3]bool
 }

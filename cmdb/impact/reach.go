@@ -131,42 +131,41 @@ func (w *walk) round(first, end int) error {
 		}
 		return nil
 	}
-	base := w.s.base
-	for ; first < end; first++ {
-		ci := w.cis[first]
-		start, end := base.downStart[ci], base.downStart[ci+1]
+	// Most CIs hold nothing up, so that passing over those is to cost little.
+	starts, down, marks, groups := w.s.base.downStart, w.s.base.down, w.m.marks, w.s.base.groups
+	for _, ci := range w.cis[first:end] {
+		start, end := starts[ci], starts[ci+1]
 		if start == end {
 			continue
 		}
 		if err := w.b.spend(int(end - start)); err != nil {
 			return err
 		}
-		w.cis = base.closeRow(w.m.marks, base.down[start:end], w.cis)
+		w.cis = closeRow(marks, down[start:end], groups, w.cis)
 	}
 	return nil
 }
 
 // closeRow adds to a list whom a row holds up and who is not marked yet, and marks them. As in
 // [run.relations], nothing is decided on the way.
-func (b *base) closeRow(marks []uint8, row, list []uint32) []uint32 {
+func closeRow(marks []uint8, row []uint32, groups []groupHead, list []uint32) []uint32 {
 	n := len(list)
 	list = room(list, len(row)+1)
-	for at, word := range row {
-		if word&groupWord != 0 {
-			groups := b.groups
-			for _, word := range row[at:] {
-				head := groups[word&^groupWord]
-				mark := uint32(marks[head.owner])
-				marked := mark | (uint32(head.code())+codeMask)>>codeBits
-				marks[head.owner] = uint8(marked)
-				list[n] = head.owner
-				n += int(marked ^ mark)
-			}
-			break
-		}
+	at := 0
+	for ; at < len(row) && row[at] < groupWord; at++ {
+		word := row[at]
 		owner := word >> codeBits
 		mark := uint32(marks[owner])
 		marked := mark | (word&codeMask+codeMask)>>codeBits // 1 where the code is not 0
+		marks[owner] = uint8(marked)
+		list[n] = owner
+		n += int(marked ^ mark)
+	}
+	for _, word := range row[at:] {
+		head := &groups[word&^groupWord]
+		owner := head.owner
+		mark := uint32(marks[owner])
+		marked := mark | (head.word>>groupCodeAt&codeMask+codeMask)>>codeBits
 		marks[owner] = uint8(marked)
 		list[n] = owner
 		n += int(marked ^ mark)

@@ -1,6 +1,14 @@
 // This file holds the impact engine beside what a team would otherwise take: a graph library, and a
 // recursive query. Each answers which CIs a failure reaches, redundancy not counted, as that is all
-// that the others can; the engine also counts it.
+// that the others can; the engine also counts it. Each has the graph in memory, or in the server's
+// buffers, and says how many CIs it reached:
+//
+//   - closure finds the failure by its id, and keeps the CIs that it reached in a list of numbers, nearest
+//     first; their ids are not read;
+//   - k-of-n does so too, with redundancy and severity, and keeps for each when it went down;
+//   - gonum is given the failure by number, calls a function for each node that it reaches, and keeps none;
+//   - PostgreSQL is given the failure by number, reads an index that covers the query, and sends back the
+//     count alone.
 
 package enginetest_test
 
@@ -35,14 +43,24 @@ func estateCIs(b *testing.B) int {
 	return n
 }
 
-// cpu is the processor time of this process, which says more than the clock where the machine is
-// shared.
+// cpu is the processor time of this process in nanoseconds, which says more than the clock where the
+// machine is shared.
 func cpu() float64 {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
 	}
 	return float64(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// cpuOf is the processor time of another process in nanoseconds, and 0 where the system does not say.
+func cpuOf(pid int) (spent float64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+	if err != nil {
+		return 0
+	}
+	fmt.Sscan(string(text), &spent)
+	return spent
 }
 
 // pairsOf gives every relation of an estate, those in groups included, as member and owner.
@@ -60,16 +78,17 @@ func pairsOf(e *estate.Estate, yield func(member, owner uint32)) {
 // BenchmarkImpactBesideOthers takes minutes and two gigabytes to load.
 func BenchmarkImpactBesideOthers(b *testing.B) {
 	e := estate.New(estateCIs(b))
+	server := 0 // the process that answers for this one, where there is one
 	questions := func(name string, ask func(f estate.Failure) (int, error)) {
 		for _, f := range e.Failures {
 			b.Run(fmt.Sprintf("%s/impacted=%d", name, f.Impact), func(b *testing.B) {
-				start := cpu()
+				start := cpu() + cpuOf(server)
 				for b.Loop() {
 					if n, err := ask(f); err != nil || n != f.Impact {
 						b.Fatalf("%d impacted, want %d: %v", n, f.Impact, err)
 					}
 				}
-				b.ReportMetric((cpu()-start)/float64(b.N), "cpu-ns/op")
+				b.ReportMetric((cpu()+cpuOf(server)-start)/float64(b.N), "cpu-ns/op")
 			})
 		}
 	}
@@ -107,6 +126,7 @@ func BenchmarkImpactBesideOthers(b *testing.B) {
 	runtime.GC()
 
 	db := edgesIn(b, e)
+	require.NoError(b, db.QueryRow("SELECT pg_backend_pid()").Scan(&server))
 	questions("postgresql", func(f estate.Failure) (n int, err error) {
 		err = db.QueryRow(`WITH RECURSIVE reached(ci) AS (
 			VALUES ($1::int) UNION SELECT edge.owner FROM reached JOIN edge ON edge.member = reached.ci
@@ -141,6 +161,7 @@ func edgesIn(b *testing.B, e *estate.Estate) *sql.DB {
 	db, err := sql.Open("pgx", throwaway.SharedPostgreSQL(b).DatabaseForTest(b))
 	require.NoError(b, err)
 	b.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1) // so that one process answers
 	ctx := context.Background()
 	_, err = db.ExecContext(ctx, "CREATE TABLE edge (member int NOT NULL, owner int NOT NULL)")
 	require.NoError(b, err)
