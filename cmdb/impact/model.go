@@ -205,6 +205,8 @@ type kinds struct {
 	steps [3][256]uint8
 	// touching says for which levels a kind passes something on, and nothing of that level.
 	touching [3]bool
+	// idle says that a kind passes nothing on.
+	idle bool
 }
 
 // The propagations, by their three bits. The first passes nothing.
@@ -252,6 +254,7 @@ func newKinds(all []Kind) (*kinds, error) {
 		for code, p := range propagations {
 			if p == kind.Propagation {
 				k.code[i], k.effect[i] = uint8(code), k.codes[code]
+				k.idle = k.idle || code == 0
 				for l := level(levelDegraded); l <= levelDown; l++ {
 					k.touching[l] = k.touching[l] || code != 0 && k.effect[i][l] == levelOK
 				}

@@ -141,34 +141,48 @@ func (w *walk) round(first, end int) error {
 		if err := w.b.spend(int(end - start)); err != nil {
 			return err
 		}
-		w.cis = closeRow(marks, down[start:end], groups, w.cis)
+		row := down[start:end]
+		if w.s.kinds.idle {
+			row = w.passing(row)
+		}
+		w.cis = closeRow(marks, row, groups, w.cis)
 	}
 	return nil
 }
 
-// closeRow adds to a list whom a row holds up and who is not marked yet, and marks them. As in
-// [run.relations], nothing is decided on the way.
-func closeRow(marks []uint8, row []uint32, groups []groupHead, list []uint32) []uint32 {
-	n := len(list)
-	list = room(list, len(row)+1)
-	at := 0
-	for ; at < len(row) && row[at] < groupWord; at++ {
-		word := row[at]
-		owner := word >> codeBits
-		mark := uint32(marks[owner])
-		marked := mark | (word&codeMask+codeMask)>>codeBits // 1 where the code is not 0
-		marks[owner] = uint8(marked)
-		list[n] = owner
-		n += int(marked ^ mark)
+// passing gives the words of a row that pass anything on.
+func (w *walk) passing(row []uint32) []uint32 {
+	words := w.m.touched[:0]
+	for _, word := range row {
+		code := uint8(word & codeMask)
+		if word&groupWord != 0 {
+			code = w.s.base.groups[word&^groupWord].code()
+		}
+		if code != 0 {
+			words = append(words, word)
+		}
 	}
-	for _, word := range row[at:] {
-		head := &groups[word&^groupWord]
-		owner := head.owner
-		mark := uint32(marks[owner])
-		marked := mark | (head.word>>groupCodeAt&codeMask+codeMask)>>codeBits
-		marks[owner] = uint8(marked)
+	w.m.touched = words
+	return words
+}
+
+// closeRow adds to a list whom words hold up and who is not marked yet, and marks them. As in
+// [run.relations], nothing is decided on the way.
+func closeRow(marks []uint8, words []uint32, groups []groupHead, list []uint32) []uint32 {
+	n := len(list)
+	list = room(list, len(words)+1)
+	at := 0
+	for ; at < len(words) && words[at] < groupWord; at++ {
+		owner := words[at] >> codeBits
 		list[n] = owner
-		n += int(marked ^ mark)
+		n += int(1 ^ marks[owner])
+		marks[owner] = 1
+	}
+	for _, word := range words[at:] {
+		owner := groups[word&^groupWord].owner
+		list[n] = owner
+		n += int(1 ^ marks[owner])
+		marks[owner] = 1
 	}
 	return list[:n]
 }
