@@ -546,8 +546,11 @@ func (s *Snapshot) seeds(question string, failures []Failure, o Options) ([]seed
 	if o.Depth < 0 || o.Depth > math.MaxInt32 {
 		f.add("depth", "must not be negative; 0 means no limit")
 	}
-	var seeds []seed
-	failed := make(map[uint32]bool, len(failures))
+	seeds := make([]seed, 0, len(failures))
+	var failed map[uint32]bool // is needed to check what is unaffected
+	if len(o.Unaffected) > 0 {
+		failed = make(map[uint32]bool, len(failures))
+	}
 	for i, failure := range failures {
 		ci := s.find(failure.ID)
 		if ci == none {
@@ -557,7 +560,9 @@ func (s *Snapshot) seeds(question string, failures []Failure, o Options) ([]seed
 			f.add(fmt.Sprintf("failures[%d].state", i), "must be degraded or down")
 		}
 		seeds = append(seeds, seed{ci, levelOf(failure.State)})
-		failed[ci] = true
+		if failed != nil {
+			failed[ci] = true
+		}
 	}
 	var unaffected []uint32
 	for i, id := range o.Unaffected {
