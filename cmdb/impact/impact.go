@@ -310,19 +310,17 @@ func (r *run) pass(event uint32, words []uint32) {
 	r.groups(event, words[r.relations(event, words):])
 }
 
-// A step is what a CI's mark becomes once something that holds it up is in a state, and what the run
-// takes down of that: the event, or none, and whether the CI is touched for the first time. The mark
-// stands where marks do.
+// A step is what a CI's mark becomes once what a relation rests on is at a level, and what the run writes
+// down of that: the event, and whether there is one. The mark stands where marks do.
 const (
-	stepEvent   = eventMask
-	stepTouched = 1 << 2
-	stepRaised  = 1 << 7
+	stepEvent  = eventMask
+	stepRaised = 1 << 7
 )
 
-// step gives what [run.feel] does to a CI with a mark, as a table of kinds has it by group, and code and
-// mark together.
-func (k *kinds) step(group level, code, mark uint8) uint8 {
-	from, to := mark&markLevel>>markLevelAt, k.codes[code][group]
+// step gives what [run.feel] does to a CI with a mark, apart from touching it, as a table of kinds has it by
+// the level of the member, and code and mark together.
+func (k *kinds) step(member level, code, mark uint8) uint8 {
+	from, to := mark&markLevel>>markLevelAt, k.codes[code][member]
 	switch {
 	case mark&markFixed != 0 || code == 0:
 		return mark
@@ -332,8 +330,6 @@ func (k *kinds) step(group level, code, mark uint8) uint8 {
 			event = fromDegraded
 		}
 		return mark&^markLevel | to<<markLevelAt | event | stepRaised
-	case to == levelOK && mark == 0:
-		return markTouched | stepTouched
 	}
 	return mark
 }
