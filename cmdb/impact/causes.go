@@ -157,11 +157,12 @@ func (d *diagnosis) explains(symptoms, more []seed) (explained []seed, size int,
 	defer d.s.release(m)
 	r := run{s: d.s, m: m, b: d.b}
 	r.begin(slices.Concat(d.given, more), nil)
+	defer r.end()
 	if _, err := r.spread(0); err != nil {
 		return nil, 0, err
 	}
 	for _, symptom := range symptoms {
-		if level(m.mark(symptom.ci)&markLevel) >= symptom.level {
+		if r.level(symptom.ci) >= symptom.level {
 			explained = append(explained, symptom)
 		}
 	}

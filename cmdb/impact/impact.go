@@ -39,29 +39,31 @@ func eventLevel(event uint32) level {
 	return levelDown
 }
 
-// A CI's mark: the question it belongs to, and what that has found about it.
+// A CI's mark is what a question has found about it: its level, and more, above the bits of a code.
 const (
-	markLevel   = 3
-	markTouched = 1 << 2 // a group that holds it up has lost something
-	markFixed   = 1 << 3 // is not affected
-	markBits    = 4
-	maxQuestion = 1<<(32-markBits) - 1
+	markLevelAt = codeBits
+	markLevel   = 3 << markLevelAt
+	markDown    = levelDown << markLevelAt
+	markTouched = 4 << markLevelAt // a group that holds it up has lost something
+	markFixed   = 8 << markLevelAt // is not affected
+	markMask    = 15 << markLevelAt
 )
 
 // A group's mark: the question, and the weights that do not work well and not at all.
 const (
-	countBits        = 24
-	countMask        = 1<<countBits - 1
-	maxGroupQuestion = 1<<16 - 1
+	countBits   = 24
+	countMask   = 1<<countBits - 1
+	maxQuestion = 1<<16 - 1
 )
 
-// scratch is the memory of one question at a time. Marks of older questions do not count, so that
-// nothing is cleared between.
+// scratch is the memory of one question at a time. A question clears the marks of the CIs that it met,
+// which are in its answer; the counts of groups of older questions do not count.
 type scratch struct {
-	question, groupQuestion uint32
-	cis                     []uint32
-	groups                  []uint64
-	log, touched            []uint32 // room for answers, which are copied from here
+	marks        []uint8 // of CIs; none between questions
+	counts       []uint64
+	question     uint64
+	log, touched []uint32 // room for answers, which are copied from here
+	later        []later  // room for a round
 }
 
 // scratch takes memory for a question to the snapshot.
@@ -74,25 +76,27 @@ func (s *Snapshot) scratch() *scratch {
 	if m == nil {
 		m = &scratch{}
 	}
-	if need := int(s.cisEnd()); len(m.cis) < need {
-		m.cis, m.question = make([]uint32, need+need/64), 0
+	if need := int(s.cisEnd()); len(m.marks) < need {
+		m.marks = make([]uint8, need+need/64)
 	}
-	if need := int(s.groupsEnd()); len(m.groups) < need {
-		m.groups, m.groupQuestion = make([]uint64, need+need/64), 0
+	if need := int(s.groupsEnd()); len(m.counts) < need {
+		m.counts, m.question = make([]uint64, need+need/64), 0
 	}
-	m.next()
 	return m
 }
 
-// next begins another question.
+// next begins another question about groups.
 func (m *scratch) next() {
 	if m.question++; m.question > maxQuestion {
-		clear(m.cis)
+		clear(m.counts)
 		m.question = 1
 	}
-	if m.groupQuestion++; m.groupQuestion > maxGroupQuestion {
-		clear(m.groups)
-		m.groupQuestion = 1
+}
+
+// forget clears the marks of CIs.
+func (m *scratch) forget(cis []uint32) {
+	for _, ci := range cis {
+		m.marks[ci] = 0
 	}
 }
 
@@ -100,14 +104,6 @@ func (s *Snapshot) release(m *scratch) {
 	if !s.base.kept.CompareAndSwap(nil, m) {
 		s.base.pool.Put(m)
 	}
-}
-
-// mark gives what the question has found about a CI.
-func (m *scratch) mark(ci uint32) uint32 {
-	if mark := m.cis[ci]; mark>>markBits == m.question {
-		return mark
-	}
-	return m.question << markBits
 }
 
 // run is the computation of one fixpoint.
@@ -119,6 +115,7 @@ type run struct {
 	log     []uint32
 	rounds  []int
 	touched []uint32
+	fixed   []uint32 // what is not affected
 	// target stops the run as soon as one of them is reached, where it is not nil.
 	target func(ci uint32, to level) bool
 	hit    bool
@@ -132,11 +129,15 @@ type seed struct {
 	level level
 }
 
-// begin marks what failed by itself, and what groups without members do.
+// begin marks what failed by itself, and what groups without members do. Whoever begins a run ends it,
+// whatever comes of it.
 func (r *run) begin(seeds []seed, unaffected []uint32) {
+	r.m.next()
+	r.log, r.touched = r.m.log[:0], r.m.touched[:0]
 	r.rounds = append(r.rounds, 0)
+	r.fixed = unaffected
 	for _, ci := range unaffected {
-		r.m.cis[ci] = r.m.mark(ci) | markFixed
+		r.m.marks[ci] = markFixed
 	}
 	for _, s := range seeds {
 		r.raise(s.ci, s.level)
@@ -147,14 +148,27 @@ func (r *run) begin(seeds []seed, unaffected []uint32) {
 	}
 }
 
+// end gives the scratch back as it was. What the run found stands there until the next one begins.
+func (r *run) end() {
+	for _, event := range r.log {
+		r.m.marks[event>>eventBits] = 0
+	}
+	r.m.forget(r.touched)
+	r.m.forget(r.fixed)
+	r.m.log, r.m.touched = r.log, r.touched
+}
+
+// level gives the level that the run has found of a CI.
+func (r *run) level(ci uint32) level { return r.m.marks[ci] & markLevel >> markLevelAt }
+
 // raise makes a CI at least as bad as a level.
 func (r *run) raise(ci uint32, to level) {
-	mark := r.m.mark(ci)
-	from := level(mark & markLevel)
+	mark := r.m.marks[ci]
+	from := mark & markLevel >> markLevelAt
 	if to <= from || mark&markFixed != 0 || r.within != nil && !r.within[ci] {
 		return
 	}
-	r.m.cis[ci] = mark&^markLevel | uint32(to)
+	r.m.marks[ci] = mark&^markLevel | to<<markLevelAt
 	event := uint32(toDegraded)
 	if to == levelDown {
 		if event = toDown; from == levelDegraded {
@@ -176,9 +190,8 @@ func (r *run) feel(owner uint32, effect level, code uint8) {
 	if code == 0 {
 		return // it is no support
 	}
-	mark := r.m.mark(owner)
-	if mark&(markLevel|markTouched|markFixed) == 0 {
-		r.m.cis[owner] = mark | markTouched
+	if r.m.marks[owner] == 0 {
+		r.m.marks[owner] = markTouched
 		r.touched = append(r.touched, owner)
 	}
 }
@@ -192,6 +205,12 @@ func (r *run) spread(depth int) (partial bool, err error) {
 			return r.beyond(r.log[done:end])
 		}
 		r.rounds = append(r.rounds, end)
+		if r.s.over == nil && r.within == nil && r.target == nil {
+			if err := r.round(done, end); err != nil {
+				return false, err
+			}
+			done = end
+		}
 		for ; done < end && !r.hit; done++ {
 			if err := r.follow(r.log[done]); err != nil {
 				return false, err
@@ -217,31 +236,52 @@ func (r *run) beyond(last []uint32) (bool, error) {
 	for _, event := range r.log[events:] {
 		// The last of a CI's events here is met last; the first says what it was before.
 		ci := event >> eventBits
-		before := uint32(levelOK)
+		before := uint8(levelOK)
 		if event&eventMask == fromDegraded {
-			before = levelDegraded
+			before = levelDegraded << markLevelAt
 		}
-		if before < r.m.cis[ci]&markLevel {
-			r.m.cis[ci] = r.m.cis[ci]&^markLevel | before
+		if mark := r.m.marks[ci]; before < mark&markLevel {
+			r.m.marks[ci] = mark&^markLevel | before
 		}
 	}
 	for _, ci := range r.touched[touched:] {
-		r.m.cis[ci] &^= markTouched
+		r.m.marks[ci] &^= markTouched
 	}
 	r.log, r.touched = r.log[:events], r.touched[:touched]
 	return partial, nil
 }
 
-// follow passes one event on to everything that the CI holds up.
-func (r *run) follow(event uint32) error {
-	if r.s.over == nil {
-		row := r.s.base.row(event >> eventBits)
-		if r.b.left -= len(row); r.b.left < 0 {
+// later is what of an event's row leads to groups.
+type later struct {
+	event      uint32
+	first, end uint32
+}
+
+// round follows a round of events over relations, and then over groups: what a relation has brought down
+// by then needs no counting in its groups.
+func (r *run) round(first, end int) error {
+	b, rest := r.s.base, r.m.later[:0]
+	for _, event := range r.log[first:end] {
+		start, end := b.downStart[event>>eventBits], b.downStart[event>>eventBits+1]
+		if start == end {
+			continue
+		}
+		if r.b.left -= int(end - start); r.b.left < 0 {
 			return r.b.spend(0)
 		}
-		r.pass(event, row)
-		return nil
+		if start += uint32(r.relations(event, b.down[start:end])); start < end {
+			rest = append(rest, later{event, start, end})
+		}
 	}
+	for _, l := range rest {
+		r.groups(l.event, b.down[l.first:l.end])
+	}
+	r.m.later = rest
+	return nil
+}
+
+// follow passes one event on to everything that the CI holds up.
+func (r *run) follow(event uint32) error {
 	row, removed, added := r.s.down(event >> eventBits)
 	if err := r.b.spend(len(row) + len(added)); err != nil {
 		return err
@@ -261,81 +301,141 @@ func (r *run) follow(event uint32) error {
 	return nil
 }
 
+// pass passes an event on over words.
 func (r *run) pass(event uint32, words []uint32) {
-	var (
-		s      = r.s
-		to     = eventLevel(event)
-		codes  = &s.kinds.codes
-		cis    = r.m.cis
-		counts = r.m.groups
-		ours   = uint64(r.m.groupQuestion)
-		edited = s.over != nil
-		// What is known already to be as bad, which is most of a large failure.
-		known = r.m.question<<markBits | uint32(to)
-		asked = r.m.question
-		plain = r.within == nil && r.target == nil
-	)
-	// What becomes worse counts in groups as no longer well, as down, or as both.
-	var unit uint64
+	if r.within != nil || r.target != nil {
+		r.passWatched(event, words)
+		return
+	}
+	r.groups(event, words[r.relations(event, words):])
+}
+
+// A step is what a CI's mark becomes once what a relation rests on is at a level, and what the run writes
+// down of that: the event, and whether there is one. The mark stands where marks do.
+const (
+	stepEvent  = eventMask
+	stepRaised = 1 << 7
+)
+
+// step gives what [run.feel] does to a CI with a mark, apart from touching it, as a table of kinds has it by
+// the level of the member, and code and mark together.
+func (k *kinds) step(member level, code, mark uint8) uint8 {
+	from, to := mark&markLevel>>markLevelAt, k.codes[code][member]
+	switch {
+	case mark&markFixed != 0 || code == 0:
+		return mark
+	case to > from:
+		event := to
+		if from != levelOK {
+			event = fromDegraded
+		}
+		return mark&^markLevel | to<<markLevelAt | event | stepRaised
+	}
+	return mark
+}
+
+// relations passes an event on over the words of relations, with which a row begins, and gives how many
+// they are. Whether a word brings anything down depends on where in the graph it leads, which no processor
+// foresees; so this does not decide it, but writes down what it would be and moves on past that where
+// it counts.
+func (r *run) relations(event uint32, words []uint32) int {
+	to := eventLevel(event)
+	if r.s.kinds.touching[to] {
+		return r.relationsTouching(to, words)
+	}
+	steps, marks := &r.s.kinds.steps[to], r.m.marks
+	// There is room for what every word could do, and for one that never counts.
+	log, logged := room(r.log, len(words)+1), len(r.log)
+	for at, word := range words {
+		if word&groupWord != 0 {
+			words = words[:at]
+			break
+		}
+		owner := word >> codeBits
+		step := uint32(steps[uint8(word)&codeMask|marks[owner]])
+		marks[owner] = uint8(step & markMask)
+		log[logged] = owner<<eventBits | step&stepEvent
+		logged += int(step / stepRaised)
+	}
+	r.log = log[:logged]
+	return len(words)
+}
+
+// relationsTouching does what relations does where a kind keeps the level from the owner, which is then
+// at risk.
+func (r *run) relationsTouching(to level, words []uint32) int {
+	for at, word := range words {
+		if word&groupWord != 0 {
+			return at
+		}
+		code := uint8(word & codeMask)
+		r.feel(word>>codeBits, r.s.kinds.codes[code][to], code)
+	}
+	return len(words)
+}
+
+// groups passes an event on over the words of groups.
+func (r *run) groups(event uint32, words []uint32) {
+	marks, heads := r.m.marks, r.s.base.groups
+	for _, word := range words {
+		// Edits give a group no other owner.
+		g := word &^ groupWord
+		var owner uint32
+		if int(g) < len(heads) {
+			owner = heads[g].owner
+		} else {
+			owner = r.s.head(g).owner
+		}
+		// What is down already stays so, whatever else the group loses.
+		if marks[owner]&(markDown|markFixed) == 0 {
+			r.lose(event, g)
+		}
+	}
+}
+
+// lose counts a member's event in a group, and has the owner feel it.
+func (r *run) lose(event, g uint32) {
+	head := r.s.head(g)
+	more := eventUnit(event)
+	if head.word&weightedFlag != 0 {
+		more *= uint64(r.s.weightIn(g, event>>eventBits, head))
+	}
+	count := r.m.counts[g]
+	if count>>(2*countBits) != r.m.question {
+		count = r.m.question << (2 * countBits)
+	}
+	count += more
+	r.m.counts[g] = count
+	// What is down does not work well either, so that a group's level is how many of the two are
+	// more than it can spare: a difference below zero has its highest bit set.
+	spare := uint64(head.word & spareMask)
+	state := (spare-count>>countBits&countMask)>>63 + (spare-count&countMask)>>63
+	r.feel(head.owner, r.s.kinds.codes[head.code()][state], head.code())
+}
+
+// eventUnit is what a member's event counts for in groups: as no longer well, as down, or as both.
+func eventUnit(event uint32) uint64 {
 	switch event & eventMask {
 	case toDegraded:
-		unit = 1 << countBits
-	case toDown:
-		unit = 1<<countBits | 1
+		return 1 << countBits
 	case fromDegraded:
-		unit = 1
+		return 1
 	}
-	// A row has relations first, and then groups.
-	at := 0
-	for ; at < len(words) && words[at]&groupWord == 0; at++ {
-		word := words[at]
-		owner, effect := word>>codeBits, codes[word&codeMask][to]
-		switch mark := cis[owner]; {
-		case mark&^(markTouched|markFixed) == known && effect <= to:
-		case plain && effect != levelOK && mark>>markBits != asked:
-			// What is met for the first time, as [run.raise] would do it.
-			cis[owner] = asked<<markBits | uint32(effect)
-			r.log = append(r.log, owner<<eventBits|uint32(effect))
-		default:
-			r.feel(owner, effect, uint8(word&codeMask))
-		}
+	return 1<<countBits | 1
+}
+
+// room gives a list with all the capacity that it has, which is for more elements at least.
+func room(list []uint32, more int) []uint32 {
+	if cap(list)-len(list) < more {
+		list = slices.Grow(list, more)
 	}
-	for ; at < len(words); at++ {
-		g := words[at] &^ groupWord
-		var head groupHead
-		if edited {
-			head = s.head(g)
-		} else {
-			head = s.base.groups[g]
-		}
-		more := unit
-		if head.word&weightedFlag != 0 {
-			more *= uint64(s.weightIn(g, event>>eventBits, head))
-		}
-		count := counts[g]
-		if count>>(2*countBits) != ours {
-			count = ours << (2 * countBits)
-		}
-		count += more
-		counts[g] = count
-		mark, code := cis[head.owner], head.code()
-		if mark&^(markTouched|markFixed) == known && codes[code][to] <= to {
-			continue // its state is no worse than that of the member
-		}
-		state := level(levelOK)
-		switch spare := uint64(head.word & spareMask); {
-		case count&countMask > spare:
-			state = levelDown
-		case count>>countBits&countMask > spare:
-			state = levelDegraded
-		}
-		if state == levelOK && plain && code != 0 && mark>>markBits != asked {
-			// As [run.feel] would do it.
-			cis[head.owner] = asked<<markBits | markTouched
-			r.touched = append(r.touched, head.owner)
-			continue
-		}
-		r.feel(head.owner, codes[code][state], code)
+	return list[:cap(list)]
+}
+
+// passWatched does what pass does where not every CI counts or the run may end at any.
+func (r *run) passWatched(event uint32, words []uint32) {
+	for _, word := range words[r.relationsTouching(eventLevel(event), words):] {
+		r.lose(event, word&^groupWord)
 	}
 }
 
@@ -401,9 +501,8 @@ type solution struct {
 
 func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int) (solution, error) {
 	r := run{s: s, m: s.scratch(), b: b}
-	r.log, r.touched = r.m.log[:0], r.m.touched[:0]
 	defer func() {
-		r.m.log, r.m.touched = r.log, r.touched
+		r.end()
 		s.release(r.m)
 	}()
 	before := b.left
@@ -412,10 +511,9 @@ func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int
 	if err != nil {
 		return solution{}, err
 	}
-	r.touched = slices.DeleteFunc(r.touched, func(ci uint32) bool { return r.m.mark(ci)&markLevel != levelOK })
-	found := solution{log: slices.Clone(r.log), touched: slices.Clone(r.touched), rounds: r.rounds, partial: partial, work: before - b.left}
+	found := solution{log: slices.Clone(r.log), touched: r.atRisk(), rounds: r.rounds, partial: partial, work: before - b.left}
 	for _, one := range seeds {
-		switch now := level(r.m.mark(one.ci) & markLevel); {
+		switch now := r.level(one.ci); {
 		case now > one.level:
 		case now == levelDown:
 			found.asBefore.Down++
@@ -426,14 +524,29 @@ func (s *Snapshot) solve(b *budget, seeds []seed, unaffected []uint32, depth int
 	return found, nil
 }
 
+// atRisk gives the CIs that were touched and nothing more, and forgets the others, which are in the log.
+func (r *run) atRisk() []uint32 {
+	// As in relations, nothing is decided.
+	n := 0
+	for _, ci := range r.touched {
+		r.touched[n] = ci
+		n += int((r.level(ci) - 1) >> 7) // 1 at level 0
+	}
+	r.touched = r.touched[:n]
+	return slices.Clone(r.touched)
+}
+
 // seeds checks failures and gives the worst of each CI, in order of number.
 func (s *Snapshot) seeds(question string, failures []Failure, o Options) ([]seed, []uint32, error) {
 	var f faults
 	if o.Depth < 0 || o.Depth > math.MaxInt32 {
 		f.add("depth", "must not be negative; 0 means no limit")
 	}
-	var seeds []seed
-	failed := make(map[uint32]bool, len(failures))
+	seeds := make([]seed, 0, len(failures))
+	var failed map[uint32]bool // is needed to check what is unaffected
+	if len(o.Unaffected) > 0 {
+		failed = make(map[uint32]bool, len(failures))
+	}
 	for i, failure := range failures {
 		ci := s.find(failure.ID)
 		if ci == none {
@@ -443,7 +556,9 @@ func (s *Snapshot) seeds(question string, failures []Failure, o Options) ([]seed
 			f.add(fmt.Sprintf("failures[%d].state", i), "must be degraded or down")
 		}
 		seeds = append(seeds, seed{ci, levelOf(failure.State)})
-		failed[ci] = true
+		if failed != nil {
+			failed[ci] = true
+		}
 	}
 	var unaffected []uint32
 	for i, id := range o.Unaffected {

@@ -201,6 +201,12 @@ type kinds struct {
 	// code is the kind's propagation as three bits of a word, of which codes gives the effect.
 	code  [MaxKinds]uint8
 	codes [8][3]level
+	// steps are what [kinds.step] gives, by level and by code and mark together.
+	steps [3][256]uint8
+	// touching says for which levels a kind passes something on, and nothing of that level.
+	touching [3]bool
+	// idle says that a kind passes nothing on.
+	idle bool
 }
 
 // The propagations, by their three bits. The first passes nothing.
@@ -216,6 +222,13 @@ func newKinds(all []Kind) (*kinds, error) {
 	for i, p := range propagations {
 		for l := level(levelOK); l <= levelDown; l++ {
 			k.codes[i][l] = levelOf(p.Of(levelState(l)))
+		}
+	}
+	for group := level(levelOK); group <= levelDown; group++ {
+		for code := range uint8(len(k.codes)) {
+			for mark := 0; mark <= markMask; mark += 1 << markLevelAt {
+				k.steps[group][code|uint8(mark)] = k.step(group, code, uint8(mark))
+			}
 		}
 	}
 	for i, kind := range all {
@@ -241,6 +254,10 @@ func newKinds(all []Kind) (*kinds, error) {
 		for code, p := range propagations {
 			if p == kind.Propagation {
 				k.code[i], k.effect[i] = uint8(code), k.codes[code]
+				k.idle = k.idle || code == 0
+				for l := level(levelDegraded); l <= levelDown; l++ {
+					k.touching[l] = k.touching[l] || code != 0 && k.effect[i][l] == levelOK
+				}
 			}
 		}
 	}

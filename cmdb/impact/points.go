@@ -150,7 +150,6 @@ type points struct {
 
 // try says whether the target, or a known point, goes down with a CI, and if not what does.
 func (p *points) try(ci uint32) (hit bool, log []uint32, err error) {
-	p.m.next()
 	if err := p.b.spend(1); err != nil {
 		return false, nil, err
 	}
@@ -165,6 +164,7 @@ func (p *points) try(ci uint32) (hit bool, log []uint32, err error) {
 		seeds = append(seeds[:len(seeds):len(seeds)], seed{ci, levelDown})
 	}
 	r.begin(seeds, p.unaffected)
+	defer r.end()
 	_, err = r.spread(0)
 	return r.hit, r.log, err
 }

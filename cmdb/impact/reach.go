@@ -72,71 +72,123 @@ func (s *Snapshot) Reach(way Direction, from []string, o Options) (*Reached, err
 	return s.walk(b, m, way, seeds, o.Depth)
 }
 
-// walk marks what it reaches in the scratch.
+// walk uses the scratch and leaves it as it was.
 func (s *Snapshot) walk(b *budget, m *scratch, way Direction, from []uint32, depth int) (*Reached, error) {
-	r := &Reached{s: s, rounds: []int{0}, cis: m.log[:0]}
-	defer func() {
-		m.log, r.cis = r.cis, slices.Clone(r.cis)
-	}()
-	visit := func(ci uint32) bool {
-		if m.cis[ci]>>markBits == m.question {
-			return false
-		}
-		m.cis[ci] = m.question<<markBits | levelDown
-		r.cis = append(r.cis, ci)
-		return true
-	}
+	w := walk{s: s, b: b, m: m, way: way, cis: m.log[:0]}
+	defer w.end()
 	for _, ci := range from {
-		visit(ci)
+		w.visit(ci)
 	}
-	for done := 0; done < len(r.cis); {
-		end := len(r.cis)
+	r := &Reached{s: s, rounds: []int{0}}
+	for done := 0; done < len(w.cis); {
+		end := len(w.cis)
 		beyond := depth > 0 && len(r.rounds) > depth
 		if !beyond {
 			r.rounds = append(r.rounds, end)
 		}
-		for ; done < end; done++ {
-			if way == Downstream && s.over == nil {
-				row := s.base.row(r.cis[done])
-				if err := b.spend(len(row)); err != nil {
-					return nil, err
-				}
-				r.cis = s.base.closeRow(m, row, r.cis)
-				continue
-			}
-			if err := s.neighbours(b, way, r.cis[done], visit); err != nil {
-				return nil, err
-			}
+		if err := w.round(done, end); err != nil {
+			return nil, err
 		}
 		if beyond {
-			r.partial = len(r.cis) > end
-			r.cis = r.cis[:end]
-			break
+			r.partial = len(w.cis) > end
+			r.cis = slices.Clone(w.cis[:end])
+			return r, nil
 		}
+		done = end
 	}
+	r.cis = slices.Clone(w.cis)
 	return r, nil
 }
 
-// closeRow adds to a list whom a row holds up and who is not marked yet.
-func (b *base) closeRow(m *scratch, row, list []uint32) []uint32 {
-	marked, cis, at := m.question<<markBits|levelDown, m.cis, 0
-	for ; at < len(row) && row[at]&groupWord == 0; at++ {
-		if owner := row[at] >> codeBits; cis[owner] != marked && row[at]&codeMask != 0 {
-			cis[owner] = marked
-			list = append(list, owner)
+// walk is a walk under way.
+type walk struct {
+	s   *Snapshot
+	b   *budget
+	m   *scratch
+	way Direction
+	cis []uint32 // reached so far
+}
+
+func (w *walk) end() {
+	w.m.forget(w.cis)
+	w.m.log = w.cis
+}
+
+func (w *walk) visit(ci uint32) {
+	if w.m.marks[ci] == 0 {
+		w.m.marks[ci] = 1
+		w.cis = append(w.cis, ci)
+	}
+}
+
+// round visits what is next to those reached in a round.
+func (w *walk) round(first, end int) error {
+	if w.way != Downstream || w.s.over != nil {
+		for ; first < end; first++ {
+			if err := w.s.neighbours(w.b, w.way, w.cis[first], w.visit); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// Most CIs hold nothing up, so that passing over those is to cost little.
+	starts, down, marks, groups := w.s.base.downStart, w.s.base.down, w.m.marks, w.s.base.groups
+	for _, ci := range w.cis[first:end] {
+		start, end := starts[ci], starts[ci+1]
+		if start == end {
+			continue
+		}
+		if err := w.b.spend(int(end - start)); err != nil {
+			return err
+		}
+		row := down[start:end]
+		if w.s.kinds.idle {
+			row = w.passing(row)
+		}
+		w.cis = closeRow(marks, row, groups, w.cis)
+	}
+	return nil
+}
+
+// passing gives the words of a row that pass anything on.
+func (w *walk) passing(row []uint32) []uint32 {
+	words := w.m.touched[:0]
+	for _, word := range row {
+		code := uint8(word & codeMask)
+		if word&groupWord != 0 {
+			code = w.s.base.groups[word&^groupWord].code()
+		}
+		if code != 0 {
+			words = append(words, word)
 		}
 	}
-	for ; at < len(row); at++ {
-		if head := &b.groups[row[at]&^groupWord]; cis[head.owner] != marked && head.code() != 0 {
-			cis[head.owner] = marked
-			list = append(list, head.owner)
-		}
+	w.m.touched = words
+	return words
+}
+
+// closeRow adds to a list whom words hold up and who is not marked yet, and marks them. As in
+// [run.relations], nothing is decided on the way.
+func closeRow(marks []uint8, words []uint32, groups []groupHead, list []uint32) []uint32 {
+	n := len(list)
+	list = room(list, len(words)+1)
+	at := 0
+	for ; at < len(words) && words[at] < groupWord; at++ {
+		owner := words[at] >> codeBits
+		list[n] = owner
+		n += int(1 ^ marks[owner])
+		marks[owner] = 1
 	}
-	return list
+	for _, word := range words[at:] {
+		owner := groups[word&^groupWord].owner
+		list[n] = owner
+		n += int(1 ^ marks[owner])
+		marks[owner] = 1
+	}
+	return list[:n]
 }
 
 // neighbours visits what is next to a CI.
-func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(uint32) bool) error {
+func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(uint32)) error {
 	if way == Downstream {
 		row, removed, added := s.down(ci)
 		if err := b.spend(len(row) + len(added)); err != nil {
@@ -175,7 +227,7 @@ func (s *Snapshot) neighbours(b *budget, way Direction, ci uint32, visit func(ui
 	return nil
 }
 
-func (s *Snapshot) visitWord(word uint32, visit func(uint32) bool) {
+func (s *Snapshot) visitWord(word uint32, visit func(uint32)) {
 	if word&groupWord == 0 {
 		if word&codeMask != 0 {
 			visit(word >> codeBits)

@@ -73,10 +73,10 @@ func (r *Result) Counts() (c Counts) {
 	c.AtRisk = len(r.touched)
 	for _, event := range r.log {
 		switch event & eventMask {
-		case toDegraded:
-			c.Degraded++
 		case toDown:
 			c.Down++
+		case toDegraded:
+			c.Degraded++
 		case fromDegraded:
 			c.Down++
 			c.Degraded--
