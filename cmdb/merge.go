@@ -185,9 +185,9 @@ func (g *merging) attributes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g.f.Merge("rules", rules.unfit)
 	if rules.unfit != nil {
-		g.f.Merge("rules", rules.unfit)
-		return nil
+		return nil //nolint:nilerr // it is a fault, told with all others
 	}
 	o := observer{p: g.p, u: g.u, rules: rules, model: g.model, known: map[knownOne][]*hearing{}}
 	mine, err := o.held(ctx, &g.keep)

@@ -41,8 +41,8 @@ var revisionTable = storage.Define("ci_revision", storage.Def[revision, revision
 })
 
 const (
-	revisionID storage.ID = "current"
-	graphLock             = "ci.graph"
+	revisionID = storage.ID("current")
+	graphLock  = "ci.graph"
 )
 
 // edits is one revision in the log. Its id is the number of the revision, so that ids are in their order.

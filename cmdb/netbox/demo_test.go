@@ -229,7 +229,7 @@ func TestTheDemoDataAreIdentifiedAgain(t *testing.T) {
 		require.NoError(t, err)
 		same[id.Outcome]++
 		if id.Outcome == reconcile.OutcomeOne {
-			require.Equal(t, itsm.ID(cis[slices.IndexFunc(cis, func(one ci) bool { return one.Row == o.Row })].id), id.ID)
+			require.Equal(t, cis[slices.IndexFunc(cis, func(one ci) bool { return one.Row == o.Row })].id, id.ID)
 		}
 	}
 	require.Zero(t, same[reconcile.OutcomeNone])

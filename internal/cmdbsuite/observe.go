@@ -278,7 +278,7 @@ func importing(t *testing.T, d *desk) {
 		require.Equal(t, cmdb.ImportResult{Rows: 60, Unchanged: 60}, did)
 		require.Equal(t, before, d.everything(p), "the same rows once more change nothing")
 	}
-	down := down(t, q, cora, itsm.ID(idOf(t, q, "host3")))
+	down := down(t, q, cora, idOf(t, q, "host3"))
 	require.Len(t, down, 2, "what runs on a host fails with it")
 }
 

@@ -28,7 +28,7 @@ func BenchmarkLoadConfiguration(b *testing.B) {
 			store, db := e.store(b, sqlstore.Options{})
 			eng, err := itsmengine.New(store, itsmengine.Options{})
 			require.NoError(b, err)
-			p, err := cmdb.New(eng, cmdb.Options{})
+			_, err = cmdb.New(eng, cmdb.Options{})
 			require.NoError(b, err)
 			require.NoError(b, eng.Migrate(ctx))
 			putEstate(b, store, n)
@@ -42,7 +42,7 @@ func BenchmarkLoadConfiguration(b *testing.B) {
 				b.StopTimer()
 				eng, err := itsmengine.New(store, itsmengine.Options{})
 				require.NoError(b, err)
-				p, err = cmdb.New(eng, cmdb.Options{})
+				p, err := cmdb.New(eng, cmdb.Options{})
 				require.NoError(b, err)
 				b.StartTimer()
 				var last cmdb.Progress

@@ -29,7 +29,7 @@ func hostRows(from, to int, at time.Time) iter.Seq2[reconcile.Observation, error
 		for i := from; i < to; i++ {
 			o := reconcile.Observation{Source: "scan", Class: schema.ClassHost, Name: fmt.Sprint("host ", i), At: at,
 				Attributes: schema.Values{"serial_number": schema.Text(fmt.Sprint("S", i)), "memory": schema.Integer(8)},
-				Relations: []reconcile.ObservedRelation{{Type: schema.RelationLocatedAt, Other: reconcile.Pointer{Class: schema.ClassSite, Name: "site"}}}}
+				Relations:  []reconcile.ObservedRelation{{Type: schema.RelationLocatedAt, Other: reconcile.Pointer{Class: schema.ClassSite, Name: "site"}}}}
 			if i == from {
 				o = reconcile.Observation{Source: "scan", Class: schema.ClassSite, Name: "site", At: at}
 			}

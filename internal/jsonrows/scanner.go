@@ -91,7 +91,7 @@ func (s *Scanner) Next() (raw []byte, line int, problem string, err error) {
 		}
 		if err == nil && s.given {
 			// An element ends before a comma or a bracket, so this is the comma.
-			if b, err = s.blank(); errors.Is(err, io.EOF) {
+			if _, err = s.blank(); errors.Is(err, io.EOF) {
 				s.ended = true
 				return nil, s.line, "breaks off: the array is not closed", nil
 			}
