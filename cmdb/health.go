@@ -28,7 +28,8 @@ type HealthRules struct {
 	// StaleAfterDays is for how many days of 24 hours no source may have seen a CI; 0 is reconcile.DefaultStaleAfterDays. It is at most
 	// reconcile.MaxDays.
 	StaleAfterDays int `json:"stale_after_days,omitempty"`
-	// Identification says by what CIs are the same. Nil is reconcile.Shipped where that fits the tenant's model, and otherwise nothing.
+	// Identification says by what CIs are the same. Nil are the rules by which observations are identified, where they fit the
+	// tenant's model, and otherwise nothing.
 	Identification *reconcile.Rules `json:"identification,omitempty"`
 	// Audits say how CIs should be, at most [MaxAudits].
 	Audits []Audit `json:"audits,omitempty"`
@@ -167,8 +168,10 @@ func (p *Practice) health(ctx context.Context, r storage.Reader, rules HealthRul
 	if rules.Identification != nil {
 		h.identify, err = rules.Identification.Compile(model)
 		f.Merge("identification", err)
-	} else if c, err := reconcile.Shipped().Compile(model); err == nil {
-		h.identify = c
+	} else if ruling, err := p.rules.Of(ctx, r, ""); err != nil {
+		return nil, err
+	} else if ruling.unfit == nil {
+		h.identify = ruling.Compiled
 	}
 	return h, f.Err("rules of health")
 }
@@ -179,11 +182,18 @@ func (h *health) of(ctx context.Context, r storage.Reader, all []CI) ([]CIHealth
 	if err != nil {
 		return nil, err
 	}
+	heard, err := lastHeard(ctx, r, all)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]CIHealth, len(all))
 	for i := range all {
 		ci := &all[i]
 		out[i] = CIHealth{Head: ci.Head, Missing: h.model.Missing(ci.Class, string(ci.State), ci.Attributes), Seen: ci.seen()}
 		one := &out[i]
+		if at := heard[ci.ID]; at.After(one.Seen) {
+			one.Seen = at
+		}
 		for class, names := range h.rules.Recommended {
 			if !h.model.Is(ci.Class, class) {
 				continue
@@ -216,7 +226,30 @@ func (h *health) of(ctx context.Context, r storage.Reader, all []CI) ([]CIHealth
 	return out, nil
 }
 
-// seen is the latest instant at which a source saw the CI.
+// lastHeard gives when CIs were last observed by a source that told of them, which changes nothing of a CI that is as it was.
+func lastHeard(ctx context.Context, r storage.Reader, all []CI) (map[itsm.ID]time.Time, error) {
+	last := map[itsm.ID]time.Time{}
+	for some := range slices.Chunk(all, askChunk) {
+		ids := make([]itsm.ID, len(some))
+		for i := range some {
+			ids[i] = some[i].ID
+		}
+		rows, err := readAll(storage.Query[hearingHead]{Where: knownByCI.In(ids...), Limit: storage.MaxPage}, func(q storage.Query[hearingHead]) (storage.Page[hearingHead], error) {
+			return knownTable.List(ctx, r, q)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range rows {
+			if k.Heard.After(last[k.CI]) {
+				last[k.CI] = k.Heard
+			}
+		}
+	}
+	return last, nil
+}
+
+// seen is the latest instant at which a source said of the CI what it has.
 func (ci *CI) seen() time.Time {
 	last := ci.Created
 	later := func(at time.Time) {

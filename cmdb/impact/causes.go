@@ -55,7 +55,8 @@ type Diagnosis struct {
 	Cover []Cause `json:"cover"`
 	// Unexplained are symptoms that no candidate explains, in order of id.
 	Unexplained []string `json:"unexplained,omitempty"`
-	// Candidates is how many CIs lie upstream of a symptom, and Tried how many were tried out.
+	// Candidates is how many CIs lie upstream of a symptom, and Tried how often one was tried out: a candidate may be
+	// tried again for each cause of the cover.
 	Candidates int `json:"candidates"`
 	Tried      int `json:"tried"`
 }

@@ -118,6 +118,24 @@ func healthOfCIs(t *testing.T, d *desk) {
 	rules.StaleAfterDays = 62
 	require.Equal(t, want, d.unhealthy(ana, rules, 3))
 
+	// So is what a source finds as it was.
+	p, q := d.observers()
+	require.NoError(t, p.Reindex(d.ctx(), cora))
+	sighting := host("scan", "s9", "h9", d.now, schema.Values{"serial": schema.Text("S9")})
+	made := d.observe(p, sighting)
+	d.now = d.now.Add(50 * 24 * time.Hour)
+	sighting.At = d.now
+	require.False(t, d.observe(q, sighting).Changed)
+	d.now = d.now.Add(50 * 24 * time.Hour)
+	listed, err := q.CIHealth(d.ctx(), ana, cmdb.HealthRules{}, cmdb.Page{})
+	require.NoError(t, err)
+	for _, one := range listed.Items {
+		require.Equal(t, one.Head.ID != made.CI, one.Stale, one.Head.ID)
+	}
+	d.now = d.now.Add(-100 * 24 * time.Hour)
+	_, err = p.Retire(d.ctx(), cora, made.CI, cmdb.Retirement{})
+	require.NoError(t, err)
+
 	// Who may not read a CI is told of none of what is wrong with it.
 	yes := true
 	_, err = d.p.Update(d.ctx(), cora, "h2", cmdb.Update{Fields: cmdb.Fields{Restricted: &yes}})
