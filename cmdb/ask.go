@@ -5,6 +5,7 @@ package cmdb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -171,7 +172,8 @@ type Points struct {
 }
 
 // SinglePoints gives every CI that brings the one asked about into a state when it alone goes down; state is impact.Degraded or
-// impact.Down. The outages of the question are given as there already. A CI that is not in the graph, or that the actor may not read,
+// impact.Down. The outages of the question are given as there already. How many were tried is told to those alone who may read every
+// CI, and is 0 for others. A CI that is not in the graph, or that the actor may not read,
 // is ErrInvalid.
 func (p *Practice) SinglePoints(ctx context.Context, actor itsm.Actor, ci itsm.ID, state impact.State, q Question) (Points, error) {
 	s, err := p.scene(ctx, actor, q)
@@ -188,6 +190,9 @@ func (p *Practice) SinglePoints(ctx context.Context, actor itsm.Actor, ci itsm.I
 	}
 	all := len(found.Points)
 	found.Points = slices.DeleteFunc(found.Points, func(p impact.Point) bool { return !s.sees(p.ID) })
+	if !s.of.every {
+		found.Candidates, found.Tried = 0, 0
+	}
 	return Points{found, len(found.Points) < all}, nil
 }
 
@@ -199,7 +204,8 @@ type Diagnosis struct {
 }
 
 // Causes looks for what could have brought about what is seen. Of the options those that name CIs that the actor may not read are
-// ErrInvalid, as symptoms are. The outages of the question are given as known.
+// ErrInvalid, as symptoms are. The outages of the question are given as known. How many CIs lie upstream, were tried, or are impacted is
+// told to those alone who may read every CI, and is 0 for others.
 func (p *Practice) Causes(ctx context.Context, actor itsm.Actor, symptoms []impact.Failure, o impact.CauseOptions, q Question) (Diagnosis, error) {
 	s, err := p.scene(ctx, actor, q)
 	if err != nil {
@@ -207,6 +213,7 @@ func (p *Practice) Causes(ctx context.Context, actor itsm.Actor, symptoms []impa
 	}
 	var f itsm.Faults
 	s.check(&f, "symptoms", idsOf(symptoms))
+	s.check(&f, "prior", slices.Sorted(maps.Keys(o.Prior)))
 	if s.check(&f, "given", idsOf(o.Given)); !f.Empty() {
 		return Diagnosis{}, f.Err("question")
 	}
@@ -219,6 +226,14 @@ func (p *Practice) Causes(ctx context.Context, actor itsm.Actor, symptoms []impa
 	all := len(d.Causes) + len(d.Cover)
 	unseen := func(c impact.Cause) bool { return !s.sees(c.ID) }
 	d.Causes, d.Cover = slices.DeleteFunc(d.Causes, unseen), slices.DeleteFunc(d.Cover, unseen)
+	if !s.of.every {
+		d.Candidates, d.Tried = 0, 0
+		for _, causes := range [][]impact.Cause{d.Causes, d.Cover} {
+			for i := range causes {
+				causes[i].Impact = 0
+			}
+		}
+	}
 	return Diagnosis{d, len(d.Causes)+len(d.Cover) < all}, nil
 }
 

@@ -399,7 +399,8 @@ func (p *Practice) onAssessment(ctx context.Context, call engine.Call, of itsm.R
 		if err != nil {
 			return Assessment{}, err
 		}
-		return a, sees.narrow(ctx, u, &a)
+		err = sees.narrow(ctx, u, &a)
+		return a, err
 	})
 }
 

@@ -49,11 +49,12 @@ func (p *Practice) Add(ctx context.Context, actor itsm.Actor, a Addition) (CI, e
 		if err := u.Authorize(ctx, PermissionAdd, (&Head{Group: a.Group, Owner: a.Owner}).Subject()); err != nil {
 			return CI{}, err
 		}
-		ci, err := p.newCI(ctx, u, a, call.Validate())
-		if err != nil {
+		// Before the model is read, so that no other is followed until the CI is there.
+		if err := lockGraph(ctx, u); err != nil {
 			return CI{}, err
 		}
-		if err := lockGraph(ctx, u); err != nil {
+		ci, err := p.newCI(ctx, u, a, call.Validate())
+		if err != nil {
 			return CI{}, err
 		}
 		if err := Table.Put(ctx, u, &ci); err != nil {

@@ -293,7 +293,7 @@ func (p *Practice) advance(ctx context.Context, r storage.Reader, from *state, s
 			now.revision, now.token = log.Revision, log.Token
 		}
 		if now.snapshot, err = apply(now.snapshot, now.revision, list, about); err != nil {
-			return nil, err
+			return load(ctx, r, seen, model, progress) // what is held is not what the log goes on from
 		}
 		for _, e := range about {
 			if e.Sight != nil {
@@ -301,16 +301,9 @@ func (p *Practice) advance(ctx context.Context, r storage.Reader, from *state, s
 			}
 		}
 	}
-	if kinds := model.Kinds(); !slices.Equal(now.kinds, kinds) {
-		all := kinds
-		for _, k := range now.snapshot.Kinds() {
-			all = withKind(all, k.Name)
-		}
-		var err error
-		if now.snapshot, err = now.snapshot.WithKinds(uint64(now.revision), all); err != nil {
-			return nil, err
-		}
-		now.kinds = kinds
+	if !slices.Equal(now.kinds, model.Kinds()) {
+		// Which way a relation was given is in its record alone: where failure flows both ways, the snapshot does not say.
+		return load(ctx, r, seen, model, progress)
 	}
 	if edited := now.snapshot.Edited(); !p.bound && edited >= 1000 && edited >= now.snapshot.Len()/16 {
 		now.snapshot = now.snapshot.Compacted()

@@ -137,7 +137,7 @@ var importTable = storage.Define("ci_import", storage.Def[importRun, importHead,
 // What it costs grows with the rows and with how many of the tenant's CIs are alike, not with the tenant. Rows that would make CIs are kept in
 // memory while they are checked, by what identifies them alone.
 func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, rows iter.Seq2[reconcile.Observation, error], o ImportOptions) (ImportResult, error) {
-	i := &importer{p: p, actor: actor, rows: rows, o: o, counted: map[int]bool{}, faulty: map[int]bool{}}
+	i := &importer{p: p, actor: actor, rows: rows, o: o, counted: map[int]bool{}, faulty: map[int]bool{}, moves: map[int]int{}}
 	var f itsm.Faults
 	f.Text("name", name, MaxName, true)
 	if rows == nil {
@@ -175,7 +175,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 		if i.result.FaultyRows > 0 {
 			return i.result, i.invalid()
 		}
-		i.shadow, i.counted = nil, map[int]bool{}
+		i.shadow, i.counted, i.moves = nil, map[int]bool{}, map[int]int{}
 		i.result = ImportResult{Rows: i.result.Rows}
 	}
 	if goesOn {
@@ -205,6 +205,8 @@ type importer struct {
 	result ImportResult
 	// counted are the places of rows of which the result tells already, and faulty of those that are faulty.
 	counted, faulty map[int]bool
+	// moves is how often a row changed something in this pass.
+	moves map[int]int
 }
 
 // begin reads how far the import is.
@@ -405,6 +407,9 @@ func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun,
 		}
 		*run = next
 		for k, was := range all {
+			if was.moved() {
+				i.moves[batch[k].n]++
+			}
 			i.count(batch[k].n, was, unsettled)
 		}
 		batch = batch[:0]
@@ -460,7 +465,10 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all
 				return fmt.Errorf("the import stopped at row %d, which was not faulty when it was checked: %w", was.Row, &row)
 			}
 			all = append(all, was)
-			if run.Changed = run.Changed || was.moved(); was.open() {
+			// What a row changes may be what another waits for, but no row can change more than its CI and each relation for the
+			// first time: one that is only checked would change the same in each sweep.
+			fresh := was.moved() && i.moves[batch[len(all)-1].n] <= len(t.Relations)
+			if run.Changed = run.Changed || fresh; was.open() {
 				run.Open++
 			}
 		}

@@ -56,6 +56,11 @@ func checkModel(ctx context.Context, u *engine.Unit, _ string, _ versioned.Stack
 			}
 		}
 	}
+	// Nothing comes to be of a class or type that the model lacks between the count and its activation.
+	if err := lockGraph(ctx, u); err != nil {
+		u.Fail(err)
+		return
+	}
 	classes, err := Table.CountBy(ctx, u, ByCurrent.Is(true), ByClass)
 	note("classes", "which %d CIs are of that are not retired", classes, err, func(name string) bool {
 		class, ok := c.Class(name)

@@ -693,7 +693,8 @@ func executeOn[R, H, B any](ctx context.Context, p *Practice, t storage.Table[R,
 			if err != nil {
 				return r, err
 			}
-			return r, hideMembers(ctx, u, of, g)
+			err = hideMembers(ctx, u, of, g)
+			return r, err
 		}
 		return r, nil
 	})

@@ -324,6 +324,16 @@ func faultyImports(t *testing.T, d *desk) {
 	}
 	require.ElementsMatch(t, []int{120, 122}, at)
 
+	// A row that changes a CI which is there, and finds nothing at the other end, would do so however often it is gone through.
+	ctx, cancel := context.WithTimeout(d.ctx(), time.Minute)
+	defer cancel()
+	lone := host("scan", "h1", "h1", start.Add(time.Hour), schema.Values{"ram": schema.Integer(96)},
+		reconcile.ObservedRelation{Type: "near", Other: reconcile.Pointer{Key: "nobody"}})
+	before := d.everything(q)
+	_, err = p.Import(ctx, cora, "lone", list(lone), cmdb.ImportOptions{State: cmdb.StateBuild})
+	require.Contains(t, faults(t, err), "rows[1].relations[0].other")
+	require.Equal(t, before, d.everything(q))
+
 	_, err = p.Import(d.ctx(), cora, "", nil, cmdb.ImportOptions{Batch: -1})
 	require.Equal(t, 3, len(faults(t, err)))
 	n := 0
