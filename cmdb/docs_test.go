@@ -1,25 +1,19 @@
 package cmdb_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/cmdb"
+	"github.com/itsmkit/itsmkit/internal/generated"
 )
-
-var update = flag.Bool("update", false, "write the generated parts of the documentation")
 
 // TestTheDocumentationHasTheLifecycleThatRuns holds the diagram and the table of docs/configuration.md to the lifecycle. Run with -update
 // to write them anew.
 func TestTheDocumentationHasTheLifecycleThatRuns(t *testing.T) {
-	const path = "../docs/configuration.md"
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
 	var rules strings.Builder
 	rules.WriteString("| From | Action | To | Needs | Permission |\n|---|---|---|---|---|\n")
 	for _, r := range cmdb.StandardLifecycle().Rules() {
@@ -32,20 +26,7 @@ func TestTheDocumentationHasTheLifecycleThatRuns(t *testing.T) {
 		}
 		fmt.Fprintf(&rules, "| %s | `%s` | `%s` | %s | `%s` |\n", strings.Join(from, ", "), r.On, r.To, strings.Join(needs, ", "), r.Permission)
 	}
-	page := string(raw)
-	for name, text := range map[string]string{"lifecycle": "```mermaid\n" + cmdb.StandardLifecycle().Mermaid() + "```\n", "rules": rules.String()} {
-		begin, end := "<!-- generated: ci "+name+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(page, begin)
-		require.True(t, ok, "the page has no place for %q", name)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		page = before + begin + text + end + after
-	}
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
-		return
-	}
-	require.Equal(t, page, string(raw), "run go test ./cmdb -update")
+	generated.Parts(t, "../docs/configuration.md", map[string]string{"ci lifecycle": "```mermaid\n" + cmdb.StandardLifecycle().Mermaid() + "```\n", "ci rules": rules.String()})
 }
 
 // Every action of every state is either permitted or refused as the table says.

@@ -1,98 +1,58 @@
 package incident
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/generated"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/interaction"
 	"github.com/itsmkit/itsmkit/itsm/task"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of the documentation")
-
-const docs = "../docs"
+const docs = "../docs/"
 
 // TestX5TheDiagramIsThatOfTheTable holds the diagram in the documentation to the lifecycle that runs.
 // Run with -update to write it anew.
 func TestX5TheDiagramIsThatOfTheTable(t *testing.T) {
-	held(t, "incident-lifecycle.md", func(string) string {
-		return "# The lifecycle of incidents\n\nGenerated from the table that runs (`incident.StandardLifecycle().Mermaid()`).\n\n```mermaid\n" +
-			StandardLifecycle().Mermaid() + "```\n"
-	})
+	generated.Page(t, docs+"incident-lifecycle.md",
+		"# The lifecycle of incidents\n\nGenerated from the table that runs (`incident.StandardLifecycle().Mermaid()`).\n\n```mermaid\n"+
+			StandardLifecycle().Mermaid()+"```\n")
 }
 
 // TestTheDocumentationHasWhatTheTablesHave holds the tables of docs/incident.md to those that run.
 func TestTheDocumentationHasWhatTheTablesHave(t *testing.T) {
-	held(t, "incident.md", func(page string) string {
-		return fill(t, page, map[string]string{
-			"lifecycle":    "```mermaid\n" + StandardLifecycle().Mermaid() + "```\n",
-			"states":       stateTable(),
-			"rules":        ruleTable(StandardLifecycle().Rules()),
-			"beside":       besideTable(),
-			"hold reasons": holdReasonTable(),
-			"events":       eventList(),
-		})
+	generated.Parts(t, docs+"incident.md", map[string]string{
+		"lifecycle":    "```mermaid\n" + StandardLifecycle().Mermaid() + "```\n",
+		"states":       stateTable(),
+		"rules":        ruleTable(StandardLifecycle().Rules()),
+		"beside":       besideTable(),
+		"hold reasons": holdReasonTable(),
+		"events":       eventList(),
 	})
 }
 
 // TestI9TheDocumentationOfMajorIncidentsIsThatOfTheTable holds docs/major-incident.md to what runs.
 func TestI9TheDocumentationOfMajorIncidentsIsThatOfTheTable(t *testing.T) {
-	held(t, "major-incident.md", func(page string) string {
-		var events strings.Builder
-		for _, e := range majorEvents() {
-			fmt.Fprintf(&events, "`%s`\n", e.Name)
-		}
-		return fill(t, page, map[string]string{
-			"major lifecycle": "```mermaid\n" + StandardMajorLifecycle().Mermaid() + "```\n",
-			"major rules":     ruleTable(StandardMajorLifecycle().Rules()),
-			"major events":    events.String(),
-		})
+	var events strings.Builder
+	for _, e := range majorEvents() {
+		fmt.Fprintf(&events, "`%s`\n", e.Name)
+	}
+	generated.Parts(t, docs+"major-incident.md", map[string]string{
+		"major lifecycle": "```mermaid\n" + StandardMajorLifecycle().Mermaid() + "```\n",
+		"major rules":     ruleTable(StandardMajorLifecycle().Rules()),
+		"major events":    events.String(),
 	})
-}
-
-// fill writes the generated parts of a page in their places.
-func fill(t *testing.T, page string, parts map[string]string) string {
-	t.Helper()
-	for name, text := range parts {
-		begin, end := "<!-- generated: "+name+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(page, begin)
-		require.True(t, ok, "the page has no place for %q", name)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		page = before + begin + text + end + after
-	}
-	return page
-}
-
-func held(t *testing.T, name string, want func(page string) string) {
-	t.Helper()
-	path := filepath.Join(docs, name)
-	raw, err := os.ReadFile(path)
-	if !os.IsNotExist(err) || !*update {
-		require.NoError(t, err)
-	}
-	generated := want(string(raw))
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(generated), 0o644))
-		return
-	}
-	require.Equal(t, generated, string(raw), "run go test ./incident -update")
 }
 
 // TestTheRolesAreThoseThatAreShipped holds docs/roles.md to the roles that itsm ships, as an
 // authorizer reads them.
 func TestTheRolesAreThoseThatAreShipped(t *testing.T) {
-	held(t, "roles.md", func(page string) string {
-		return fill(t, page, map[string]string{"roles": roleList(), "permissions": permissionTables(t)})
-	})
+	generated.Parts(t, docs+"roles.md", map[string]string{"roles": roleList(), "permissions": permissionTables(t)})
 }
 
 func roleList() string {

@@ -2,20 +2,17 @@ package sla_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/internal/generated"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/sla/timer"
 )
-
-var update = flag.Bool("update", false, "write the generated parts of the documentation")
 
 // The picture and the table of docs/sla.md are those of the example. Run with -update to write them anew.
 func TestL24ThePictureOfTheWorkedExampleIsComputed(t *testing.T) {
@@ -82,17 +79,5 @@ func TestL24ThePictureOfTheWorkedExampleIsComputed(t *testing.T) {
 	}
 	fmt.Fprintf(&b, "\nIt is due %s, %s of open time after the beginning and without the pause, and met then.\n", due.Format("Mon 15:04"), x.Reading.Goal)
 
-	const path, from, to = "../docs/sla.md", "<!-- generated: example -->\n", "<!-- end -->"
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(raw), from)
-	require.True(t, ok)
-	_, after, ok := strings.Cut(rest, to)
-	require.True(t, ok)
-	page := before + from + b.String() + to + after
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
-		return
-	}
-	require.Equal(t, page, string(raw), "run go test ./sla -update")
+	generated.Parts(t, "../docs/sla.md", map[string]string{"example": b.String()})
 }

@@ -3,45 +3,24 @@
 package schema_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/itsmkit/itsmkit/cmdb/schema"
+	"github.com/itsmkit/itsmkit/internal/generated"
 )
-
-var update = flag.Bool("update", false, "write the generated parts of the documentation")
 
 // TestThePageHasTheShippedModel holds the generated parts of docs/configuration.md to the shipped model. Run with -update to write
 // them anew.
 func TestThePageHasTheShippedModel(t *testing.T) {
 	c := compile(t, schema.Shipped())
-	name := filepath.Join("..", "..", "docs", "configuration.md")
-	raw, err := os.ReadFile(name)
-	require.NoError(t, err)
-	page := string(raw)
-	for part, text := range map[string]string{
+	generated.Parts(t, filepath.Join("..", "..", "docs", "configuration.md"), map[string]string{
 		"class picture": "```mermaid\n" + c.Mermaid() + "```\n",
 		"classes":       classTable(c),
 		"relations":     relationTable(c),
-	} {
-		begin, end := "<!-- generated: "+part+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(page, begin)
-		require.True(t, ok, "the page has no place for %q", part)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		page = before + begin + text + end + after
-	}
-	if *update {
-		require.NoError(t, os.WriteFile(name, []byte(page), 0o644))
-		return
-	}
-	require.Equal(t, page, string(raw), "run go test ./cmdb/schema -update")
+	})
 }
 
 func classTable(c *schema.Compiled) string {

@@ -1,44 +1,24 @@
 package interaction_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/itsmkit/itsmkit/internal/generated"
 	"github.com/itsmkit/itsmkit/itsm/interaction"
 )
-
-var update = flag.Bool("update", false, "write the generated parts of the documentation")
 
 const page = "../../docs/interaction.md"
 
 // TestTheDocumentationHasWhatTheTablesHave holds the generated parts of docs/interaction.md to what runs.
 // Run with -update to write them anew.
 func TestTheDocumentationHasWhatTheTablesHave(t *testing.T) {
-	raw, err := os.ReadFile(page)
-	require.NoError(t, err)
-	text := string(raw)
-	for name, part := range map[string]string{
+	generated.Parts(t, page, map[string]string{
 		"lifecycle": "```mermaid\n" + interaction.StandardLifecycle().Mermaid() + "```\n",
 		"rules":     ruleTable(),
 		"events":    eventList(),
-	} {
-		begin, end := "<!-- generated: "+name+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(text, begin)
-		require.True(t, ok, "the page has no place for %q", name)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		text = before + begin + part + end + after
-	}
-	if *update {
-		require.NoError(t, os.WriteFile(page, []byte(text), 0o644))
-		return
-	}
-	require.Equal(t, text, string(raw), "run go test ./itsm/interaction -update")
+	})
 }
 
 func ruleTable() string {
