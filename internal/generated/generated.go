@@ -1,5 +1,5 @@
-// Package generated holds pages of the documentation, and parts of them, to what runs. A test program that imports it has
-// the flag -update, with which the pages are written instead.
+// This file holds pages to texts, and the flag with which they are written.
+
 package generated
 
 import (
