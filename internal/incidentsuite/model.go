@@ -36,6 +36,7 @@ type modelRecord struct {
 	holdReason         incident.HoldReason
 	until              time.Time
 	link               *itsm.Ref
+	heldFor            []itsm.Ref // what it was held for before
 	group, assignee    itsm.ID
 	impact             itsm.Impact
 	urgency            itsm.Urgency
@@ -134,6 +135,7 @@ func (r *modelRecord) goTo(to incident.State, now time.Time) {
 		r.before = from
 		r.holds++
 	} else {
+		r.relate(r.link)
 		r.before, r.holdReason, r.until, r.link = "", "", time.Time{}, nil
 	}
 	switch to {
@@ -148,6 +150,15 @@ func (r *modelRecord) goTo(to incident.State, now time.Time) {
 		}
 	}
 	r.state = to
+}
+
+// relate has the record keep the link to what it was held for.
+func (r *modelRecord) relate(ref *itsm.Ref) (more bool) {
+	if ref == nil || slices.Contains(r.heldFor, *ref) {
+		return false
+	}
+	r.heldFor = append(slices.Clone(r.heldFor), *ref)
+	return true
 }
 
 // due does what comes due by now, and says whether anything did.

@@ -238,7 +238,16 @@ var trials = map[string]func(m *machine, r *modelRecord, a itsm.Actor) trial{
 					}
 				}
 				// The requester of the original learns of the duplicate only where it is theirs.
-				original.happened(modelEvent{action: "cancel", internal: r.requester != original.requester})
+				events := []modelEvent{{action: "cancel", internal: r.requester != original.requester}}
+				for _, ref := range r.heldFor { // what it was held for is among them now
+					if r.restricted && !original.restricted {
+						break
+					}
+					if original.relate(&ref) {
+						events = append(events, modelEvent{action: "cancel", internal: true})
+					}
+				}
+				original.happened(events...)
 				m.compare(original)
 			},
 		}
@@ -442,6 +451,9 @@ func hold(m *machine) (h incident.Hold, bad bool) {
 
 // wait has the record wait for something, with the note that was given.
 func (r *modelRecord) wait(a itsm.Actor, h incident.Hold) {
+	if r.link != nil && (h.Link == nil || *h.Link != *r.link) {
+		r.relate(r.link)
+	}
 	r.holdReason, r.until, r.link = h.HoldReason, h.Until, h.Link
 	switch {
 	case h.Note == "":
