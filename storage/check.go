@@ -228,6 +228,14 @@ func CheckDelete(s *Schema, id ID, version int64) error {
 	return f.err("delete " + s.name)
 }
 
+// CheckExpect refuses what no record of the schema can be expected by.
+func CheckExpect(s *Schema, id ID, version int64) error {
+	var f faults
+	f.key("id", string(id))
+	f.version(version)
+	return f.err("expect " + s.name)
+}
+
 // CheckEvents refuses events that cannot stand in the log. Whether their places are taken is not
 // asked.
 func CheckEvents(events []Event) error {

@@ -2,6 +2,7 @@ package enginesuite
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,4 +110,51 @@ func revisions(t *testing.T, b *bench) {
 		require.ErrorIs(t, err, itsm.ErrInvalid)
 		return nil
 	}))
+}
+
+// outdated has a process go by what another has changed since: neither what it would do nor what it would refuse by that stands.
+func outdated(t *testing.T, b *bench) {
+	here, there := newKeeper(t, b), newKeeper(t, b)
+	nothing := func(context.Context, *engine.Unit) {}
+	here.change(t, b, nothing, nil)
+	refused := errors.New("the box says no")
+	// say writes into a record of its own what the box says, or is refused by what it says.
+	say := func(k *keeper, id storage.ID, refuse int) (said []int, err error) {
+		err = k.e.Update(t.Context(), b.actor, func(ctx context.Context, u *engine.Unit) error {
+			v, _ := k.of(ctx, t, u)
+			said = append(said, v)
+			if v == refuse {
+				return refused
+			}
+			_, err := fillIn(ctx, u, id, v)
+			return err
+		})
+		return said, err
+	}
+	for _, id := range []storage.ID{"first", "again"} {
+		said, err := say(there, id, 0)
+		require.NoError(t, err)
+		require.Equal(t, []int{1}, said, "what has not changed is gone by at once")
+	}
+	here.change(t, b, nothing, nil)
+	said, err := say(there, "later", 0)
+	require.NoError(t, err)
+	require.Equal(t, 2, said[len(said)-1], "what is written is by what the box says now")
+
+	here.change(t, b, nothing, nil)
+	said, err = say(there, "refused", 2)
+	require.NoError(t, err, "it is refused by what the box said before")
+	require.Equal(t, 3, said[len(said)-1])
+	_, err = say(there, "refused", 3)
+	require.ErrorIs(t, err, refused)
+
+	// Who changes what it goes by does so from what there is, and what is undone is not gone by.
+	here.change(t, b, nothing, nil)
+	there.change(t, b, func(ctx context.Context, u *engine.Unit) { there.of(ctx, t, u) }, nil)
+	there.change(t, b, nothing, errTest)
+	for _, k := range []*keeper{here, there} {
+		said, err = say(k, "last", 0)
+		require.NoError(t, err)
+		require.Equal(t, 5, said[len(said)-1])
+	}
 }

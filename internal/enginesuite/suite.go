@@ -76,6 +76,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"jobs that nobody handles are told", jobsWithoutHandler},
 		{"many jobs that nobody handles are told", manyJobsWithoutHandler},
 		{"what is kept is made anew when it was revised", revisions},
+		{"what was revised elsewhere is not gone by", outdated},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, newStore(t))) })
 	}

@@ -261,6 +261,10 @@ func (t patientTx) Finish(ctx context.Context, claimed storage.Job, o storage.Ou
 
 func (t patientTx) Lock(ctx context.Context, name string) error { return mind(t.tx.Lock(ctx, name)) }
 
+func (t patientTx) Expect(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	return mind(t.tx.Expect(ctx, s, id, version))
+}
+
 func (t patientTx) Next(ctx context.Context, sequence string) (int64, error) {
 	n, err := see(t.tx.Next(ctx, sequence))
 	if err == nil {

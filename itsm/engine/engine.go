@@ -73,6 +73,7 @@ type registry struct {
 
 	keyRetention time.Duration
 	keys         keyring
+	revisions    revisionsKnown
 	nameless     bool
 
 	mu          sync.Mutex
@@ -437,7 +438,12 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 			}
 			u := newUnit(e, tx, actor, now, c.Command)
 			u.target = c.target()
-			return fn(ctx, u)
+			u.s.alone = e.attempts > 1
+			u.s.trusts = u.s.alone && attempt == 1
+			if err := fn(ctx, u); err != nil {
+				return u.still(ctx, err)
+			}
+			return nil
 		})
 		if err == nil {
 			return nil

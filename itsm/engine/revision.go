@@ -1,10 +1,12 @@
-// This file holds revisions: what tells a command, by one read, whether what it follows has changed.
+// This file holds revisions: what tells a command whether what it follows has changed. A command goes by those that its
+// process knows, and its unit commits only if they are still those: see [storage.Tx.Expect].
 
 package engine
 
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -36,40 +38,134 @@ type revisionsKey struct{}
 // anew. It is for what many commands follow and few change, such as rules and policies; a unit that
 // revises meets a conflict where another of the tenant does at the same time, and is run again.
 func (u *Unit) Revise(ctx context.Context, name string) error {
-	r, err := revisionTable.Get(ctx, u.Quiet(), revisionsID)
-	if errors.Is(err, storage.ErrNotFound) {
-		r.ID, r.Created, r.Of, err = revisionsID, u.Now(), map[string]itsm.ID{}, nil
-	}
+	r, err := readRevisions(ctx, u.Quiet())
 	if err != nil {
 		return err
+	}
+	if x := u.s.goesBy; x != nil && *x != r.Version {
+		return outdated(nil)
+	}
+	// From here on the unit goes by what it writes itself.
+	u.s.goesBy, u.s.revises = nil, true
+	u.e.r.revisions.forget(u.Tenant())
+	if r.Version == 0 {
+		r.ID, r.Created = revisionsID, u.Now()
+	}
+	r.Of = maps.Clone(r.Of)
+	if r.Of == nil {
+		r.Of = map[string]itsm.ID{}
 	}
 	r.Of[name], r.Updated = u.NewID(), u.Now()
 	return revisionTable.Put(ctx, u.Quiet(), &r) // which has the unit forget what it has read
 }
 
 // revision gives the revision of what a name stands for in the reader's one tenant, empty where it was never
-// revised. A unit reads the revisions of all names once, and again when it has revised one. No two states
-// that were committed have the same.
+// revised. A unit asks for the revisions of all names once, and again when it has revised one; in its first attempt it goes by
+// those that the process knows. No two states that were committed have the same.
 func revision(ctx context.Context, r storage.Reader, name string) (itsm.ID, error) {
 	u := unitOf(r)
-	if u != nil {
-		if of, ok := u.Remembered(revisionsKey{}).(map[string]itsm.ID); ok {
-			return of[name], nil
-		}
+	if u == nil {
+		of, err := readRevisions(ctx, r)
+		return of.Of[name], err
 	}
-	of, err := readRevisions(ctx, r)
-	if err == nil && u != nil {
-		u.Remember(revisionsKey{}, revisionTable.Name(), of)
+	if of, ok := u.Remembered(revisionsKey{}).(map[string]itsm.ID); ok {
+		return of[name], nil
 	}
+	of, err := u.revisions(ctx)
 	return of[name], err
 }
 
-func readRevisions(ctx context.Context, r storage.Reader) (map[string]itsm.ID, error) {
+// revisions gives those that the unit goes by, and has it remember them.
+func (u *Unit) revisions(ctx context.Context) (map[string]itsm.ID, error) {
+	known := &u.e.r.revisions
+	if u.s.trusts && !u.s.revises && u.s.goesBy == nil {
+		if of, ok := known.get(u.Tenant()); ok {
+			u.s.goesBy = &of.version
+			u.Remember(revisionsKey{}, revisionTable.Name(), of.of)
+			return of.of, nil
+		}
+	}
+	of, err := readRevisions(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if u.s.alone && !u.s.revises {
+		known.put(u.Tenant(), knownRevisions{of.Version, of.Of})
+	}
+	u.Remember(revisionsKey{}, revisionTable.Name(), of.Of)
+	return of.Of, nil
+}
+
+// readRevisions reads those of the reader's one tenant; version 0 is that there are none.
+func readRevisions(ctx context.Context, r storage.Reader) (revisions, error) {
 	all, err := revisionTable.Get(ctx, r, revisionsID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return map[string]itsm.ID{}, nil
+		return revisions{}, nil
 	}
-	return all.Of, err
+	return all, err
+}
+
+// still says whether a unit that went by revisions which it did not read may end with an error: they are still those.
+// Otherwise it is to be run again, and reads them.
+func (u *Unit) still(ctx context.Context, failed error) error {
+	if u.s.goesBy == nil || ctx.Err() != nil || again(failed) {
+		return failed
+	}
+	if of, err := readRevisions(ctx, u.Quiet()); err == nil && of.Version == *u.s.goesBy {
+		return failed
+	}
+	return outdated(failed)
+}
+
+// outdated is what a unit ends with that went by revisions that are not those any more.
+func outdated(cause error) error {
+	return &storage.Error{Op: "follow", Table: revisionTable.Name(), ID: revisionsID, Err: storage.ErrRetry, Cause: cause}
+}
+
+// knownRevisions are those of a tenant that the process has read, and the version of their record. The map is shared, and
+// never changed.
+type knownRevisions struct {
+	version int64
+	of      map[string]itsm.ID
+}
+
+// maxKnown bounds how many tenants' revisions a process keeps.
+const maxKnown = 10_000
+
+// revisionsKnown are those of many tenants. They may be out of date: who goes by them has the store ask.
+type revisionsKnown struct {
+	mu sync.Mutex
+	of map[storage.Tenant]knownRevisions
+}
+
+func (k *revisionsKnown) get(tenant storage.Tenant) (knownRevisions, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of, ok := k.of[tenant]
+	return of, ok
+}
+
+func (k *revisionsKnown) put(tenant storage.Tenant, of knownRevisions) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of == nil {
+		k.of = map[storage.Tenant]knownRevisions{}
+	}
+	k.of[tenant] = of
+	for other := range k.of { // whichever: each can be read again
+		if len(k.of) <= maxKnown {
+			return
+		}
+		if other != tenant {
+			delete(k.of, other)
+		}
+	}
+}
+
+func (k *revisionsKnown) forget(tenant storage.Tenant) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.of, tenant)
 }
 
 // unitOf gives the unit that a reader is, or nil.
@@ -87,8 +183,9 @@ func unitOf(r storage.Reader) *Unit {
 const MaxKept = 16 << 20
 
 // Kept keeps what a practice makes of what names stand for, as a compiled program of the active rules, for each
-// tenant until it is revised. It asks the store for the revision each time: a unit gets what it has written
-// itself, and after it was undone the next reader gets what there is. The zero value is ready, safe for any number of
+// tenant until it is revised. What a reader gets is that of the revision that the store has; a unit gets what it has written
+// itself, after it was undone the next reader gets what there is, and a unit that went by what has been revised meanwhile is
+// run again. The zero value is ready, safe for any number of
 // goroutines, and bounded by [MaxKept].
 type Kept[V any] struct {
 	mu   sync.Mutex
@@ -133,13 +230,17 @@ func (k *Kept[V]) Of(ctx context.Context, r storage.Reader, name, part string, m
 		if err != nil {
 			return v, false, err
 		}
-		if of[name] == current {
+		if of.Of[name] == current {
 			k.put(at, kept[V]{current, v, size})
 			return v, true, nil
 		}
-		current = of[name]
-		if u := unitOf(r); u != nil {
-			u.Remember(revisionsKey{}, revisionTable.Name(), of)
+		u := unitOf(r)
+		if u != nil && u.s.goesBy != nil {
+			return v, false, outdated(nil) // it has gone by others already
+		}
+		current = of.Of[name]
+		if u != nil {
+			u.Remember(revisionsKey{}, revisionTable.Name(), of.Of)
 		}
 	}
 }

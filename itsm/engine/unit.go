@@ -52,7 +52,12 @@ type unitState struct {
 	running *running
 	// memories are what reactions keep for the rest of the unit.
 	memories map[any]memory
-	err      error // what makes the unit fail at its end whatever fn returns
+	// alone says that it is a transaction of its own, which sees what was committed: what it reads the process may know.
+	// trusts says that it may go by the revisions that the process knows, and goesBy is the version of those that it went
+	// by; nil is none, or those that it read. revises says that it has written some.
+	alone, trusts, revises bool
+	goesBy                 *int64
+	err                    error // what makes the unit fail at its end whatever fn returns
 }
 
 // running is the job that a unit runs. Its row is the engine's to finish; what the unit itself
@@ -428,6 +433,11 @@ func (u *Unit) finish(ctx context.Context) error {
 	}
 	for _, do := range s.after {
 		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	if s.goesBy != nil {
+		if err := s.tx.Expect(ctx, revisionTable.Schema(), revisionsID, *s.goesBy); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -213,6 +214,24 @@ func (u *unit) Lock(ctx context.Context, name string) error {
 		return err
 	}
 	return storage.CheckName("lock", "name", name)
+}
+
+// Expect implements [storage.Tx]: while a unit runs no other of its tenant does.
+func (u *unit) Expect(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	if err := u.ready(ctx, "expect"); err != nil {
+		return err
+	}
+	if err := storage.CheckExpect(s, id, version); err != nil {
+		return err
+	}
+	row, err := u.Get(ctx, s, u.tenant.name, id)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if row.Version != version {
+		u.broken = failed("expect", s.Name(), id, storage.ErrRetry)
+	}
+	return u.broken
 }
 
 // Next implements [storage.Tx].

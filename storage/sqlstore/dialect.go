@@ -110,8 +110,8 @@ type dialect struct {
 	// retry says whether an engine's error means that the unit did not happen for a reason that
 	// passes, undone whether an error from COMMIT means that it did not happen.
 	// unknown says that it means that a table or a column is not there, duplicate that a unique
-	// index has the values already.
-	retry, undone, unknown, duplicate func(error) bool
+	// index has the values already, null that a column is NULL that must not be.
+	retry, undone, unknown, duplicate, null func(error) bool
 	// elsewhere says that another connection may come to a server that can do it: this one is not used
 	// again. Nil says so of no error.
 	elsewhere func(error) bool
@@ -141,6 +141,7 @@ var dialects = map[Dialect]*dialect{
 		undone:     undoneSQLite,
 		unknown:    unknownSQLite,
 		duplicate:  duplicateSQLite,
+		null:       nullSQLite,
 	},
 	PostgreSQL: {
 		numbered: true,
@@ -173,6 +174,7 @@ var dialects = map[Dialect]*dialect{
 		unknown: unknownPostgreSQL,
 
 		duplicate: duplicatePostgreSQL,
+		null:      nullPostgreSQL,
 		elsewhere: elsewherePostgreSQL,
 	},
 	MySQL: {
@@ -205,6 +207,7 @@ var dialects = map[Dialect]*dialect{
 		undone:     undoneMySQL,
 		unknown:    unknownMySQL,
 		duplicate:  duplicateMySQL,
+		null:       nullMySQL,
 		elsewhere:  elsewhereMySQL,
 	},
 }

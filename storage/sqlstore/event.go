@@ -55,12 +55,23 @@ func (u *unit) appendBatch(ctx context.Context, events []storage.Event) error {
 		if i > 0 {
 			st.write(", ")
 		}
-		st.tuple(string(u.tenant), e.Kind, string(e.Record), e.Version, int64(e.N), string(e.ID), e.Type,
-			e.At.UnixMicro(), string(e.Envelope))
+		if i > 0 || len(u.expected) == 0 {
+			st.tuple(string(u.tenant), e.Kind, string(e.Record), e.Version, int64(e.N), string(e.ID), e.Type,
+				e.At.UnixMicro(), string(e.Envelope))
+			continue
+		}
+		st.write("(").list([]any{string(u.tenant), e.Kind, string(e.Record), e.Version, int64(e.N)}).write(", ")
+		u.provided(st, string(e.ID))
+		st.write(", ").list([]any{e.Type, e.At.UnixMicro(), string(e.Envelope)}).write(")")
 	}
 	st.write(u.s.d.once)
+	expected := u.expected
+	u.expected = nil
 	written, err := u.insert(ctx, st.string(), st.args...)
 	if err != nil {
+		if len(expected) > 0 && u.s.d.null(err) {
+			return u.disappointed(expected[0])
+		}
 		return u.failed(ctx, "append", "", events[0].Record, err)
 	}
 	if written == int64(len(events)) {

@@ -129,7 +129,7 @@ func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx 
 	}()
 	err = fn(context.WithValue(ctx, openKey{j.s}, o), o.unit)
 	if err == nil && o.broken == nil && ctx.Err() == nil {
-		err = o.unit.catchUp(ctx)
+		err = o.unit.settle(ctx)
 	}
 	o.over = true
 	switch {

@@ -271,6 +271,8 @@ type table struct {
 	insert string
 	// get reads one record, create and update write one, remove deletes one of a version.
 	get, create, update, remove, exists string
+	// version begins the SELECT of a record's version, and current is the whole of it.
+	version, current string
 }
 
 // table gives the statements of a schema.
@@ -301,6 +303,8 @@ func (s *core) newTable(schema *storage.Schema) *table {
 	t.heads = "SELECT " + quoteAll(names[:len(names)-1]) + from
 	t.whole = "SELECT " + quoteAll(names) + from
 	t.get = s.d.rebind(t.whole + one)
+	t.version = `SELECT "version"` + from
+	t.current = s.d.rebind(t.version + one)
 	t.exists = s.d.rebind("SELECT 1" + from + one)
 	t.remove = s.d.rebind("DELETE" + from + one + ` AND "version" = ?`)
 	t.insert = "INSERT INTO " + quote(t.name) + " (" + quoteAll(names) + ") VALUES "

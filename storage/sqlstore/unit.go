@@ -50,6 +50,8 @@ type unit struct {
 	locked map[string]bool
 	// postponed adds the statement about jobs that waits for the next one: see postpone.
 	postponed func(st *statement)
+	// expected is what it goes by and has not asked for yet.
+	expected []expectation
 	// wants is the sequence that has no number left; the unit is then run again.
 	wants string
 }
@@ -249,7 +251,7 @@ func (s *core) attempt(ctx context.Context, tenant storage.Tenant, taken *taken,
 	}()
 	err = fn(context.WithValue(ctx, openKey{s}, o), u)
 	if err == nil && u.wants == "" && o.broken == nil && ctx.Err() == nil {
-		err = u.catchUp(ctx)
+		err = u.settle(ctx)
 	}
 	o.over = true
 	switch {

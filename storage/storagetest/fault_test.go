@@ -131,6 +131,7 @@ type faults struct {
 	finish  func(ctx context.Context, tx storage.Tx, claimed storage.Job, o storage.Outcome) error
 	next    func(ctx context.Context, tx storage.Tx, sequence string) (int64, error)
 	advance func(ctx context.Context, tx storage.Tx, sequence string, atLeast int64) error
+	expect  func(ctx context.Context, tx storage.Tx, s *storage.Schema, id storage.ID, version int64) error
 }
 
 // faulty is a store with faults.
@@ -335,4 +336,11 @@ func (x *faultyTx) Advance(ctx context.Context, sequence string, atLeast int64) 
 		return x.f.advance(ctx, x.Tx, sequence, atLeast)
 	}
 	return x.Tx.Advance(ctx, sequence, atLeast)
+}
+
+func (x *faultyTx) Expect(ctx context.Context, s *storage.Schema, id storage.ID, version int64) error {
+	if x.f.expect != nil {
+		return x.f.expect(ctx, x.Tx, s, id, version)
+	}
+	return x.Tx.Expect(ctx, s, id, version)
 }

@@ -452,8 +452,12 @@ func inputNames(e *env) {
 			_, err := tx.Next(ctx, name)
 			return err
 		}
+		writes[fmt.Sprintf("expected record %q", name)] = func(ctx context.Context, tx storage.Tx) error {
+			return tx.Expect(ctx, tickets, storage.ID(name), 1)
+		}
 		writes[fmt.Sprintf("advanced sequence %q", name)] = func(ctx context.Context, tx storage.Tx) error { return tx.Advance(ctx, name, 7) }
 	}
+	writes["expected version"] = func(ctx context.Context, tx storage.Tx) error { return tx.Expect(ctx, tickets, "1", -1) }
 	e.invalid(writes)
 	long := strings.Repeat("x", storage.MaxKey)
 	e.update(acme, func(ctx context.Context, tx storage.Tx) { require.NoError(e, tx.Lock(ctx, long)) })

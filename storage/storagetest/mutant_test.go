@@ -98,4 +98,4 @@ func firstLines(s string) string {
 	return s[:min(len(s), 200)]
 }
 
-var mutants = slices.Concat(recordMutants, valueMutants, unitMutants, tenantMutants, queryMutants, eventMutants, jobMutants, keyMutants, inputMutants, sequenceMutants, uniqueMutants, readMutants, namedMutants, restoreMutants)
+var mutants = slices.Concat(recordMutants, valueMutants, unitMutants, tenantMutants, queryMutants, eventMutants, jobMutants, keyMutants, inputMutants, sequenceMutants, uniqueMutants, readMutants, namedMutants, restoreMutants, expectationMutants)

@@ -72,6 +72,7 @@ var groups = []group{
 	{"Claims", claimCases},
 	{"Outcomes", outcomeCases},
 	{"Locks", lockCases},
+	{"Expectations", expectationCases},
 	{"Sequences", sequenceCases},
 	{"Restoring", restoreCases},
 	{"Contention", contentionCases},
