@@ -452,3 +452,75 @@ func TestAClaimOfLongSubjectsReadsAlongIndexes(t *testing.T) {
 		})
 	}
 }
+
+// TestAClaimOverManyLanesIsOfStatementsThatAreBounded has more subjects with a lane than a statement may name.
+func TestAClaimOverManyLanesIsOfStatementsThatAreBounded(t *testing.T) {
+	t.Parallel()
+	const subjects = 2345
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			p := &tap{}
+			dsn := e.empty(t)
+			s := open(t, e, dsn, p)
+			require.NoError(t, s.Migrate(t.Context()))
+			// The later a subject's name, the sooner its jobs are due.
+			due := func(n int) time.Time { return noon.Add(-time.Duration(n) * time.Second) }
+			require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+				jobs := make([]storage.Job, subjects)
+				for n := range jobs {
+					jobs[n] = storage.Job{Kind: "mail", Key: fmt.Sprint(n), Subject: fmt.Sprintf("s%04d", n), Due: due(n)}
+				}
+				return tx.Enqueue(ctx, jobs...)
+			}))
+			_, err := e.db(t, dsn).ExecContext(t.Context(), e.sql(`UPDATE "itsm__job" SET "lane" = "subject"`))
+			require.NoError(t, err)
+			left, prepared := subjects, map[string]bool{}
+			for round := 0; left > 0; round++ {
+				p.mu.Lock()
+				p.seen = nil
+				p.mu.Unlock()
+				got, err := s.Claim(t.Context(), storage.Claim{Now: noon.Add(time.Hour), Lease: time.Hour, Limit: 100 + round})
+				require.NoError(t, err)
+				want := min(left, 100+round)
+				require.Len(t, got, want)
+				for i, j := range got {
+					require.Equal(t, due(left-1-i), j.Due, "those that are due first")
+				}
+				left -= want
+				p.mu.Lock()
+				for _, text := range p.seen {
+					if strings.HasPrefix(text, "PREPARE ") {
+						prepared[text] = true
+					}
+					require.LessOrEqual(t, len(p.args[text]), 1500)
+				}
+				p.mu.Unlock()
+			}
+			for text := range prepared {
+				require.NotContains(t, text, "UNION ALL SELECT ?", "what is never the same again")
+			}
+		})
+	}
+}
+
+func TestAClaimWithoutAnIndexSaysWhatToDo(t *testing.T) {
+	for _, e := range engines {
+		if e.dialect != sqlstore.MySQL {
+			continue // is not told which index to use
+		}
+		t.Run(e.name, func(t *testing.T) {
+			s, db := e.store(t, sqlstore.Options{})
+			_, err := db.ExecContext(t.Context(), e.dropIndex("itsm__job_ready", "itsm__job"))
+			require.NoError(t, err)
+			claim := func() error {
+				_, err := s.Claim(t.Context(), storage.Claim{Now: noon, Lease: time.Minute, Limit: 1})
+				return err
+			}
+			require.ErrorIs(t, claim(), storage.ErrInvalid)
+			require.ErrorContains(t, claim(), "call Migrate")
+			require.NoError(t, s.Migrate(t.Context()))
+			require.NoError(t, claim())
+		})
+	}
+}

@@ -254,6 +254,62 @@ func TestJoinedUnitsNest(t *testing.T) {
 	})
 }
 
+// Whatever stores a host joins to one transaction: a unit that fails takes back its own, and no other's.
+func TestUnitsOfSeveralStoresNestInOneTransaction(t *testing.T) {
+	onEach(t, func(h *host) {
+		other, err := sqlstore.New(h.db, h.e.dialect, sqlstore.Options{Prefix: "other_", Volatile: true})
+		require.NoError(h, err)
+		require.NoError(h, other.Migrate(h.ctx, incidents))
+		same, err := sqlstore.New(h.db, h.e.dialect, sqlstore.Options{Volatile: true})
+		require.NoError(h, err)
+		errOurs := errors.New("ours")
+		joins := map[string]func(tx *sql.Tx) storage.Store{
+			"the same store":                    func(tx *sql.Tx) storage.Store { return h.store.Join(tx) },
+			"another over the same tables":      func(tx *sql.Tx) storage.Store { return same.Join(tx) },
+			"another over other tables":         func(tx *sql.Tx) storage.Store { return other.Join(tx) },
+			"the same in a transaction wrapped": func(tx *sql.Tx) storage.Store { return h.store.Join(wrapped{tx}) },
+		}
+		for name, join := range joins {
+			for _, failing := range []string{"outer", "inner"} {
+				tx := h.begin()
+				h.order(tx, 1)
+				err := h.store.Join(tx).Update(h.ctx, acme, func(ctx context.Context, u storage.Tx) error {
+					row := incident(1)
+					require.NoError(h, u.Put(ctx, incidents, &row))
+					err := join(tx).Update(h.ctx, "umbra", func(ctx context.Context, u storage.Tx) error {
+						row := incident(2)
+						require.NoError(h, u.Put(ctx, incidents, &row))
+						if failing == "inner" {
+							return errOurs
+						}
+						return nil
+					})
+					if failing == "inner" {
+						require.Equal(h, errOurs, err, name)
+						return nil
+					}
+					require.NoError(h, err, name)
+					return errOurs
+				})
+				if failing == "outer" {
+					require.Equal(h, errOurs, err, name)
+				} else {
+					require.NoError(h, err, name)
+				}
+				// The host goes on, and what failed has left nothing.
+				h.order(tx, 2)
+				require.Equal(h, map[string]int64{"inner": 1}[failing], count(h.T, h.store.Join(tx), acme), name)
+				require.Zero(h, count(h.T, h.store.Join(tx), "umbra"), name)
+				require.Zero(h, count(h.T, other.Join(tx), "umbra"), name)
+				require.NoError(h, tx.Rollback())
+			}
+		}
+	})
+}
+
+// wrapped is a transaction as a library over database/sql has it, which no pointer tells from another.
+type wrapped struct{ sqlstore.DBTX }
+
 func TestAJoinedStoreNeverClaimsMigratesOrCloses(t *testing.T) {
 	onEach(t, func(h *host) {
 		tx := h.begin()
@@ -361,4 +417,77 @@ func TestASerializableHostIsToldToTryAgain(t *testing.T) {
 	row, err := get(t, s, acme, incident(1).ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), row.Version)
+}
+
+// A host that has read at REPEATABLE READ, which is the default of MySQL, sees nothing that others have committed since: who
+// has a value is found out all the same.
+func TestAValueThatWasTakenAfterTheHostsSnapshotIsTaken(t *testing.T) {
+	people := mustSchema("person", 1, []storage.ColumnSpec{{Name: "email", Kind: storage.Text}, {Name: "name", Kind: storage.Text}},
+		[]storage.Index{{Columns: []storage.Order{{Column: "email"}}, Unique: true}})
+	person := func(id storage.ID, email string) storage.Row {
+		return storage.Row{Meta: storage.Meta{ID: id, Created: noon, Updated: noon}, Columns: []any{email, string(id)}, Body: []byte("{}")}
+	}
+	for _, e := range engines {
+		if e.dialect == sqlstore.SQLite {
+			continue // a transaction that has read cannot write after another
+		}
+		t.Run(e.name, func(t *testing.T) {
+			ctx := timed(t)
+			s, db := e.store(t, sqlstore.Options{}, people)
+			put := func(s storage.Store, rows ...storage.Row) error {
+				return s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+					of := make([]*storage.Row, len(rows))
+					for i := range rows {
+						of[i] = &rows[i]
+					}
+					return tx.Put(ctx, people, of...)
+				})
+			}
+			restore := func(s storage.Store, rows ...storage.Row) error {
+				return s.Update(ctx, acme, func(ctx context.Context, tx storage.Tx) error {
+					for i := range rows {
+						rows[i].Version, rows[i].Layout = 1, 1
+					}
+					return tx.Restore(ctx, people, rows...)
+				})
+			}
+			n := 0
+			for name, c := range map[string]struct {
+				put   func(s storage.Store, rows ...storage.Row) error
+				taken bool
+				rows  func(of storage.Row) []storage.Row
+			}{
+				"one": {put, true, func(of storage.Row) []storage.Row { return []storage.Row{person("new", of.Columns[0].(string))} }},
+				"several": {put, true, func(of storage.Row) []storage.Row {
+					return []storage.Row{person("a", "a"), person("new", of.Columns[0].(string))}
+				}},
+				"one of another store's":  {restore, true, func(of storage.Row) []storage.Row { return []storage.Row{person("new", of.Columns[0].(string))} }},
+				"a record that was there": {put, false, func(of storage.Row) []storage.Row { return []storage.Row{person(of.ID, "another")} }},
+			} {
+				tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+				require.NoError(t, err)
+				joined := s.Join(tx)
+				require.NoError(t, joined.View(ctx, []storage.Tenant{acme}, func(ctx context.Context, r storage.Reader) error {
+					_, err := r.Query(ctx, people, storage.RowQuery{Limit: 1})
+					return err
+				}))
+				n++
+				there := person(storage.ID(fmt.Sprint("there", n)), fmt.Sprint("e", n))
+				require.NoError(t, put(s, there))
+				err = c.put(joined, c.rows(there)...)
+				switch {
+				case e.dialect == sqlstore.PostgreSQL: // which refuses it as a serialization failure
+					require.ErrorIs(t, err, storage.ErrRetry, name)
+				case c.taken:
+					var taken *storage.TakenError
+					require.ErrorAs(t, err, &taken, name)
+					require.Equal(t, []string{"email"}, taken.Columns, name)
+					require.NotErrorIs(t, err, storage.ErrConflict, name)
+				default:
+					require.ErrorIs(t, err, storage.ErrConflict, name)
+				}
+				require.NoError(t, tx.Rollback())
+			}
+		})
+	}
 }

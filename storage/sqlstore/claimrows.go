@@ -77,7 +77,7 @@ func (c *claim) walkApart(ctx context.Context, from storage.Tenant, n int) (foun
 				write(` AND "lane" = '' AND `)
 			c.due(st).write(` ORDER BY "ready" LIMIT 1), 0) AS "due"`)
 		}
-		err = c.t.each(ctx, st.string(), st.args, func(rows *sql.Rows) error {
+		err = c.t.seldom(ctx, st.string(), st.args, func(rows *sql.Rows) error {
 			var t, lane string
 			var due int64
 			err := rows.Scan(&t, &lane, &due)
@@ -98,37 +98,63 @@ func (c *claim) walkApart(ctx context.Context, from storage.Tenant, n int) (foun
 	return found[:min(n, len(found))], nil
 }
 
-// allLanes finds the names of all lanes of a tenant.
-func (c *claim) allLanes(ctx context.Context, tenant storage.Tenant) error {
-	var lanes []string
+// someLanes gives lanes of a tenant to a function, so many at once that a statement can name them: those that are known to
+// have something due, or all that there are.
+func (c *claim) someLanes(ctx context.Context, tenant storage.Tenant, give func(lanes []string) error) error {
+	if !c.anyLanes {
+		for some := range slices.Chunk(c.lanes[tenant], jumps) {
+			if err := give(some); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for from, n := "", jumps; n == jumps; {
-		found, err := c.s.distinct(ctx, c.t, c.s.along(jobTable+"_lane"), "lane", []any{string(tenant)}, from, jumps)
+		some, err := c.s.distinct(ctx, c.t, c.s.along(jobTable+"_lane"), "lane", []any{string(tenant)}, from, jumps)
 		if err != nil {
 			return err
 		}
-		if n = len(found); n > 0 {
-			from = found[n-1]
+		if n = len(some); n == 0 {
+			break
 		}
-		lanes = append(lanes, found...)
+		if err := give(some); err != nil {
+			return err
+		}
+		from = some[n-1]
 	}
-	c.lanes[tenant] = lanes
 	return nil
+}
+
+// headsOfLanes gives the first jobs in lanes of a tenant that can be claimed, up to a number, in the order in which they
+// are due.
+func (c *claim) headsOfLanes(ctx context.Context, tenant storage.Tenant, limit int) (heads []storage.Job, err error) {
+	err = c.someLanes(ctx, tenant, func(lanes []string) error {
+		st := c.s.d.statement()
+		c.inNamedLanes(st, tenant, lanes, limit)
+		before := len(heads)
+		err := c.t.seldom(ctx, st.string(), st.args, func(rows *sql.Rows) error {
+			j, err := scanJob(rows)
+			heads = append(heads, j)
+			return err
+		})
+		if before > 0 {
+			slices.SortFunc(heads, byDue)
+			heads = heads[:min(limit, len(heads))]
+		}
+		return err
+	})
+	return heads, err
 }
 
 // takeFromLanes adds the first jobs in lanes that can be claimed, and locks their rows: as many of them as
 // there are to have, as others may have locked the first ones.
 func (c *claim) takeFromLanes(ctx context.Context, jobs map[storage.Tenant][]storage.Job, parts []part, limit int) error {
 	for _, p := range parts {
-		if c.anyLanes && len(c.lanes[p.tenant]) == 1 {
-			if err := c.allLanes(ctx, p.tenant); err != nil {
-				return err
-			}
-		}
-		heads := map[storage.Tenant][]storage.Job{}
-		if err := c.read(ctx, heads, []part{p}, 2*limit+50, c.inNamedLanes); err != nil {
+		free, err := c.headsOfLanes(ctx, p.tenant, 2*limit+50)
+		if err != nil {
 			return err
 		}
-		for free := heads[p.tenant]; len(free) > 0 && len(jobs[p.tenant]) < limit; {
+		for len(free) > 0 && len(jobs[p.tenant]) < limit {
 			n := min(limit-len(jobs[p.tenant]), len(free), batch)
 			locked, err := c.lockJobs(ctx, p.tenant, free[:n])
 			if err != nil {
@@ -161,24 +187,19 @@ func (c *claim) lockJobs(ctx context.Context, tenant storage.Tenant, of []storag
 }
 
 // inNamedLanes is inLanes of lanes that are all known by name, without a lock on what it finds.
-func (c *claim) inNamedLanes(st *statement, of written, limit int) {
+func (c *claim) inNamedLanes(st *statement, tenant storage.Tenant, lanes []string, limit int) {
 	job := c.s.text.job
 	head := func(column string) {
-		st.write("(SELECT ", column, " FROM ", job, ` AS "k"`, c.s.along(jobTable+"_subject"), ` WHERE "k"."tenant" = `)
-		of.tenant()
-		st.write(` AND "k"."subject" = "l"."name" AND `, c.head(), ")")
+		st.write("(SELECT ", column, " FROM ", job, ` AS "k"`, c.s.along(jobTable+"_subject"), ` WHERE "k"."tenant" = `).arg(string(tenant)).
+			write(` AND "k"."subject" = "l"."name" AND `, c.head(), ")")
 	}
 	st.write("SELECT ", quoteAll(jobColumns), ` FROM (`)
 	between := ""
-	for _, t := range of.tenants {
-		for _, lane := range c.lanes[t] {
-			st.write(between, "SELECT ").arg(lane).write(` AS "name"`)
-			between = " UNION ALL "
-		}
+	for _, lane := range lanes {
+		st.write(between, "SELECT ").arg(lane).write(` AS "name"`)
+		between = " UNION ALL "
 	}
-	st.write(`) AS "l" STRAIGHT_JOIN `, job, ` AS "j" FORCE INDEX (PRIMARY) WHERE "j"."tenant" = `)
-	of.tenant()
-	st.write(` AND "j"."kind" = `)
+	st.write(`) AS "l" STRAIGHT_JOIN `, job, ` AS "j" FORCE INDEX (PRIMARY) WHERE "j"."tenant" = `).arg(string(tenant)).write(` AND "j"."kind" = `)
 	head(`"k"."kind"`)
 	st.write(` AND "j"."key" = `)
 	head(`"k"."key"`)

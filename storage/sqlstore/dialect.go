@@ -115,6 +115,11 @@ type dialect struct {
 	// elsewhere says that another connection may come to a server that can do it: this one is not used
 	// again. Nil says so of no error.
 	elsewhere func(error) bool
+	// full says that the server prepares no more statements. Nil says so of no error.
+	full func(error) bool
+	// shared ends a SELECT that sees what is committed, and not only what the snapshot of a host's transaction has. It is
+	// empty where an INSERT does not meet what the snapshot has not.
+	shared string
 }
 
 var dialects = map[Dialect]*dialect{
@@ -209,6 +214,8 @@ var dialects = map[Dialect]*dialect{
 		duplicate:  duplicateMySQL,
 		null:       nullMySQL,
 		elsewhere:  elsewhereMySQL,
+		full:       fullMySQL,
+		shared:     " LOCK IN SHARE MODE",
 	},
 }
 

@@ -22,7 +22,7 @@ func (s *core) failed(ctx context.Context, op, table string, id storage.ID, err 
 	case s.d.retry(err), lost(err), unsent(err):
 		e.Err = storage.ErrRetry
 	case s.d.unknown(err):
-		e.Err = storage.Invalid("database", "schema", "lacks a table or a column: call Migrate")
+		e.Err = storage.Invalid("database", "schema", "lacks a table, a column or an index: call Migrate")
 	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -14,8 +15,38 @@ import (
 type joined struct {
 	s  *core
 	tx DBTX
-	// depth is how many units are open in one another.
-	depth int
+}
+
+// savepoints are the numbers that the savepoints of joined units have in their names. MySQL drops a savepoint where
+// another of its name is made in the transaction, so no two that may be open in one transaction have one number: units of
+// this store, of others, of one that a host has wrapped in a type of its own. Which those are nobody can tell,
+// so that no two in the process have one. It is the lowest that is free, so that names are few and come again:
+// servers that keep statistics of statements would have as many as there are names.
+type savepoints struct {
+	mu   sync.Mutex
+	used []bool
+}
+
+// openSavepoints are those of this process: transactions, and all stores that may be joined to one, are within it.
+var openSavepoints savepoints
+
+// take takes a number, and give gives it back.
+func (p *savepoints) take() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := slices.Index(p.used, false)
+	if n < 0 {
+		n = len(p.used)
+		p.used = append(p.used, false)
+	}
+	p.used[n] = true
+	return n
+}
+
+func (p *savepoints) give(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used[n] = false
 }
 
 // Join gives a store whose units are part of a transaction that the host has open, and that the
@@ -103,9 +134,9 @@ func (j *joined) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx 
 			return j.s.failed(ctx, "update", "", "", err)
 		}
 	}
-	j.depth++
-	savepoint := "itsm_" + strconv.Itoa(j.depth)
-	defer func() { j.depth-- }()
+	number := openSavepoints.take()
+	defer openSavepoints.give(number)
+	savepoint := j.s.prefix + "unit_" + strconv.Itoa(number+1)
 	if _, err := t.exec(ctx, "SAVEPOINT "+savepoint); err != nil {
 		return j.s.failed(ctx, "update", "", "", err)
 	}

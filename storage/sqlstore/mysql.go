@@ -66,6 +66,8 @@ func retryMySQL(err error) bool {
 		1412,       // a table was changed after the snapshot was begun
 		1047,       // the node of a Galera cluster is not ready
 		1040, 1203, // too many connections
+		1461,       // too many prepared statements, of all that the server serves
+		1290, 1836, // the server only reads
 		1053,       // the server is going down
 		1317, 1927, // the query or the connection was killed
 		3572: // a row that was to be locked without waiting
@@ -75,27 +77,37 @@ func retryMySQL(err error) bool {
 	return each(err, func(err error) bool { return err.Error() == "invalid connection" })
 }
 
-// elsewhereMySQL: the server is going down, or a node has left its cluster.
+// elsewhereMySQL: the server is going down, or only reads, or a node has left its cluster.
 func elsewhereMySQL(err error) bool {
-	n := mysqlNumber(err)
-	return n == 1047 || n == 1053
+	switch mysqlNumber(err) {
+	case 1047, 1053, 1290, 1836:
+		return true
+	}
+	return false
 }
+
+// fullMySQL: the server has as many prepared statements as max_prepared_stmt_count allows.
+func fullMySQL(err error) bool { return mysqlNumber(err) == 1461 }
 
 // undoneMySQL: the server reports these for a COMMIT that it has turned into a rollback. 1180 may be any
 // failure of a COMMIT, and 1047 comes of a node that has left its cluster, which may be in the middle.
 func undoneMySQL(err error) bool {
 	switch mysqlNumber(err) {
 	case 1213, // a certification failure
-		3101: // the same of a group of MySQL servers
+		3101, // the same of a group of MySQL servers
+		1290: // the server has come to read only since the unit wrote
 		return true
 	}
 	return false
 }
 
-// unknownMySQL: no such table, and unknown column.
+// unknownMySQL: no such table, unknown column, and no such index, of a statement that is told to go along it.
 func unknownMySQL(err error) bool {
-	n := mysqlNumber(err)
-	return n == 1146 || n == 1054
+	switch mysqlNumber(err) {
+	case 1146, 1054, 1176:
+		return true
+	}
+	return false
 }
 
 // duplicateMySQL: a value of a unique index is there already.
@@ -206,6 +218,10 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 	if n, err := strconv.Atoi(settings["max_allowed_packet"]); err == nil && n < leastPacket {
 		fault("setting max_allowed_packet", "must be at least 16777216: a record may have so much")
 	}
+	if n, err := strconv.Atoi(settings["max_prepared_stmt_count"]); err == nil && n < s.mayPrepare() && !is("wsrep_on", "ON", "1") {
+		fault("setting max_prepared_stmt_count", "must be at least "+strconv.Itoa(s.mayPrepare())+
+			", as many as the connections of this process alone may have prepared, or Options.Statements or the connections be fewer: where it is reached each statement goes as text")
+	}
 	if is("wsrep_on", "ON", "1") {
 		if n, err := strconv.Atoi(settings["wsrep_sync_wait"]); err != nil || n&7 != 7 {
 			fault("setting wsrep_sync_wait", "must be 7: a node of the cluster would show what another has changed already")
@@ -233,6 +249,16 @@ func (s *core) checkSession(ctx context.Context, p *pool, fault func(field, prob
 		unless("sync_binlog", "must be 1 where there is a binary log: what that lacks after a crash is rolled back", "1")
 	}
 	return nil
+}
+
+// mayPrepare is how many prepared statements the connections of the store may have together, as far as a host has said
+// how many connections there may be.
+func (s *core) mayPrepare() int {
+	n := s.writer.max * s.writer.db.Stats().MaxOpenConnections
+	if s.reader != s.writer {
+		n += s.reader.max * s.reader.db.Stats().MaxOpenConnections
+	}
+	return n
 }
 
 // onCluster says whether the server is a node of a Galera cluster. MySQL does not know the variable.

@@ -103,7 +103,7 @@ func (s *core) own() []relation {
 		},
 	}
 	if s.d.lockRows {
-		// What names and subjects are locked by: see [core.lockRow].
+		// What names and subjects are locked by: see [unit.Lock] and [claim.lockByRows].
 		relations = append(relations, relation{name: s.prefix + lockTable, columns: number("id", "n"), primary: []string{"id"}})
 	}
 	for i := range relations {

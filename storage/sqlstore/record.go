@@ -377,10 +377,15 @@ func (u *unit) Restore(ctx context.Context, s *storage.Schema, rows ...storage.R
 }
 
 // exists says what keeps a record from being created: one of its id, or one that has the values of a
-// unique index. Where neither is there any more, trying again helps.
+// unique index. Where neither is there any more, trying again helps. A host's transaction may have a snapshot in which
+// neither is there yet, so it is looked for past that.
 func (u *unit) exists(ctx context.Context, t *table, row *storage.Row) error {
+	now := ""
+	if u.joined {
+		now = u.s.d.shared
+	}
 	conflict := &storage.Error{Op: "put", Table: t.schema.Name(), ID: row.ID, Err: storage.ErrConflict}
-	found, err := u.o.t.one(ctx, t.exists, []any{string(u.tenant), string(row.ID)}, new(int64))
+	found, err := u.o.t.one(ctx, t.exists+now, []any{string(u.tenant), string(row.ID)}, new(int64))
 	if err != nil {
 		return u.failed(ctx, "put", t.schema.Name(), row.ID, err)
 	}
@@ -396,6 +401,7 @@ func (u *unit) exists(ctx context.Context, t *table, row *storage.Row) error {
 		for _, o := range ix.Columns {
 			st.write(" AND ", quote(o.Column), " = ").arg(row.Value(t.schema, o.Column))
 		}
+		st.write(now)
 		found, err := u.o.t.one(ctx, st.string(), st.args, new(int64))
 		if err != nil {
 			return u.failed(ctx, "put", t.schema.Name(), row.ID, err)

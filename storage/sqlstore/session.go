@@ -30,6 +30,8 @@ type pool struct {
 	// unsafe asks the engine, before anything is prepared, whether a transaction may be lost by that; nil
 	// where it cannot, or has said that it cannot.
 	unsafe func(ctx context.Context, db *sql.DB) (bool, error)
+	// full is that of the dialect.
+	full func(error) bool
 	// never says that nothing is prepared.
 	never bool
 }
@@ -47,7 +49,7 @@ type prepared struct {
 }
 
 func newPool(db *sql.DB, statements int, d *dialect) *pool {
-	return &pool{db: db, max: statements, unsafe: d.unprepared, known: map[string]*list.Element{}, recent: list.New()}
+	return &pool{db: db, max: statements, unsafe: d.unprepared, full: d.full, known: map[string]*list.Element{}, recent: list.New()}
 }
 
 // statement gives the prepared statement of the text, or nil while there is none. It never
@@ -147,6 +149,9 @@ func (p *pool) prepare(ctx context.Context) {
 	}
 	for _, st := range wanted {
 		stmt, err := p.db.PrepareContext(ctx, st.text)
+		if p.isFull(err) {
+			return
+		}
 		p.mu.Lock()
 		if err != nil {
 			if ctx.Err() != nil {
@@ -164,6 +169,29 @@ func (p *pool) prepare(ctx context.Context) {
 			stmt.Close()
 		}
 	}
+}
+
+// isFull says whether an error is that the server prepares no more statements, for all that it serves together.
+// Then the pool lets go of those that it has, which others may be in want of, and prepares none any more: a
+// statement that is kept has to be prepared on each connection, so that those it has would fail on others.
+func (p *pool) isFull(err error) bool {
+	if err == nil || p.full == nil || !p.full(err) {
+		return false
+	}
+	p.mu.Lock()
+	p.never = true
+	var drop []*sql.Stmt
+	for p.recent.Len() > 0 {
+		if stmt := p.forget(p.recent.Back()); stmt != nil {
+			drop = append(drop, stmt)
+		}
+	}
+	p.wanted = nil
+	p.mu.Unlock()
+	for _, stmt := range drop {
+		stmt.Close()
+	}
+	return true
 }
 
 func (p *pool) close() error {
@@ -199,6 +227,8 @@ type session struct {
 	// elsewhere is that of the dialect; discard is what it said.
 	elsewhere func(error) bool
 	discard   bool
+	// ended lets go of the context of the transaction.
+	ended context.CancelFunc
 }
 
 // begin opens a transaction of ours.
@@ -208,14 +238,26 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 	var err error
 	// The connection is kept in hand to see it clean after the transaction, and the context must
 	// not end the transaction behind our back: a commit that it overtakes would look as if its
-	// outcome were unknown.
+	// outcome were unknown. So the transaction has a context of its own, which ends with the caller's only
+	// while it begins: a server may never answer that.
 	if t.conn, err = p.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	if t.tx, err = t.conn.BeginTx(context.WithoutCancel(ctx), o); err != nil {
+	var own context.Context
+	own, t.ended = context.WithCancel(context.WithoutCancel(ctx))
+	begun := context.AfterFunc(ctx, t.ended)
+	t.tx, err = t.conn.BeginTx(own, o)
+	switch intime := begun(); {
+	case err != nil:
 		t.met(err)
+		if ctx.Err() != nil {
+			t.clean(ctx) // it may have begun all the same
+		}
 		t.release()
 		return nil, err
+	case !intime:
+		t.rollback(ctx)
+		return nil, ctx.Err()
 	}
 	t.run = t.tx
 	return t, nil
@@ -252,8 +294,11 @@ func (t *session) clean(ctx context.Context) {
 	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
-// met notes an error after which the connection is not used again.
+// met notes an error after which the connection is not used again, or nothing is prepared any more.
 func (t *session) met(err error) {
+	if t.pool != nil {
+		t.pool.isFull(err)
+	}
 	if t.elsewhere == nil || !t.elsewhere(err) {
 		return
 	}
@@ -276,6 +321,9 @@ func (t *session) release() {
 			_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 		t.conn.Close()
+	}
+	if t.ended != nil {
+		t.ended()
 	}
 	if t.leave != nil {
 		t.leave()
@@ -305,12 +353,37 @@ func (t *session) statement(ctx context.Context, text string) *sql.Stmt {
 // become runs a statement that may have to wait for another writer, for as long as the context
 // lasts.
 func (t *session) become(ctx context.Context, text string) error {
-	if st := t.statement(ctx, text); st != nil {
-		_, err := st.ExecContext(ctx)
-		return err
-	}
-	_, err := t.run.ExecContext(ctx, text)
+	_, err := t.do(ctx, text)
 	return err
+}
+
+// do runs a statement that gives no rows.
+func (t *session) do(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if st := t.statement(ctx, text); st != nil {
+		res, err := st.ExecContext(ctx, args...)
+		if !t.unprepared(text, err) {
+			return res, err
+		}
+	}
+	return t.run.ExecContext(ctx, text, args...)
+}
+
+// unprepared says whether a statement that is kept was not run because it could not be prepared on the connection of
+// the transaction. It is to be run as text then: what else the transaction did is not undone by that.
+func (t *session) unprepared(text string, err error) bool {
+	if t.pool == nil || !t.pool.isFull(err) {
+		return false
+	}
+	delete(t.stmts, text)
+	return true
+}
+
+// seldom runs a SELECT whose text is hardly ever the same again: it takes no room among the statements that are kept.
+func (t *session) seldom(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error {
+	pool := t.pool
+	t.pool = nil
+	defer func() { t.pool = pool }()
+	return t.each(ctx, text, args, scan)
 }
 
 // exec runs a statement and says how many rows it changed.
@@ -321,13 +394,7 @@ func (t *session) exec(ctx context.Context, text string, args ...any) (int64, er
 		}
 		ctx = context.WithoutCancel(ctx)
 	}
-	var res sql.Result
-	var err error
-	if st := t.statement(ctx, text); st != nil {
-		res, err = st.ExecContext(ctx, args...)
-	} else {
-		res, err = t.run.ExecContext(ctx, text, args...)
-	}
+	res, err := t.do(ctx, text, args...)
 	if err != nil {
 		t.met(err)
 		return 0, err
@@ -339,12 +406,18 @@ func (t *session) exec(ctx context.Context, text string, args ...any) (int64, er
 func (t *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if t.pool != nil && t.tx == nil {
 		if st := t.pool.take(text); st != nil {
-			defer t.pool.release(st)
-			return st.stmt.QueryContext(ctx, args...)
+			rows, err := st.stmt.QueryContext(ctx, args...)
+			t.pool.release(st)
+			if !t.unprepared(text, err) {
+				return rows, err
+			}
 		}
 	}
 	if st := t.statement(ctx, text); st != nil {
-		return st.QueryContext(ctx, args...)
+		rows, err := st.QueryContext(ctx, args...)
+		if !t.unprepared(text, err) {
+			return rows, err
+		}
 	}
 	return t.run.QueryContext(ctx, text, args...)
 }
