@@ -24,7 +24,7 @@ type Call struct {
 
 	kind string
 	// settle is what becomes of it when its outcome is unknown: see [doubt].
-	settle func(ctx context.Context) (done bool, err error)
+	settle func(ctx context.Context) (fate, error)
 }
 
 // target is the record that the command's IfVersion is about.
@@ -65,7 +65,7 @@ func Execute[R, H, B any](ctx context.Context, e *Engine, t storage.Table[R, H, 
 	keyed := c.Command.Key != "" && faulty == nil
 	if keyed {
 		given := c
-		c.settle = func(ctx context.Context) (bool, error) { return e.settleKey(ctx, given, e.r.clock.Now()) }
+		c.settle = func(ctx context.Context) (fate, error) { return e.settleKey(ctx, given, e.r.clock.Now()) }
 	}
 	err := e.update(ctx, c, func(ctx context.Context, u *Unit) error {
 		var key keyRecord

@@ -13,7 +13,7 @@ import (
 // What may have been done is not said to be undone because it could not be found out.
 func TestAnUnknownOutcomeThatCannotBeFoundOutIsThatAlone(t *testing.T) {
 	unknown := &storage.Error{Op: "commit", Err: storage.ErrUnknownOutcome}
-	d := doubt{settle: func(context.Context) (bool, error) { return false, &storage.Error{Op: "update", Err: storage.ErrRetry} }}
+	d := doubt{settle: func(context.Context) (fate, error) { return open, &storage.Error{Op: "update", Err: storage.ErrRetry} }}
 	require.False(t, d.met(t.Context(), unknown))
 	err := d.end(unknown)
 	require.ErrorIs(t, err, storage.ErrUnknownOutcome)
@@ -21,7 +21,7 @@ func TestAnUnknownOutcomeThatCannotBeFoundOutIsThatAlone(t *testing.T) {
 	require.Equal(t, unknown.Error(), err.Error())
 
 	ctx, cancel := context.WithCancel(t.Context())
-	d = doubt{settle: func(ctx context.Context) (bool, error) { cancel(); return false, ctx.Err() }}
+	d = doubt{settle: func(ctx context.Context) (fate, error) { cancel(); return open, ctx.Err() }}
 	require.False(t, d.met(ctx, unknown))
 	err = d.end(unknown)
 	require.ErrorIs(t, err, storage.ErrUnknownOutcome)

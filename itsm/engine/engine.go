@@ -26,7 +26,8 @@ type Options struct {
 	// a conflict or that it could not do it for a reason that passes; 0 is 20. Between two attempts it
 	// pauses for a random time of up to a millisecond or two, doubling with each up to 50 milliseconds
 	// where the unit was in another's way and up to a second where the store could not do it: some
-	// seconds in all. No attempt begins after the context has ended. With 1 nothing is tried again.
+	// seconds in all. No attempt begins after the context has ended. With 1 nothing is tried again; what became of
+	// a command with a key whose commit was cut off is found out all the same, whichever attempt it was.
 	Attempts int
 	// JobAttempts is how often a job or a delivery is tried before it becomes a dead letter;
 	// 0 is 8.
@@ -428,6 +429,7 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 	d := doubt{settle: c.settle}
 	var hot string     // the record that the last attempt lost
 	var made recordKey // the record that the last attempt could not create
+	attempts := e.attempts
 	for attempt := 1; ; attempt++ {
 		err := e.store.Update(ctx, actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
 			if hot != "" {
@@ -448,7 +450,16 @@ func (e *Engine) unit(ctx context.Context, c Call, now time.Time, fn func(contex
 		if err == nil {
 			return nil
 		}
-		if attempt >= e.attempts || !again(err) && !d.met(ctx, err) {
+		if attempt >= attempts {
+			// What was given to do is not tried again, but what came of it is asked for, once.
+			var wasDone bool
+			if wasDone, err = d.last(ctx, err); !wasDone || attempts > e.attempts {
+				return d.end(err)
+			}
+			attempts++
+			continue
+		}
+		if !again(err) && !d.met(ctx, err) {
 			return d.end(err)
 		}
 		var at *storage.Error

@@ -78,12 +78,13 @@ const settleWait = 10 * time.Second
 // Where there is no memory of it, its unit may still be about to commit: the connection is lost, and the
 // server goes on. So the place of the memory is taken and left in a unit of its own. That waits for a unit
 // that has written there, or makes it fail; when it is through, what was not done will never be.
-func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (done bool, err error) {
+func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (fate, error) {
 	waiting, cancel := context.WithTimeout(ctx, settleWait)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
+		found := undone
 		err := e.store.Update(waiting, c.Actor.Tenant, func(ctx context.Context, tx storage.Tx) error {
-			done = false
+			found = undone
 			k, err := commandTable.Get(ctx, tx, c.keyID())
 			switch {
 			case errors.Is(err, storage.ErrNotFound):
@@ -96,16 +97,16 @@ func (e *Engine) settleKey(ctx context.Context, c Call, now time.Time) (done boo
 			case err != nil:
 				return err
 			case now.Sub(k.Created) < e.r.keyRetention:
-				done = true
+				found = done
 				return nil
 			}
 			return commandTable.Put(ctx, tx, &k) // an old one, which the command writes over
 		})
 		if err == nil || !again(err) && !isUnknown(err) {
-			return done && err == nil, err
+			return found, err
 		}
 		if pause(waiting, attempt, err) != nil {
-			return false, cmp.Or(ctx.Err(), err)
+			return open, cmp.Or(ctx.Err(), err)
 		}
 	}
 }

@@ -54,13 +54,26 @@ func again(err error) bool {
 	return errors.Is(err, storage.ErrConflict) || isRetry(err)
 }
 
+// fate is what became of a unit whose commit may have happened, as far as can be found out.
+type fate int
+
+const (
+	// open: it may have been done, and still be; that it is run again does not do it twice.
+	open fate = iota
+	// undone: it was not done, and will not be.
+	undone
+	// done: it was done, and a unit that is run again finds what came of it.
+	done
+)
+
 // doubt is what is known of a unit whose commit may have happened.
 type doubt struct {
-	// settle finds out, or makes sure that it can be run again without being done twice. done says
-	// that it was done. Nil means that nobody can tell.
-	settle func(ctx context.Context) (done bool, err error)
-	// err is the error by which it came to be unknown, nil once it is known that nothing was done.
+	// settle finds out. Nil means that nobody can tell.
+	settle func(ctx context.Context) (fate, error)
+	// err is the error by which it came to be unknown, nil once it is known that nothing was done, or of no account.
 	err error
+	// fate is what was found out last.
+	fate fate
 }
 
 // met looks at an error of a unit and says whether the unit can be run again for its sake.
@@ -68,11 +81,11 @@ func (d *doubt) met(ctx context.Context, err error) bool {
 	if !isUnknown(err) {
 		return false
 	}
-	d.err = err
+	d.err, d.fate = err, open
 	if d.settle == nil {
 		return false
 	}
-	done, failed := d.settle(ctx)
+	found, failed := d.settle(ctx)
 	switch {
 	case failed == nil:
 	case ctx.Err() != nil:
@@ -81,10 +94,26 @@ func (d *doubt) met(ctx context.Context, err error) bool {
 	default:
 		return false // why it could not be found out says nothing of what was done
 	}
-	if !done {
+	if d.fate = found; found != done {
 		d.err = nil
 	}
 	return true
+}
+
+// last looks at an error of the last attempt of a unit, and says whether the unit was done all the same: one run more gives what
+// came of it. Where it was not done, and will not be, the error is that of what can be tried again.
+func (d *doubt) last(ctx context.Context, err error) (wasDone bool, _ error) {
+	if !d.met(ctx, err) || d.fate == open {
+		return false, err
+	}
+	if d.fate == done {
+		return true, err
+	}
+	e := &storage.Error{Op: "commit", Err: storage.ErrRetry}
+	if at := (*storage.Error)(nil); errors.As(err, &at) {
+		e.Cause = at.Cause
+	}
+	return false, e
 }
 
 // end is the error that a unit ends with. One that may have happened is not said to have failed: what

@@ -202,9 +202,9 @@ func (e *Engine) runInside(ctx context.Context, run func(context.Context, *Unit,
 	}()
 	// The claim is the unit's key: where it was finished, it cannot be again.
 	unsure := false
-	c := Call{Actor: itsm.SystemActor(j.Tenant, j.Kind), settle: func(context.Context) (bool, error) {
+	c := Call{Actor: itsm.SystemActor(j.Tenant, j.Kind), settle: func(context.Context) (fate, error) {
 		unsure = true
-		return false, nil
+		return open, nil
 	}}
 	err = e.unit(ctx, c, now, func(ctx context.Context, u *Unit) error {
 		u.s.running = &running{kind: j.Kind, key: j.Key}

@@ -48,7 +48,8 @@
 // only the store can tell that two records have one value of a unique index; it does so on the way.
 //
 // Then it writes, in units of bounded size, in the order of the file; the jobs come last, together in one
-// unit with the end of the file. So nothing of the tenant comes due before all of it is there. Where it
+// unit with the end of the file. Each unit's lines are seen to be those of the first reading before anything of them is
+// written: a file that is altered meanwhile is refused, and the tenant has nothing that the file did not have. So nothing of the tenant comes due before all of it is there. Where it
 // fails on the way, or its process is killed, the tenant holds whole records and events from the
 // beginning of the file on, and no jobs. Call Import again with the same file: what is there is compared
 // with the file, and it goes on where that ends. A tenant that holds the whole file already is left as it

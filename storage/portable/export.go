@@ -6,17 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// How much is read at once.
-const (
-	rowsAtOnce   = 200 // with their bodies
-	eventsAtOnce = 500
-	jobsAtOnce   = 500
-)
+// atOnce is how many records, events or jobs are read at once. Each has a document of up to [storage.MaxDocument], and how
+// long those are is not known before they are read: together they are no more than one line may be.
+const atOnce = MaxLine / storage.MaxDocument
 
 // Export writes all that the store has of the tenant in the tables of the schemas, which are those of an
 // engine's Schemas: see the package. Schemas of one name are one table with the columns of all. Records
@@ -91,7 +87,7 @@ func (c catalog) walk(ctx context.Context, r storage.Reader, tenant storage.Tena
 		return give(s, of, line)
 	}
 	for _, s := range c {
-		for q := (storage.RowQuery{Limit: rowsAtOnce, Bodies: true}); ; {
+		for q := (storage.RowQuery{Limit: atOnce, Bodies: true}); ; {
 			page, err := r.Query(ctx, s, q)
 			if err != nil {
 				return err
@@ -108,7 +104,7 @@ func (c catalog) walk(ctx context.Context, r storage.Reader, tenant storage.Tena
 			q.After = &storage.Position{Tenant: tenant, ID: page[len(page)-1].ID}
 		}
 	}
-	for q := (storage.EventQuery{Limit: eventsAtOnce}); ; {
+	for q := (storage.EventQuery{Limit: atOnce}); ; {
 		page, err := r.Events(ctx, q)
 		if err != nil {
 			return err
@@ -130,7 +126,7 @@ func (c catalog) walk(ctx context.Context, r storage.Reader, tenant storage.Tena
 			return err
 		}
 		for _, n := range page {
-			if strings.HasPrefix(n.Name, imported) {
+			if isMark(n) {
 				continue
 			}
 			line, err := encode(sequenceLine{Sequence: n.Name, Next: n.Next})
@@ -143,7 +139,7 @@ func (c catalog) walk(ctx context.Context, r storage.Reader, tenant storage.Tena
 		}
 		q.After = page[len(page)-1]
 	}
-	for q := (storage.JobQuery{Limit: jobsAtOnce}); ; {
+	for q := (storage.JobQuery{Limit: atOnce}); ; {
 		page, err := r.Jobs(ctx, q)
 		if err != nil {
 			return err

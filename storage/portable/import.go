@@ -2,6 +2,7 @@ package portable
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,15 +13,18 @@ import (
 )
 
 // imported begins the name of the sequence by which a tenant knows a file that it has whole: the digest
-// follows. It is committed with the last of the file, and no export has it.
+// follows. It is committed with the last of the file.
 const imported = "portable/"
 
-// What bounds a unit of an import.
-const (
-	unitItems = 200
-	unitBytes = 4 << 20
-	patience  = 10 // how often a unit is run that fails for a reason that passes
-)
+// isMark says whether a sequence is one that no export has: such a one, or one of a host's own that has given no number,
+// which is as good as none. Whatever a host calls its sequences, nothing is left out that says which number comes next.
+func isMark(s storage.Sequence) bool { return strings.HasPrefix(s.Name, imported) && s.Next == 1 }
+
+// patience is how often a unit is run that fails for a reason that passes.
+const patience = 10
+
+// jobsAtOnce is how many jobs are enqueued at once, at most.
+const jobsAtOnce = 500
 
 // Import makes the tenant of a file that Export wrote, from where the file stands: see the package for what it promises where it
 // fails. The tenant must be that of the file, be empty or hold what an import of this very file has
@@ -47,9 +51,15 @@ func Import(ctx context.Context, store storage.Store, tenant storage.Tenant, sch
 	if begin, err = f.mark(); err != nil {
 		return Summary{}, err
 	}
+	var blocks [][sha256.Size]byte
+	f.atEnd = func(_ int, digest [sha256.Size]byte) bool {
+		blocks = append(blocks, digest)
+		return true
+	}
 	for ok := true; ok; {
 		_, ok = f.next(ctx)
 	}
+	f.atEnd = func(block int, digest [sha256.Size]byte) bool { return block < len(blocks) && blocks[block] == digest }
 	sum, err := f.end()
 	switch {
 	case err != nil:
@@ -81,15 +91,16 @@ type importing struct {
 	file   io.ReadSeeker
 	f      *reader
 	sum    Summary
-	// read is an item that was read and is still to be written.
-	read *item
+	// read are items that were read and are still to be written.
+	read []item
 }
 
 // next gives the next item. A file that is another than it was at the first reading is an error.
 func (i *importing) next(ctx context.Context) (item, bool, error) {
-	if it := i.read; it != nil {
-		i.read = nil
-		return *it, true, nil
+	if len(i.read) > 0 {
+		it := i.read[0]
+		i.read = i.read[1:]
+		return it, true, nil
 	}
 	it, ok := i.f.next(ctx)
 	if ok && len(i.f.faults) == 0 {
@@ -186,44 +197,41 @@ func (i *importing) unit(ctx context.Context, fn func(ctx context.Context, tx st
 	}
 }
 
-// write writes the records and events from where the reader is, and leaves it at what follows them.
+// write writes the records and events from where the reader is, and leaves it at what follows them. Of each block it
+// writes nothing before it has seen that all of it is as it was at the first reading.
 func (i *importing) write(ctx context.Context) error {
 	for {
-		var rows []item
-		for size := 0; len(rows) < unitItems && size < unitBytes; {
+		var block []item
+		for more := true; more; {
 			it, ok, err := i.next(ctx)
 			if err != nil {
 				return err
 			}
-			if ok && it.section <= events && (len(rows) == 0 || rows[0].section == it.section) {
-				rows = append(rows, it)
-				size += len(it.line)
-				continue
-			}
 			if ok {
-				i.read = &it
+				block = append(block, it)
 			}
-			break
+			more = ok && i.f.lines > 0
 		}
-		if len(rows) == 0 {
+		rest := slices.IndexFunc(block, func(it item) bool { return it.section > events })
+		last := rest >= 0 || len(block) == 0 || i.f.lines > 0
+		if rest < 0 {
+			rest = len(block)
+		}
+		if rest > 0 {
+			if err := i.unit(ctx, func(ctx context.Context, tx storage.Tx) error { return writeAll(ctx, tx, block[:rest]) }); err != nil {
+				return err
+			}
+		}
+		if last {
+			i.read = block[rest:]
 			return nil
-		}
-		if err := i.unit(ctx, func(ctx context.Context, tx storage.Tx) error { return writeAll(ctx, tx, rows) }); err != nil {
-			return err
 		}
 	}
 }
 
-// writeAll writes items of one section.
+// writeAll writes records and events.
 func writeAll(ctx context.Context, tx storage.Tx, items []item) error {
-	if items[0].section == events {
-		log := make([]storage.Event, 0, len(items))
-		for _, it := range items {
-			log = append(log, it.event)
-		}
-		return tx.Append(ctx, log...)
-	}
-	for len(items) > 0 {
+	for len(items) > 0 && items[0].section == records {
 		s := items[0].schema
 		var rows []storage.Row
 		for len(rows) < len(items) && items[len(rows)].schema == s {
@@ -234,7 +242,14 @@ func writeAll(ctx context.Context, tx storage.Tx, items []item) error {
 		}
 		items = items[len(rows):]
 	}
-	return nil
+	if len(items) == 0 {
+		return nil
+	}
+	log := make([]storage.Event, 0, len(items))
+	for _, it := range items {
+		log = append(log, it.event)
+	}
+	return tx.Append(ctx, log...)
 }
 
 // finish writes the sequences and the jobs, in one unit with the mark that the file is there whole.
@@ -257,7 +272,7 @@ func (i *importing) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		ns = slices.DeleteFunc(ns, func(s storage.Sequence) bool { return strings.HasPrefix(s.Name, imported) })
+		ns = slices.DeleteFunc(ns, isMark)
 		js, err := tx.Jobs(ctx, storage.JobQuery{Limit: 1})
 		if err != nil {
 			return err
@@ -266,9 +281,10 @@ func (i *importing) finish(ctx context.Context) error {
 			return storage.Invalid("import", "tenant", "was used while it was imported")
 		}
 		var due []storage.Job
+		size := 0
 		enqueue := func() error {
 			err := tx.Enqueue(ctx, due...)
-			due = due[:0]
+			due, size = due[:0], 0
 			return err
 		}
 		for {
@@ -285,7 +301,8 @@ func (i *importing) finish(ctx context.Context) error {
 				}
 				continue
 			}
-			if due = append(due, it.job); len(due) == jobsAtOnce {
+			due, size = append(due, it.job), size+len(it.line)
+			if len(due) == jobsAtOnce || size >= blockBytes {
 				if err := enqueue(); err != nil {
 					return err
 				}

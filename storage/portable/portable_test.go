@@ -399,7 +399,7 @@ func TestEveryFaultOfAFileIsNamed(t *testing.T) {
 		{strings.Replace(ticket(columns, body), `"columns":{`+columns+`}`, `"columns":null`, 1), "line 2: columns are missing"},
 		{`{"event":"ticket","record":"1","version":-1,"n":0,"id":"1","type":"","at":0,"envelope":""}`, "line 2: type is empty"},
 		{`{"sequence":"x","next":0}`, "line 2: at_least must be from 1"},
-		{`{"sequence":"portable/1","next":1}`, "line 2: sequence is the name of one that imports keep"},
+		{`{"sequence":"portable/1","next":1}`, "line 2: sequence is as only imports keep them"},
 		{`{"job":"x","key":"1","due":0,"payload":""}`, "line 2: payload is not one JSON document"},
 		{`{"job":"x","key":"1","due":0,"attempts":-1}`, "line 2: attempts are negative"},
 		{`{"job":"x","key":"1","subject":"","due":0}`, "line 2 is not as an export writes it"},
@@ -486,6 +486,112 @@ func TestAFileThatChangesMeanwhileIsNotTaken(t *testing.T) {
 			return err
 		}))
 	}
+}
+
+// What is committed before it is seen that the file has changed is of the file as it was, so that the import of that goes on.
+func TestNothingOfAFileThatChangesMeanwhileIsKept(t *testing.T) {
+	file := export(t, filled(t, 500))
+	lines := strings.SplitAfter(file, "\n")
+	of := func(prefix string, n int) int {
+		for i, l := range lines {
+			if strings.HasPrefix(l, prefix) {
+				if n--; n < 0 {
+					return i
+				}
+			}
+		}
+		return -1
+	}
+	for _, at := range []int{
+		of(`{"record":"asset"`, 0), of(`{"record":"ticket"`, 0), of(`{"record":"ticket"`, 300), of(`{"record":"ticket"`, 499),
+		of(`{"event":`, 0), of(`{"event":`, 499), of(`{"sequence":`, 0), of(`{"job":`, 0), of(`{"job":`, 400),
+	} {
+		require.Positive(t, at)
+		// Digits that make a line that is as good.
+		was := lines[at]
+		place := strings.LastIndexAny(was, "123456789")
+		require.Positive(t, place, was)
+		then := was[:place] + string('1'+was[place]%2) + was[place+1:]
+		require.NotEqual(t, was, then)
+		s := memory.New()
+		_, err := portable.Import(t.Context(), s, acme, schemas,
+			&changing{Reader: strings.NewReader(file), then: strings.Join(lines[:at], "") + then + strings.Join(lines[at+1:], "")})
+		require.ErrorContains(t, err, "was changed while it was read", was)
+		_, err = load(s, file)
+		require.NoError(t, err, was)
+		require.Equal(t, file, export(t, s))
+	}
+}
+
+// limited is a store that says the most documents that are read at once.
+type limited struct {
+	storage.Store
+	rows, events, jobs int
+}
+
+func (l *limited) View(ctx context.Context, tenants []storage.Tenant, fn func(ctx context.Context, r storage.Reader) error) error {
+	return l.Store.View(ctx, tenants, func(ctx context.Context, r storage.Reader) error { return fn(ctx, limitedReader{r, l}) })
+}
+
+type limitedReader struct {
+	storage.Reader
+	l *limited
+}
+
+func (r limitedReader) Query(ctx context.Context, s *storage.Schema, q storage.RowQuery) ([]storage.Row, error) {
+	r.l.rows = max(r.l.rows, q.Limit)
+	return r.Reader.Query(ctx, s, q)
+}
+
+func (r limitedReader) Events(ctx context.Context, q storage.EventQuery) ([]storage.Event, error) {
+	r.l.events = max(r.l.events, q.Limit)
+	return r.Reader.Events(ctx, q)
+}
+
+func (r limitedReader) Jobs(ctx context.Context, q storage.JobQuery) ([]storage.Job, error) {
+	r.l.jobs = max(r.l.jobs, q.Limit)
+	return r.Reader.Jobs(ctx, q)
+}
+
+// Each of what is read at once may have a document of the greatest length.
+func TestAnExportHoldsABoundedAmountHoweverLongDocumentsAre(t *testing.T) {
+	l := &limited{Store: filled(t, 100)}
+	require.Equal(t, export(t, l.Store), export(t, l))
+	for name, n := range map[string]int{"records": l.rows, "events": l.events, "jobs": l.jobs} {
+		require.Positive(t, n, name)
+		require.LessOrEqual(t, n*storage.MaxDocument, portable.MaxLine, name)
+	}
+}
+
+// No name that a host may give to a sequence is left out.
+func TestASequenceOfAnyNameIsCarriedOver(t *testing.T) {
+	file := export(t, filled(t, 3))
+	s := memory.New()
+	sum, err := load(s, file)
+	require.NoError(t, err)
+	mark := "portable/" + sum.SHA256 // what an import knows the file by
+	require.NoError(t, s.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+		for _, name := range []string{"portable/", "portable/invoice", mark} {
+			n, err := tx.Next(ctx, name)
+			require.NoError(t, err)
+			require.Equal(t, int64(1), n)
+		}
+		return nil
+	}))
+	again := export(t, s)
+	require.Contains(t, again, `{"sequence":"portable/invoice","next":2}`)
+	other := memory.New()
+	_, err = load(other, again)
+	require.NoError(t, err)
+	require.Equal(t, again, export(t, other))
+	require.NoError(t, other.Update(t.Context(), acme, func(ctx context.Context, tx storage.Tx) error {
+		for _, name := range []string{"portable/", "portable/invoice", mark} {
+			n, err := tx.Next(ctx, name)
+			require.NoError(t, err)
+			require.Equal(t, int64(2), n, "no number is given twice")
+		}
+		return nil
+	}))
 }
 
 func TestACancelledImportEnds(t *testing.T) {

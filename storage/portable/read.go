@@ -56,6 +56,9 @@ type reader struct {
 	c      catalog
 	src    *bufio.Reader
 	digest hash.Hash
+	// atEnd is told the digest of all lines up to the end of each block, by its number, and says whether it is as it should
+	// be. Nil wants to be told of none.
+	atEnd func(block int, digest [sha256.Size]byte) bool
 	state
 }
 
@@ -65,6 +68,8 @@ type state struct {
 	// offset is the place in the file, number that of the line before it.
 	offset, number int64
 	section        section
+	// lines and size are what was read of the present block, which is the block-th.
+	block, lines, size int
 	// last is the place of the line before in the section's order.
 	last   []any
 	ended  bool
@@ -166,6 +171,7 @@ func (f *reader) next(ctx context.Context) (item, bool) {
 		}
 		f.digest.Write(line)
 		before := len(f.faults)
+		f.count(line)
 		it, ok := f.item(line)
 		if ok && len(f.faults) == before {
 			return it, true
@@ -174,6 +180,25 @@ func (f *reader) next(ctx context.Context) (item, bool) {
 			f.ended = true
 		}
 	}
+}
+
+// What bounds a block: the lines of a file that are written in one unit.
+const (
+	blockLines = 200
+	blockBytes = 4 << 20
+)
+
+// count counts a line of a block. Where the block ends, lines is 0.
+func (f *reader) count(line []byte) {
+	f.lines++
+	f.size += len(line)
+	if f.lines < blockLines && f.size < blockBytes {
+		return
+	}
+	if f.atEnd != nil && !f.atEnd(f.block, [sha256.Size]byte(f.digest.Sum(nil))) {
+		f.stop("or one before it is not what it was")
+	}
+	f.block, f.lines, f.size = f.block+1, 0, 0
 }
 
 // header reads the first line.
@@ -322,8 +347,8 @@ func (f *reader) item(line []byte) (item, bool) {
 		}
 		it.section, place = sequences, []any{l.Sequence}
 		it.sequence = storage.Sequence{Name: l.Sequence, Next: l.Next}
-		if faults(storage.CheckAdvance(l.Sequence, l.Next)); strings.HasPrefix(l.Sequence, imported) {
-			f.fault("sequence", "is the name of one that imports keep")
+		if faults(storage.CheckAdvance(l.Sequence, l.Next)); isMark(it.sequence) {
+			f.fault("sequence", "is as only imports keep them")
 		}
 	case bytes.HasPrefix(line, []byte(`{"job":`)):
 		var l jobLine

@@ -364,8 +364,14 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 		if err := c.takeFromLanes(ctx, jobs, parts, limit); err != nil {
 			return nil, err
 		}
-	} else if err := c.read(ctx, jobs, parts, limit, c.inLanes); err != nil {
-		return nil, err
+	} else {
+		run := c.t.each
+		if !c.anyLanes { // as many are named as there are
+			run = c.t.seldom
+		}
+		if err := c.read(ctx, jobs, parts, limit, c.inLanes, run); err != nil {
+			return nil, err
+		}
 	}
 	parts = nil
 	for _, t := range tenants {
@@ -378,7 +384,7 @@ func (c *claim) candidates(ctx context.Context, tenants []storage.Tenant, limit 
 		parts = append(parts, p)
 	}
 	outside := func(st *statement, of written, limit int) { c.outside(st, quoteAll(jobColumns), of, limit) }
-	if err := c.read(ctx, jobs, parts, limit, outside); err != nil {
+	if err := c.read(ctx, jobs, parts, limit, outside, c.t.each); err != nil {
 		return nil, err
 	}
 	for _, t := range aside {
@@ -400,10 +406,11 @@ type part struct {
 	kind, key string
 }
 
-// read adds what a query gives of each part. The query writes the part as it is told: as arguments,
+// read adds what a query gives of each part, by run. The query writes the part as it is told: as arguments,
 // or as columns that it may use.
 func (c *claim) read(ctx context.Context, jobs map[storage.Tenant][]storage.Job, parts []part, limit int,
-	query func(st *statement, of written, limit int)) error {
+	query func(st *statement, of written, limit int),
+	run func(ctx context.Context, text string, args []any, scan func(rows *sql.Rows) error) error) error {
 	scan := func(rows *sql.Rows) error {
 		j, err := scanJob(rows)
 		jobs[j.Tenant] = append(jobs[j.Tenant], j)
@@ -426,14 +433,14 @@ func (c *claim) read(ctx context.Context, jobs map[storage.Tenant][]storage.Job,
 			st.write(`("j"."ready", "j"."kind", "j"."key") < ("t"."column2", "t"."column3", "t"."column4")`)
 		}}, limit)
 		st.write(`) AS "c"`)
-		return c.t.each(ctx, st.string(), st.args, scan)
+		return run(ctx, st.string(), st.args, scan)
 	}
 	for _, p := range parts {
 		st := c.s.d.statement()
 		query(st, written{[]storage.Tenant{p.tenant}, func() { st.arg(string(p.tenant)) }, func() {
 			st.than([]string{`"j"."ready"`, `"j"."kind"`, `"j"."key"`}, " < ", []any{p.ready, p.kind, p.key})
 		}}, limit)
-		if err := c.t.each(ctx, st.string(), st.args, scan); err != nil {
+		if err := run(ctx, st.string(), st.args, scan); err != nil {
 			return err
 		}
 	}

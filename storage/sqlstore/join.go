@@ -61,7 +61,8 @@ func (p *savepoints) give(n int) {
 // It is for as long as that transaction and, like it, for one goroutine at a time. Closing it
 // does nothing.
 //
-// An Update runs inside a savepoint: one that fails leaves nothing in the transaction, which the
+// An Update runs inside a savepoint, whose name begins with the prefix and "unit_", as a host's own do not: one that
+// fails leaves nothing in the transaction, which the
 // host can go on with and commit. Nothing is tried again, Claim is ErrInvalid, and what is
 // returned holds only if the host commits. View reads what the transaction sees. Next takes the
 // number from the sequence's row: other units that need a new block of the sequence wait for the

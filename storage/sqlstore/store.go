@@ -24,6 +24,8 @@ type Options struct {
 	// Statements is how many prepared statements are kept for each pool: 0 means as many as
 	// serve the engine (256 for SQLite; 64 for MySQL, where a server has so many for all that it
 	// serves; none for PostgreSQL, whose usual driver pgx does so itself), and a negative number none.
+	// Each is prepared on each connection that uses it. Where a MySQL server prepares no more
+	// (max_prepared_stmt_count) none are kept from then on, and statements go as text.
 	// On a node of a Galera cluster none are kept, whatever is asked for: see [MySQL].
 	Statements int
 	// Serializable has units run at the isolation level SERIALIZABLE, and Views read a snapshot at it: for
