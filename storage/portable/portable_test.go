@@ -490,7 +490,7 @@ func TestAFileThatChangesMeanwhileIsNotTaken(t *testing.T) {
 
 // What is committed before it is seen that the file has changed is of the file as it was, so that the import of that goes on.
 func TestNothingOfAFileThatChangesMeanwhileIsKept(t *testing.T) {
-	file := export(t, filled(t, 500))
+	file := export(t, filled(t, 250))
 	lines := strings.SplitAfter(file, "\n")
 	of := func(prefix string, n int) int {
 		for i, l := range lines {
@@ -503,8 +503,8 @@ func TestNothingOfAFileThatChangesMeanwhileIsKept(t *testing.T) {
 		return -1
 	}
 	for _, at := range []int{
-		of(`{"record":"asset"`, 0), of(`{"record":"ticket"`, 0), of(`{"record":"ticket"`, 300), of(`{"record":"ticket"`, 499),
-		of(`{"event":`, 0), of(`{"event":`, 499), of(`{"sequence":`, 0), of(`{"job":`, 0), of(`{"job":`, 400),
+		of(`{"record":"asset"`, 0), of(`{"record":"ticket"`, 0), of(`{"record":"ticket"`, 210), of(`{"record":"ticket"`, 249),
+		of(`{"event":`, 0), of(`{"event":`, 249), of(`{"sequence":`, 0), of(`{"job":`, 0), of(`{"job":`, 200),
 	} {
 		require.Positive(t, at)
 		// Digits that make a line that is as good.

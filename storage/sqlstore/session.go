@@ -227,8 +227,6 @@ type session struct {
 	// elsewhere is that of the dialect; discard is what it said.
 	elsewhere func(error) bool
 	discard   bool
-	// ended lets go of the context of the transaction.
-	ended context.CancelFunc
 }
 
 // begin opens a transaction of ours.
@@ -243,9 +241,8 @@ func (s *core) begin(ctx context.Context, p *pool, o *sql.TxOptions) (*session, 
 	if t.conn, err = p.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	var own context.Context
-	own, t.ended = context.WithCancel(context.WithoutCancel(ctx))
-	begun := context.AfterFunc(ctx, t.ended)
+	own, end := context.WithCancel(context.WithoutCancel(ctx))
+	begun := context.AfterFunc(ctx, end)
 	t.tx, err = t.conn.BeginTx(own, o)
 	switch intime := begun(); {
 	case err != nil:
@@ -321,9 +318,6 @@ func (t *session) release() {
 			_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 		t.conn.Close()
-	}
-	if t.ended != nil {
-		t.ended()
 	}
 	if t.leave != nil {
 		t.leave()
