@@ -48,6 +48,7 @@ func join(lists ...[]Grant) []Grant {
 func StandardRoles() []Role {
 	own := []Scope{ScopeRequester}
 	mine := []Scope{ScopeGroup, ScopeAssignee}
+	asked := []Scope{ScopeMember}
 	var all []Scope
 
 	// What everyone who works in IT may look at.
@@ -62,6 +63,7 @@ func StandardRoles() []Role {
 		on("ci", all, "read"),
 		on("asset", all, "read"),
 		on("task", all, "read", "read_internal"),
+		on("approval", all, "read", "read_internal"), on("approval", asked, "vote"), on("approval", own, "delegate"),
 		on("service", all, "read"),
 		on("directory", all, "read", "read_internal"), on("directory_names", all, "read"),
 		on("oncall", all, "read"),
@@ -154,7 +156,7 @@ func StandardRoles() []Role {
 			Purpose: "Answers for problems and known errors, accepted risks included.",
 			Grants: join(look,
 				propose,
-				on("problem", all, "*"), on("task", all, "*"), on("ci", all, "assess_impact"),
+				on("problem", all, "*"), on("task", all, "*"), on("ci", all, "assess_impact"), on("approval", all, "request"),
 				on("incident", all, "note"),
 				on("change", all, "draft", "submit", "note"),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
@@ -169,13 +171,14 @@ func StandardRoles() []Role {
 					"convene", "define_model", "suspend_template", "assign", "reassign", "edit", "note", "do",
 					"import", "restrict", "see_restricted"),
 				on("task", all, "*"), on("ci", all, "record_outage", "assess_impact"),
+				on("approval", all, "request", "delegate_for"),
 				on("problem", all, "note"), on("incident", all, "note"),
 			),
 		},
 		{
 			Name: RoleKnowledgeManager, Title: "Knowledge manager",
 			Purpose: "Answers for articles: their review, publication and retirement.",
-			Grants:  join(look, on("knowledge", all, "*")),
+			Grants:  join(look, on("knowledge", all, "*"), on("approval", all, "request")),
 		},
 		{
 			Name: RoleServiceLevelManager, Title: "Service level manager",
@@ -226,7 +229,7 @@ func StandardRoles() []Role {
 			Purpose: "Answers for how practices work: models, policies and definitions, not the daily records.",
 			Grants: join(look,
 				on("change", all, "define_model", "suspend_template"),
-				on("knowledge", all, "define"), on("ci", all, "read_model"),
+				on("knowledge", all, "define"), on("ci", all, "read_model"), on("approval", all, "delegate_for"),
 				on("sla", all, "explain", "report"),
 				on("incident", all, "define"), on("problem", all, "define"), on("request", all, "define"),
 				on("task", all, "define"),
@@ -265,6 +268,7 @@ func StandardRoles() []Role {
 				on("knowledge", all, "read", "comment"),
 				on("service", all, "read"),
 				on("asset", own, "read"), on("interaction", own, "log", "read"),
+				on("approval", own, "read", "delegate"), on("approval", asked, "read", "vote"),
 				on("directory", own, "read"), on("directory_names", all, "read"),
 				on("notification", own, "read", "prefer"),
 				on("view", own, "read", "save"),
@@ -281,6 +285,7 @@ func StandardRoles() []Role {
 				on("task", mine, append([]string{"read", "read_internal"}, workTask...)...),
 				on("ci", all, "read"), on("service", all, "read"), on("knowledge", all, "read"),
 				on("directory_names", all, "read"),
+				on("approval", own, "read", "delegate"), on("approval", asked, "read", "vote"),
 				on("notification", own, "read", "prefer"),
 				on("view", append(mine, ScopeRequester), "read"), on("view", own, "save"),
 			),
