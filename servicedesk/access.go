@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/approval/ballot"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/interaction"
 	"github.com/itsmkit/itsmkit/itsm/notify"
@@ -34,6 +35,10 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		return d.Incidents.MayRead(ctx, r, actor, ref.ID)
 	case task.Kind:
 		return d.Tasks.MayRead(ctx, r, actor, ref.ID)
+	case ballot.Kind:
+		return d.Approvals.MayRead(ctx, r, actor, ref.ID)
+	case ballot.DelegationKind:
+		return d.Engine.Authorizer().Authorize(ctx, actor, ballot.PermissionDelegateFor, nil)
 	case interaction.Kind:
 		return d.Interactions.MayRead(ctx, r, actor, ref.ID)
 	case oncall.KindEscalation:
@@ -108,6 +113,8 @@ var hangsOn = map[string]struct{ kind, kindColumn, idColumn string }{
 	incident.CustomerKind: {kind: incident.Kind, idColumn: "incident"},
 	task.Kind:             {kindColumn: "parent_kind", idColumn: "parent_id"},
 	task.PlanKind:         {kindColumn: "parent_kind", idColumn: "parent_id"},
+	ballot.Kind:           {kindColumn: "parent_kind", idColumn: "parent_id"},
+	ballot.ApproverKind:   {kindColumn: "parent_kind", idColumn: "parent_id"},
 	oncall.KindEscalation: {kindColumn: "subject_kind", idColumn: "subject_id"},
 	trigger.FiringKind:    {kindColumn: "record_kind", idColumn: "record"},
 	sla.TimerKind:         {kindColumn: "subject_kind", idColumn: "subject"},
@@ -181,7 +188,7 @@ var alone = []string{
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
 	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
-	view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
+	ballot.DelegationKind, view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }
 
 // openness says who may be told of a record.

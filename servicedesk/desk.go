@@ -10,6 +10,7 @@ import (
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/approval/ballot"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/interaction"
@@ -39,6 +40,10 @@ type Config struct {
 	OpenTasks task.Blocking
 	// Task are the settings of the tasks. Where they name no MayRead, the desk's own does.
 	Task task.Options
+	// Approval are the settings of approvals. Where they name no MayRead, the desk's own does; where they name
+	// no Resolve, approvers are the active people of the directory and of its active groups, and of roles those
+	// whom Holders gives.
+	Approval ballot.Options
 	// People is the host's own directory. Nil keeps one in the store: [Desk.Directory].
 	People directory.Directory
 	// Directory are the settings of the directory that is kept in the store.
@@ -114,6 +119,8 @@ type Desk struct {
 	Incidents *incident.Practice
 	// Tasks are those of incidents, and of the host's own records.
 	Tasks *task.Practice
+	// Approvals are asked for by the practices whose records must be approved, and the host's own.
+	Approvals *ballot.Practice
 	// Routing keeps the rules by which new incidents find their group.
 	Routing *routing.Practice
 	// OnCall keeps rotas and pages people.
@@ -176,6 +183,15 @@ func New(store storage.Store, c Config) (*Desk, error) {
 		c.Task.MayRead, c.Task.MayReadEach = d.mayRead, d.mayReadEach
 	}
 	if d.Tasks, err = task.New(e, c.Task); err != nil {
+		return nil, err
+	}
+	if c.Approval.MayRead == nil {
+		c.Approval.MayRead, c.Approval.MayReadEach = d.mayRead, d.mayReadEach
+	}
+	if c.Approval.Resolve == nil {
+		c.Approval.Resolve = d.approvers
+	}
+	if d.Approvals, err = ballot.New(e, c.Approval); err != nil {
 		return nil, err
 	}
 	if c.Incident.MayRead == nil {
@@ -260,6 +276,7 @@ func (d *Desk) In(store storage.Store) *Desk {
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
+	in.Approvals = d.Approvals.In(store)
 	in.ServiceLevels, in.Configuration = d.ServiceLevels.In(store), d.Configuration.In(store)
 	if d.Notifications != nil {
 		in.Notifications = d.Notifications.In(store)

@@ -21,7 +21,8 @@
 //     thresholds name is done;
 //   - triggers assign, note and tag incidents, and do what the host's own actions do;
 //   - those concerned are notified through the host's sender, of no more than they may read;
-//   - tasks, pages, and links to any record that the desk knows, are seen by those alone who may read
+//   - who must approve a record is found in the directory, and approvals of a record that ends are withdrawn;
+//   - tasks, approvals, pages, and links to any record that the desk knows, are seen by those alone who may read
 //     what they are about, and endpoints that are not for restricted records are told of none that
 //     hangs on one.
 //

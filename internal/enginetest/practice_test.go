@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
+	"github.com/itsmkit/itsmkit/internal/approvalsuite"
 	"github.com/itsmkit/itsmkit/internal/cmdbsuite"
 	"github.com/itsmkit/itsmkit/internal/directorysuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
@@ -40,6 +41,7 @@ var suites = []struct {
 	{"incident", incidentsuite.Run},
 	{"directory", directorysuite.Run},
 	{"task", tasksuite.Run},
+	{"approval", approvalsuite.Run},
 	{"routing", routingsuite.Run},
 	{"on-call", oncallsuite.Run},
 	{"settings", settingssuite.Run},
