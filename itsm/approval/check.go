@@ -161,9 +161,11 @@ func checkForm(c storage.Condition) error {
 		switch {
 		case (c.Op == storage.All || branch) && (c.Column != "" || len(c.Values) > 0):
 			f.Add(at+"op", "takes no column and no values")
-		case c.Op == storage.All || branch:
-		case c.Column == "":
+		case c.Op != storage.All && !branch && c.Column == "":
 			f.Add(at+"column", "is required")
+		}
+		switch {
+		case c.Op == storage.All || branch:
 		case c.Op == storage.Null && len(c.Values) != 0:
 			f.Add(at+"values", "must be none for null")
 		case c.Op != storage.Null && c.Op != storage.In && len(c.Values) != 1:
