@@ -334,16 +334,12 @@ func (p *Process) settle(at time.Time) error {
 		// Others of the same stage may be open beside; those of a later one wait.
 		return nil
 	}
-	next := -1
-	for i := range p.Gates {
-		if p.Gates[i].State == StatePending && (next < 0 || p.Gates[i].Stage < next) {
-			next = p.Gates[i].Stage
-		}
-	}
+	next := slices.IndexFunc(p.Gates, func(g Gate) bool { return g.State == StatePending })
 	if next < 0 {
 		return p.decide(StateApproved, at, "every gate has approved")
 	}
-	return p.each(ActionOpen, at, "", func(g *Gate) bool { return g.State == StatePending && g.Stage == next })
+	stage := p.Gates[next].Stage
+	return p.each(ActionOpen, at, "", func(g *Gate) bool { return g.State == StatePending && g.Stage == stage })
 }
 
 func (p *Process) decide(to State, at time.Time, reason string) error {

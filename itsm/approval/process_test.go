@@ -318,6 +318,11 @@ func TestARevisionOfThePartiesBarsAndAsks(t *testing.T) {
 	require.False(t, p.Material(to(approval.Party{Person: "bob", Duty: "implementer"})))
 	require.True(t, p.Material(to(approval.Party{Person: "ada", Duty: "implementer"})), "she has voted")
 	require.True(t, p.Material(approval.Subject{Hash: "two"}))
+	byDelegate := build(t, policy(approval.Definition{Name: "g", Approvers: group("ada+bob")}))
+	require.NoError(t, byDelegate.Vote(approval.Cast{Gate: "g", By: "eve", For: "ada", Choice: approval.ChoiceApprove, At: monday,
+		Delegations: []approval.Delegation{{Delegator: "ada", Delegate: "eve", From: monday, Until: monday.Add(1)}}}))
+	require.True(t, byDelegate.Material(to(approval.Party{Person: "eve", Duty: "implementer"})), "she has voted for another")
+	require.False(t, byDelegate.Material(to(approval.Party{Person: "bob", Duty: "implementer"})))
 	require.ErrorIs(t, p.Revise(approval.Subject{Hash: "two"}, monday), itsm.ErrTransition)
 	require.ErrorIs(t, p.Revise(to(approval.Party{Person: "dan", Duty: "x"}, approval.Party{Person: "eve", Duty: "x"}), monday), itsm.ErrInvalid, "nobody would be left")
 
