@@ -90,7 +90,7 @@ func (p *Process) Material(s Subject) bool {
 
 // Revise takes over the parties of a subject that is not materially another. Approvers who have become
 // parties are barred from the gates that are not decided, and those who are parties no more are asked; that
-// may decide a gate. A material subject is ErrTransition: the process has to lapse. A gate that would be
+// may decide a gate, once the process is not suspended. A material subject is ErrTransition: the process has to lapse. A gate that would be
 // left with nobody to ask, or with fewer than it needs, is ErrInvalid. A process that has lapsed or was
 // withdrawn is ErrTransition.
 func (p *Process) Revise(s Subject, at time.Time) error {

@@ -93,7 +93,7 @@ var lifecycle = sync.OnceValue(func() *GateLifecycle {
 		rule{From: open, On: ActionSendBack, To: StateReturned, System: true},
 		rule{From: open, On: ActionSuspend, To: StateSuspended, System: true},
 		rule{From: []State{StateSuspended}, On: ActionRelease, To: StateOpen, System: true},
-		rule{From: undecided, On: ActionDrop, To: StateNotRequired, System: true},
+		rule{From: []State{StatePending, StateOpen}, On: ActionDrop, To: StateNotRequired, System: true},
 		rule{From: undecided, On: ActionWithdraw, To: StateWithdrawn, System: true},
 		rule{From: undecided, On: ActionLapse, To: StateLapsed, System: true},
 	)

@@ -204,15 +204,19 @@ func (p *Process) Suspend(at time.Time) error {
 	})
 }
 
-// Release asks again for the votes that are missing. Reminders and expiry count from now. A process that is
-// not suspended is ErrTransition.
+// Release asks again for the votes that are missing. Reminders and expiry count from now. A gate that lacks no
+// vote any more, as its parties were revised meanwhile, is decided. A process that is not suspended is
+// ErrTransition.
 func (p *Process) Release(at time.Time) error {
 	if p.State != StateOpen || !p.Suspended {
 		return p.refused(ActionRelease)
 	}
 	return p.change(func() error {
 		p.Suspended = false
-		return p.each(ActionRelease, at, "", func(g *Gate) bool { return g.State == StateSuspended })
+		if err := p.each(ActionRelease, at, "", func(g *Gate) bool { return g.State == StateSuspended }); err != nil {
+			return err
+		}
+		return p.settle(at)
 	})
 }
 

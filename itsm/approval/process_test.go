@@ -334,6 +334,16 @@ func TestARevisionOfThePartiesBarsAndAsks(t *testing.T) {
 	require.Equal(t, []itsm.ID{"eve"}, p.Gate("two").Missing())
 }
 
+func TestWhatTheRevisionOfPartiesDecidesWhileSuspendedIsDecidedOnRelease(t *testing.T) {
+	p := build(t, policy(approval.Definition{Name: "g", Approvers: group("ada+bob")}))
+	require.NoError(t, p.Vote(cast("g", "ada", approval.ChoiceApprove)))
+	require.NoError(t, p.Suspend(monday))
+	require.NoError(t, p.Revise(approval.Subject{Hash: "one", Parties: []approval.Party{{Person: "bob", Duty: "implementer"}}}, monday))
+	require.Equal(t, approval.StateSuspended, state(p, "g"))
+	require.NoError(t, p.Release(monday))
+	require.Equal(t, approval.StateApproved, p.State)
+}
+
 func TestAGateThatExpires(t *testing.T) {
 	late := monday.Add(time.Hour)
 	for _, c := range []struct {

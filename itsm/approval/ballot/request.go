@@ -65,17 +65,19 @@ func (p *Practice) request(ctx context.Context, actor itsm.Actor, name string, r
 			return Approval{}, err
 		}
 		var f itsm.Faults
+		var was Approval
+		var there bool
 		r.check(&f)
-		if f.Empty() {
-			if err := p.parent(ctx, u, r.Parent, &f); err != nil {
+		if f.Empty() { // there is something to look for
+			var err error
+			if err = p.parent(ctx, u, r.Parent, &f); err != nil {
+				return Approval{}, err
+			}
+			if was, there, err = current(ctx, u, r.Parent, r.Purpose); err != nil {
 				return Approval{}, err
 			}
 		}
 		f.Merge("", call.Validate())
-		was, there, err := current(ctx, u, r.Parent, r.Purpose)
-		if err != nil {
-			return Approval{}, err
-		}
 		if there && !anew(&was) {
 			return p.revised(ctx, u, was, r.Subject, &f)
 		}

@@ -5,6 +5,7 @@ package ballot
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/approval"
@@ -52,10 +53,10 @@ func (p *Practice) Vote(ctx context.Context, actor itsm.Actor, id itsm.ID, v Vot
 		var f itsm.Faults
 		f.Merge("", call.Validate())
 		if cast.Gate == "" {
-			cast.Gate = w.gateOf(cast.For, &f)
-		}
-		if cast.Gate == "" && w.State != approval.StateOpen {
-			return Approval{}, &itsm.TransitionError{Kind: Kind, ID: id, State: string(w.State), Action: "vote", Reason: "it has ended"}
+			if cast.Gate, err = w.gateOf(cast); err != nil {
+				f.Merge("", err)
+				return Approval{}, f.Err(Kind)
+			}
 		}
 		var before approval.Choice
 		if g := w.Process.Gate(cast.Gate); g != nil {
@@ -76,26 +77,37 @@ func (p *Practice) Vote(ctx context.Context, actor itsm.Actor, id itsm.ID, v Vot
 	})
 }
 
-// gateOf gives the one open gate that asks a person.
-func (w *work) gateOf(person itsm.ID, f *itsm.Faults) string {
-	var names []string
+// gateOf gives the one gate that is open and asks whose vote it is.
+func (w *work) gateOf(c approval.Cast) (string, error) {
+	var open []string
+	asked, barred := false, ""
 	for i := range w.Process.Gates {
 		g := &w.Process.Gates[i]
-		for _, x := range g.Asked {
-			if x.Person == person && (g.State == approval.StateOpen || g.State == approval.StateSuspended) {
-				names = append(names, g.Name)
-			}
+		if slices.ContainsFunc(g.Barred, func(b approval.Barred) bool { return b.Person == c.For }) {
+			barred = g.Name
+		}
+		if !slices.ContainsFunc(g.Asked, func(a approval.Approver) bool { return a.Person == c.For }) {
+			continue
+		}
+		asked = true
+		if g.State == approval.StateOpen || g.State == approval.StateSuspended {
+			open = append(open, g.Name)
 		}
 	}
 	switch {
-	case len(names) == 1:
-		return names[0]
-	case len(names) > 1:
-		f.Add("gate", fmt.Sprintf("is required: %s is asked at %q", person, names))
-	case w.State == approval.StateOpen:
-		f.Add("gate", fmt.Sprintf("is required: no open gate asks %s", person))
+	case len(open) == 1:
+		return open[0], nil
+	case len(open) > 1:
+		return "", itsm.Invalid(Kind, "gate", fmt.Sprintf("is required: %s is asked at %q", c.For, open))
+	case asked || !w.Open:
+		state, _ := w.standing()
+		return "", &itsm.TransitionError{Kind: Kind, ID: w.ID, State: state, Action: string(c.Choice), Reason: fmt.Sprintf("no open gate asks %s", c.For)}
+	case barred != "":
+		return barred, nil // which says why
 	}
-	return ""
+	return "", &itsm.ForbiddenError{
+		Actor: c.By, Tenant: w.Tenant, Permission: PermissionVote, Kind: Kind, ID: w.ID, Reason: fmt.Sprintf("%s is not asked", c.For),
+	}
 }
 
 // tellVote tells the vote that was cast last.
