@@ -38,9 +38,7 @@ func (p *Process) Expire(ctx context.Context, gate string, at time.Time, resolve
 				return err
 			}
 		case ExpiryEscalate:
-			if told = p.escalate(ctx, g, at, resolve); told != nil {
-				return nil
-			}
+			told = p.escalate(ctx, g, at, resolve) // which leaves the gate as it is where nobody is found
 		default:
 			return nil
 		}

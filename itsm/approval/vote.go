@@ -174,7 +174,7 @@ func (p *Process) mayVote(g *Gate, c Cast) (exemption string, err error) {
 		case person == c.By:
 			return refuse("nobody decides what is their own, and who votes is its " + duty)
 		default:
-			return refuse("nobody decides what is their own, and whose vote it is is its " + duty)
+			return refuse("nobody decides what is their own, and the vote is that of its " + duty)
 		}
 	}
 	if !g.asks(c.For) {
