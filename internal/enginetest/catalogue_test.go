@@ -13,6 +13,7 @@ import (
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/approval/ballot"
 	"github.com/itsmkit/itsmkit/itsm/cloudevents"
 	"github.com/itsmkit/itsmkit/itsm/directory"
 	itsmengine "github.com/itsmkit/itsmkit/itsm/engine"
@@ -29,6 +30,8 @@ func TestEveryRegisteredEventIsInTheCatalogueAsItIsWritten(t *testing.T) {
 	_, err = itsmincident.New(e, itsmincident.Options{})
 	require.NoError(t, err)
 	_, err = directory.New(e, directory.Options{})
+	require.NoError(t, err)
+	_, err = ballot.New(e, ballot.Options{})
 	require.NoError(t, err)
 	_, err = webhook.New(e, webhook.Options{})
 	require.NoError(t, err)

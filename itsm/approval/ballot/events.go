@@ -98,7 +98,7 @@ type Released struct{ About }
 // Withdrawn: the record is not to be approved any more.
 type Withdrawn struct {
 	About
-	// Parent says that it is because the record has ended.
+	// ParentEnded says that it is because the record was closed, cancelled or deleted.
 	ParentEnded bool `json:"parent_ended,omitempty"`
 }
 

@@ -197,7 +197,8 @@ func (p *Practice) AllWaiting(ctx context.Context, actor itsm.Actor, q ApproverQ
 	})
 }
 
-// Approvers lists entries of approvers, of whomever: for those who may read all approvals, as [Practice.List].
+// Approvers lists the entries that wait for a vote, of whomever: for those who may read all approvals, as
+// [Practice.List].
 func (p *Practice) Approvers(ctx context.Context, actor itsm.Actor, q ApproverQuery) (storage.Page[ApproverHead], error) {
 	var page storage.Page[ApproverHead]
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
@@ -205,7 +206,7 @@ func (p *Practice) Approvers(ctx context.Context, actor itsm.Actor, q ApproverQu
 		if err != nil {
 			return err
 		}
-		if page, err = ApproverTable.List(ctx, r, approverQuery(storage.Filter[ApproverHead]{}, q)); err != nil || p.o.MayRead == nil {
+		if page, err = ApproverTable.List(ctx, r, approverQuery(ApproverByOpen.Is(true), q)); err != nil || p.o.MayRead == nil {
 			return err
 		}
 		page.Items, err = known(ctx, p, r, actor, page.Items, func(h *ApproverHead) itsm.Ref { return h.Parent() })

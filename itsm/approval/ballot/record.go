@@ -81,6 +81,7 @@ var Table = storage.Define(Kind, storage.Def[Approval, Head, Body]{
 		storage.IndexOn(ByParentKind.Asc(), ByParentID.Asc(), ByPurpose.Asc(), ByRound.Asc()),
 		storage.IndexOn(ByParentKind.Asc(), ByParentID.Asc(), ByOpen.Asc()),
 		storage.IndexOn(ByOpen.Asc(), storage.Order{Column: storage.ColumnCreated}),
+		storage.IndexOn(storage.Order{Column: storage.ColumnCreated}),
 	},
 })
 

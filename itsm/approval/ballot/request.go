@@ -41,7 +41,8 @@ func (r *Request) check(f *itsm.Faults) {
 // Request begins a round: it builds the gates of the policy and asks the approvers of the first stage. A
 // round that there was for the record and purpose, open or decided, lapses with all its votes; where that
 // was suspended, so is the new one. It takes "approval.request", and a record that the actor may not read is
-// not found.
+// not found. Whether a record in its state is to be approved is for its practice to know: one that has ended
+// already is not refused here.
 //
 // What [approval.Build] refuses is ErrInvalid with every fault: sources that give nobody among it. What no
 // rule matches, and what is approved automatically, is decided at once, and [Decided] tells.
