@@ -52,7 +52,8 @@ func (p *Practice) Request(ctx context.Context, actor itsm.Actor, r Request) (Ap
 
 // Revise is for a record that was edited. Where the subject is materially another ([approval.Process.Material]),
 // and where there is no round or it was withdrawn, it is a Request. Otherwise the round and its votes stay,
-// and its parties are those of the subject: see [approval.Process.Revise].
+// and its parties are those of the subject: see [approval.Process.Revise]. A round that was rejected or returned
+// stays so where nothing material was changed; to ask again all the same is a Request.
 func (p *Practice) Revise(ctx context.Context, actor itsm.Actor, r Request) (Approval, error) {
 	return p.request(ctx, actor, "revise", r, func(a *Approval) bool {
 		return a.State == approval.StateWithdrawn || a.State == approval.StateLapsed || a.Process.Material(r.Subject)
