@@ -56,7 +56,7 @@ func StandardRoles() []Role {
 		on("incident", all, "read", "read_internal"), on("major_incident", all, "read"),
 		on("interaction", all, "read", "read_internal"),
 		on("problem", all, "read", "read_internal"),
-		on("change", all, "read", "read_internal"),
+		on("change", all, "read", "read_internal"), on("change_template", all, "read"),
 		on("request", all, "read", "read_internal"),
 		on("knowledge", all, "read", "read_internal", "comment", "flag"),
 		on("sla", all, "read"),
@@ -80,6 +80,9 @@ func StandardRoles() []Role {
 	propose := on("major_incident", all, "propose")
 	workRequest := []string{"assign", "reassign", "fulfil", "hold", "resume", "reply", "note", "edit", "do"}
 
+	// What a person does with the changes that they asked for, or that are their group's, before these are made.
+	draftChange := []string{"submit", "edit", "cancel", "reschedule"}
+
 	// What a person does with contacts.
 	workInteraction := []string{"take", "assign", "classify", "become", "attach", "reclassify", "answer", "reopen",
 		"close", "discard", "restore", "edit", "note"}
@@ -95,7 +98,7 @@ func StandardRoles() []Role {
 				on("interaction", all, append([]string{"log"}, workInteraction...)...),
 				on("request", all, append([]string{"submit", "request_for", "confirm", "dispute", "withdraw"}, workRequest...)...),
 				on("problem", all, "register", "note"),
-				on("change", all, "draft", "note"),
+				on("change", all, "draft", "note"), on("change", own, draftChange...),
 				on("knowledge", all, "draft", "revise", "link"),
 				on("task", all, "assign", "manage"),
 				on("task", mine, workTask...),
@@ -118,7 +121,7 @@ func StandardRoles() []Role {
 				on("problem", mine, "accept", "analyse", "identify_cause", "record_workaround", "plan_fix", "fix_verified",
 					"fix_failed", "hold", "resume", "assign", "reassign", "edit", "do"),
 				on("change", all, "draft", "note"),
-				on("change", mine, "submit", "edit", "cancel", "reschedule", "do"),
+				on("change", mine, append([]string{"do"}, draftChange...)...), on("change", own, draftChange...),
 				on("knowledge", all, "draft", "revise", "submit", "link"),
 				on("ci", all, "propose", "assess_impact"),
 				on("task", mine, append([]string{"assign"}, workTask...)...),
@@ -164,12 +167,12 @@ func StandardRoles() []Role {
 		},
 		{
 			Name: RoleChangeManager, Title: "Change manager",
-			Purpose: "Answers for the flow of changes: assessment, schedule, freezes, models and review. Approving is the change authority's.",
+			Purpose: "Answers for the flow of changes: assessment, schedule, freezes, templates and review. Authorising is the change authority's.",
 			Grants: join(look,
 				on("change", all, "draft", "submit", "assess", "return", "reject", "reschedule", "start", "complete",
 					"close", "cancel", "hold", "release", "record_retrospectively", "override_freeze", "override_risk",
-					"convene", "define_model", "suspend_template", "assign", "reassign", "edit", "note", "do",
-					"import", "restrict", "see_restricted"),
+					"convene", "assign", "edit", "note", "do", "restrict", "see_restricted"),
+				on("change_template", all, "define", "approve", "suspend", "reinstate"),
 				on("task", all, "*"), on("ci", all, "record_outage", "assess_impact"),
 				on("approval", all, "request", "delegate_for"),
 				on("problem", all, "note"), on("incident", all, "note"),
@@ -205,7 +208,7 @@ func StandardRoles() []Role {
 			Grants: join(look,
 				on("ci", all, "*"),
 				on("asset", all, "edit"),
-				on("change", all, "note"),
+				on("change", all, "note", "record_retrospectively"),
 				on("task", mine, workTask...),
 			),
 		},
@@ -221,14 +224,14 @@ func StandardRoles() []Role {
 		},
 		{
 			Name: RoleChangeAuthority, Title: "Change authority",
-			Purpose: "Authorises changes: approves, returns and rejects.",
-			Grants:  join(look, on("change", all, "approve", "return", "reject", "note")),
+			Purpose: "Authorises changes: votes in their gates, returns and rejects them, and approves templates.",
+			Grants:  join(look, on("change", all, "return", "reject", "note"), on("change_template", all, "approve")),
 		},
 		{
 			Name: RoleProcessOwner, Title: "Process owner",
 			Purpose: "Answers for how practices work: models, policies and definitions, not the daily records.",
 			Grants: join(look,
-				on("change", all, "define_model", "suspend_template"),
+				on("change_template", all, "define", "approve", "suspend", "reinstate"),
 				on("knowledge", all, "define"), on("ci", all, "read_model"), on("approval", all, "delegate_for"),
 				on("sla", all, "explain", "report"),
 				on("incident", all, "define"), on("problem", all, "define"), on("request", all, "define"),
@@ -247,7 +250,7 @@ func StandardRoles() []Role {
 				propose,
 				on("service", all, "define", "edit", "offer", "entitle", "publish", "suspend", "retire"),
 				on("sla", all, "define", "explain", "report"),
-				on("change", all, "approve", "return", "reject", "note"),
+				on("change", all, "return", "reject", "note"),
 				on("request", all, "approve", "reject", "note"),
 				on("problem", all, "accept_risk", "note"),
 				on("incident", all, "note"),
