@@ -229,6 +229,21 @@ func (d *changeDesk) last(id itsm.ID) itsm.Event {
 	return events[len(events)-1]
 }
 
+// told gives the payload of the last event of a change that is of the type.
+func told[E itsm.Payload](d *changeDesk, id itsm.ID) (last E) {
+	d.t.Helper()
+	events, err := d.History(d.t.Context(), root, id)
+	require.NoError(d.t, err)
+	found := false
+	for _, e := range events {
+		if data, is := e.Data.(E); is {
+			last, found = data, true
+		}
+	}
+	require.True(d.t, found, "there is no %s", last.EventType())
+	return last
+}
+
 // faults gives the fields of a validation error, in order.
 func faults(t testing.TB, err error) []string {
 	t.Helper()

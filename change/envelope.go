@@ -64,7 +64,10 @@ func minutesOf(w Window) int64 {
 // envelope gives what the change comes to. Within one that was asked for or authorised before, its bounds stand in for what
 // is inside of them, so that the hash is the same exactly where the change is inside.
 func (c *Change) envelope(in *Envelope) (Envelope, error) {
-	e := Envelope{Window: orElse(c.Within, c.Planned()), OutageMinutes: minutesOf(c.Outage), Risk: c.Risk}
+	e := Envelope{Window: c.Planned(), OutageMinutes: minutesOf(c.Outage), Risk: c.Risk}
+	if c.Within.Covers(c.Planned()) && !c.Within.IsZero() {
+		e.Window = c.Within
+	}
 	if in != nil {
 		switch planned := c.Planned(); {
 		case in.Window.IsZero():

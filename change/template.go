@@ -75,6 +75,8 @@ var TemplateTable = versioned.Define[Template]()
 type (
 	// Version is one version of a template.
 	Version = versioned.Version[Template]
+	// TemplateHead is what versions are listed by.
+	TemplateHead = versioned.Head
 	// TemplateDraft is a request for a new version; its family is the template's name.
 	TemplateDraft = versioned.Draft[Template]
 	// TemplateRevision is a request to change a draft.
@@ -240,7 +242,7 @@ func (p *Practice) TemplateVersion(ctx context.Context, actor itsm.Actor, id its
 }
 
 // TemplateVersions gives a page of versions.
-func (p *Practice) TemplateVersions(ctx context.Context, actor itsm.Actor, q storage.Query[versioned.Head]) (storage.Page[versioned.Head], error) {
+func (p *Practice) TemplateVersions(ctx context.Context, actor itsm.Actor, q storage.Query[TemplateHead]) (storage.Page[TemplateHead], error) {
 	return p.templates.Versions(ctx, actor, q)
 }
 
