@@ -196,6 +196,9 @@ func (w *work) checkWords(ctx context.Context) error {
 	}
 	w.checkAnswers()
 	w.checkProposals()
+	if err := w.checkItems(ctx); err != nil {
+		return err
+	}
 	if len(w.For) > MaxFor {
 		w.faults.Addf("for", "are %d; at most %d are allowed", len(w.For), MaxFor)
 		return nil
@@ -206,6 +209,26 @@ func (w *work) checkWords(ctx context.Context) error {
 		}
 		if err := w.checkRef(ctx, at("for", i), ref); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkItems notes configuration items that were not named before and of which the actor may not know.
+func (w *work) checkItems(ctx context.Context) error {
+	if w.p.o.MayRead == nil || len(w.CIs) > MaxCIs {
+		return nil
+	}
+	for i, ci := range w.CIs {
+		if slices.Contains(w.Was.CIs, ci) || storage.CheckKey(string(ci)) != "" {
+			continue
+		}
+		may, err := w.p.mayKnow(ctx, w.r, w.actor, w.internal, itsm.Ref{Kind: KindCI, ID: ci})
+		if err != nil {
+			return err
+		}
+		if !may {
+			w.faults.Add(at("cis", i), "is not found")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/itsmkit/itsmkit/change"
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -33,6 +34,10 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	switch ref.Kind {
 	case incident.Kind:
 		return d.Incidents.MayRead(ctx, r, actor, ref.ID)
+	case change.Kind:
+		return d.Changes.MayRead(ctx, r, actor, ref.ID)
+	case change.KindTemplate, change.KindTemplateState:
+		return d.Engine.Authorizer().Authorize(ctx, actor, change.PermissionReadTemplate, nil)
 	case task.Kind:
 		return d.Tasks.MayRead(ctx, r, actor, ref.ID)
 	case ballot.Kind:
@@ -81,13 +86,17 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	return d.Engine.Authorizer().Authorize(ctx, actor, incident.PermissionReadInternal, nil)
 }
 
-// mayReadEach asks what mayRead does about many records, of incidents together.
+// mayReadEach asks what mayRead does about many records, of incidents together and of changes together.
 func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error) {
 	may := make(map[itsm.Ref]bool, len(refs))
-	var incidents []itsm.ID
+	var incidents, changes []itsm.ID
 	for _, ref := range refs {
-		if ref.Kind == incident.Kind {
+		switch ref.Kind {
+		case incident.Kind:
 			incidents = append(incidents, ref.ID)
+			continue
+		case change.Kind:
+			changes = append(changes, ref.ID)
 			continue
 		}
 		err := d.mayRead(ctx, r, actor, ref)
@@ -102,6 +111,12 @@ func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Act
 	}
 	for _, id := range incidents {
 		may[itsm.Ref{Kind: incident.Kind, ID: id}] = found[id]
+	}
+	if found, err = d.Changes.MayReadEach(ctx, r, actor, changes); err != nil {
+		return nil, err
+	}
+	for _, id := range changes {
+		may[itsm.Ref{Kind: change.Kind, ID: id}] = found[id]
 	}
 	return may, nil
 }
@@ -185,7 +200,7 @@ func (d *Desk) above(ctx context.Context, r storage.Reader, tenant itsm.Tenant, 
 var alone = []string{
 	directory.KindPerson, directory.KindGroup, directory.KindOrganisation, directory.KindSite,
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
-	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
+	incident.KindTemplate, change.KindTemplate, change.KindTemplateState, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
 	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
 	ballot.DelegationKind, view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,

@@ -59,7 +59,7 @@ func TestD7WhatATriggerRefusesForNowHappensLater(t *testing.T) {
 			return err
 		}, incident.StateClosed},
 		{"resuming", "incident.resumed.v1", func(f *fixture, i incident.Incident) error {
-			_, err := f.Incidents.Hold(t.Context(), ada, i.ID, incident.Hold{HoldReason: incident.HoldChange, Until: f.now.Add(time.Hour), Link: &itsm.Ref{Kind: "change", ID: "c1"}})
+			_, err := f.Incidents.Hold(t.Context(), ada, i.ID, incident.Hold{HoldReason: incident.HoldChange, Until: f.now.Add(time.Hour), Link: &itsm.Ref{Kind: "host_change", ID: "c1"}})
 			return err
 		}, incident.StateNew},
 		{"resolving what waited", "incident.resolved.v1", func(f *fixture, i incident.Incident) error {

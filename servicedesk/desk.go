@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/itsmkit/itsmkit/change"
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -55,8 +56,13 @@ type Config struct {
 	// can do beside the actions of the desk, see [ThresholdActions], and what is not logged as no agreement covers it. Where
 	// they name no MayRead, the desk's own does.
 	SLA sla.Options
-	// Configuration are the settings of configuration management. Where they name no MayRead, the desk's own does.
+	// Configuration are the settings of configuration management. Where they name no MayRead, the desk's own does;
+	// where they name no Controlled, change-controlled attributes are written under a change while it is being
+	// implemented.
 	Configuration cmdb.Options
+	// Change are the settings of change enablement. Where they name no MayRead, Tasks, Apply or RiskFacts, the desk's own hold:
+	// what a change proposes is made in the configuration, whose items say how risky it is.
+	Change change.Options
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
@@ -70,7 +76,7 @@ type Config struct {
 	Interaction interaction.Options
 	// Recurrence are what recurs beside [RecurIncident].
 	Recurrence map[string]recurrence.Handler
-	// Views are the tables of which lists are kept, beside incidents and tasks.
+	// Views are the tables of which lists are kept, beside incidents, changes and tasks.
 	Views []*storage.Schema
 	// Triggers are the kinds of record that triggers listen to, beside incidents, and what they can do
 	// beside the actions of the desk: see [StandardActions].
@@ -135,6 +141,8 @@ type Desk struct {
 	ServiceLevels *sla.Practice
 	// Configuration keeps configuration items and their relations, and answers what failures bring about.
 	Configuration *cmdb.Practice
+	// Changes are drafted, authorised, made and reviewed here.
+	Changes *change.Practice
 	// Triggers run actions when something happens.
 	Triggers *trigger.Practice
 	// Notifications tell people. It is nil without a Config.Sender.
@@ -218,10 +226,13 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if c.Configuration.MayRead == nil {
 		c.Configuration.MayRead, c.Configuration.MayReadEach = d.mayRead, d.mayReadEach
 	}
+	if c.Configuration.Controlled == nil {
+		c.Configuration.Controlled = d.controlled
+	}
 	if d.Configuration, err = cmdb.New(e, c.Configuration); err != nil {
 		return nil, err
 	}
-	for _, open := range []func(Config) error{d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
+	for _, open := range []func(Config) error{d.enable, d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
 		if err := open(c); err != nil {
 			return nil, err
 		}
@@ -247,6 +258,7 @@ func (d *Desk) module() engine.Module {
 		engine.On(d.assessOnLink),
 		engine.On(d.assessOnUnlink),
 	}}
+	m.Reactions = append(m.Reactions, d.changeReactions()...)
 	if d.Notifications != nil {
 		m.Subscribers = append(m.Subscribers, engine.Subscriber{
 			Name: "servicedesk.merged", Types: []string{incident.Resolved{}.EventType()}, Deliver: d.tellMerged,
@@ -276,7 +288,7 @@ func (d *Desk) In(store storage.Store) *Desk {
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
-	in.Approvals = d.Approvals.In(store)
+	in.Approvals, in.Changes = d.Approvals.In(store), d.Changes.In(store)
 	in.ServiceLevels, in.Configuration = d.ServiceLevels.In(store), d.Configuration.In(store)
 	if d.Notifications != nil {
 		in.Notifications = d.Notifications.In(store)

@@ -107,7 +107,7 @@ func checkReport(_ context.Context, _ storage.Reader, data json.RawMessage) erro
 
 // view makes the practice of lists that people keep.
 func (d *Desk) view(c Config) (err error) {
-	tables := append([]*storage.Schema{d.Incidents.Table().Schema(), task.Table.Schema()}, c.Views...)
+	tables := append([]*storage.Schema{d.Incidents.Table().Schema(), d.Changes.Table().Schema(), task.Table.Schema()}, c.Views...)
 	d.Views, err = view.New(d.Engine, view.Options{Tables: tables})
 	return err
 }
