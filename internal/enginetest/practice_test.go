@@ -10,6 +10,7 @@ import (
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/internal/approvalsuite"
+	"github.com/itsmkit/itsmkit/internal/changesuite"
 	"github.com/itsmkit/itsmkit/internal/cmdbsuite"
 	"github.com/itsmkit/itsmkit/internal/directorysuite"
 	"github.com/itsmkit/itsmkit/internal/enginesuite"
@@ -54,6 +55,7 @@ var suites = []struct {
 	{"view", viewsuite.Run},
 	{"interaction", interactionsuite.Run},
 	{"configuration", cmdbsuite.Run},
+	{"change", changesuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory, and what they keep there can be
