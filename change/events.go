@@ -211,6 +211,18 @@ type TemplateReinstated struct {
 	Template string `json:"template"`
 }
 
+// The events of the versions of templates, whose family is the template's name.
+type (
+	// TemplateDrafted: a version was made.
+	TemplateDrafted = versioned.Drafted[Template]
+	// TemplateRevised: a draft was changed.
+	TemplateRevised = versioned.Revised[Template]
+	// TemplateActivated: changes are drafted from the version from now on.
+	TemplateActivated = versioned.Activated[Template]
+	// TemplateRetired: no change is drafted from the version any more.
+	TemplateRetired = versioned.Retired[Template]
+)
+
 // EventType gives the type's name in the log.
 func (Drafted) EventType() string                 { return "change.drafted.v1" }
 func (RecordedRetrospectively) EventType() string { return "change.recorded_retrospectively.v1" }

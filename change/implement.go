@@ -103,10 +103,14 @@ func (p *Practice) Close(ctx context.Context, actor itsm.Actor, id itsm.ID, r Cl
 	})
 }
 
-// Cancel ends a change that is not to be made, before its implementation. The Reason of the command is required.
+// Cancel ends a change that is not to be made, before its implementation. The Reason of the command is required. A retrospective
+// change that is cancelled was recorded by mistake: it counts as not made.
 func (p *Practice) Cancel(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Change, error) {
 	return p.command(ctx, actor, id, ActionCancel, r, r, func(ctx context.Context, w *work) error {
 		w.EndReason = r.Reason
+		if w.Type == TypeRetrospective {
+			w.Implemented, w.ImplementedAt, w.Unauthorised, w.Unauthorisation = false, 0, false, nil
+		}
 		return w.fire(ctx, ActionCancel, Cancelled{})
 	})
 }

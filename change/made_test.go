@@ -13,6 +13,7 @@ import (
 	"github.com/itsmkit/itsmkit/change/risk"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/storage"
 )
 
 func TestC28ProposedChangesAreMadeAllOrNoneWhenItIsSuccessful(t *testing.T) {
@@ -201,6 +202,48 @@ func TestC26DriftThatNoChangeExplainsIsAnUnauthorisedChange(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, recorded)
 	require.Equal(t, c.ID, again.ID)
+
+	// Who may not read the change that explains it learns that there is one, and no more.
+	d.must(d.Restrict(ctx, mona, c.ID, itsm.Command{}))
+	clerk := itsm.Actor{Tenant: "acme", ID: "carl", Roles: []itsm.RoleName{itsm.RoleConfigurationManager}}
+	hidden, recorded, err := d.RecordDrift(ctx, clerk, report)
+	require.NoError(t, err)
+	require.False(t, recorded)
+	require.Equal(t, change.Change{Head: change.Head{Meta: storage.Meta{Tenant: "acme", ID: c.ID}}}, hidden)
+}
+
+func TestC26WhatWasRecordedByMistakeCountsAsNotMade(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	c := d.in(change.TypeRetrospective, change.StateAuthorising)
+	c = d.must(d.Cancel(ctx, mona, c.ID, because))
+	require.False(t, c.Implemented)
+	m, err := d.Measures(ctx, mona, change.Period{From: d.now.Add(-24 * time.Hour), To: d.now.Add(time.Hour)})
+	require.NoError(t, err)
+	require.Zero(t, m.Implemented)
+}
+
+func TestC29APipelineMakesItsOwnChangeOfATemplate(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	d.template("deploy orders", func(t *change.Template) { t.Deployment, t.Service = true, "orders" })
+	pipeline := itsm.Actor{Tenant: "acme", ID: "pipeline", Roles: []itsm.RoleName{itsm.RoleSupportSpecialist, itsm.RoleChangeImplementer}}
+	c := d.must(d.Draft(ctx, pipeline, change.Draft{
+		Command: itsm.Command{Key: "build-42"}, Template: "deploy orders", Assignee: "pipeline", ReadyAt: d.now.Add(-time.Hour), Planned: d.window(0),
+	}))
+	require.True(t, c.Deployment)
+	d.must(d.Submit(ctx, pipeline, c.ID, itsm.Command{}))
+	verdict := func() change.Verdict {
+		p, err := d.MayDeploy(ctx, pipeline, change.Pipeline{Service: "orders"})
+		require.NoError(t, err)
+		return p.Verdict
+	}
+	require.Equal(t, change.VerdictWait, verdict())
+	d.must(d.Start(ctx, pipeline, c.ID, itsm.Command{}))
+	require.Equal(t, change.VerdictGo, verdict())
+	c = d.must(d.Complete(ctx, pipeline, c.ID, change.Completion{Outcome: change.OutcomeSuccessful}))
+	require.Equal(t, change.VerdictNo, verdict())
+	require.True(t, c.Success)
 }
 
 func TestC29APipelineIsToldGoWaitOrNo(t *testing.T) {

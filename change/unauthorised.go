@@ -148,7 +148,19 @@ func (p *Practice) RecordDrift(ctx context.Context, actor itsm.Actor, r DriftRep
 			Description: drift.words(), CIs: []itsm.ID{drift.CI}, Done: done, Unauthorised: true, source: &drift,
 		})
 	})
-	return c, recorded && err == nil, err
+	if err != nil || recorded {
+		return c, recorded && err == nil, err
+	}
+	return p.explanation(ctx, actor, c.ID)
+}
+
+// explanation gives a change that was there already as the actor may read it, or its id alone.
+func (p *Practice) explanation(ctx context.Context, actor itsm.Actor, id itsm.ID) (Change, bool, error) {
+	c, err := p.Get(ctx, actor, id)
+	if isNotFound(err) {
+		c, err = Change{Head: Head{Meta: storage.Meta{Tenant: actor.Tenant, ID: id}}}, nil
+	}
+	return c, false, err
 }
 
 func (d *Drift) check(now time.Time, f *itsm.Faults) {
