@@ -162,6 +162,26 @@ func TestX4AHostAddsAModelAndAnAction(t *testing.T) {
 	require.Equal(t, change.StateImplementing, d.must(d.Start(ctx, ian, c.ID, itsm.Command{})).State)
 }
 
+// A host's table that leads around the start does not lead around authorisation.
+func TestC9NoTableLeadsAroundTheGates(t *testing.T) {
+	l, err := change.StandardLifecycle(change.TypeNormal).Extend(
+		[]change.StateOf{{Name: "doing", Category: itsm.CategoryActive}},
+		change.Rule{From: []change.State{change.StateDraft}, On: "just_do_it", To: "doing", Permission: change.PermissionDo},
+		change.Rule{From: []change.State{"doing"}, On: change.ActionComplete, To: change.StateReview},
+		change.Rule{From: []change.State{"doing"}, On: change.ActionStart, To: change.StateImplementing},
+	)
+	require.NoError(t, err)
+	model := change.Model{Name: "quick", Type: change.TypeNormal, Window: change.WindowOptional, Lifecycle: l, Gates: change.StandardModels()[1].Gates}
+	d := openDesk(t, change.Options{Models: []change.Model{model}})
+	ctx := t.Context()
+	c := d.draft(func(r *change.Draft) { r.Model = "quick" })
+	d.must(d.Do(ctx, ian, c.ID, "just_do_it", change.Input{}))
+	_, err = d.Complete(ctx, ian, c.ID, change.Completion{Outcome: change.OutcomeSuccessful})
+	require.ErrorContains(t, err, "it was not started")
+	_, err = d.Start(ctx, ian, c.ID, itsm.Command{})
+	require.ErrorContains(t, err, "was not authorised")
+}
+
 func TestAModelThatCouldNotKeepThePromisesIsRefused(t *testing.T) {
 	shortcut, err := change.StandardLifecycle(change.TypeNormal).Extend(nil,
 		change.Rule{From: []change.State{change.StateDraft}, On: "just_do_it", To: change.StateImplementing})

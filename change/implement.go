@@ -71,6 +71,9 @@ func (p *Practice) Complete(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 		if err := w.check(ctx, ActionComplete); err != nil {
 			return err
 		}
+		if !w.Was.begun() { // whatever the host's table says
+			return w.refusal(ctx, ActionComplete, "it was not started")
+		}
 		if apply {
 			// The change is still being implemented by what is stored, so that what it controls is open to it.
 			if err := p.o.Apply(ctx, w.u, w.Was); err != nil {
