@@ -1,6 +1,6 @@
 // Package recurrence does what recurs: each occurrence of a schedule once, by durable jobs.
 //
-// A [Rule] says when, as iCalendar does (RFC 5545): a start on the wall clock of a time zone, an RRULE
+// A [Rule] (of package rrule) says when, as iCalendar does (RFC 5545): a start on the wall clock of a time zone, an RRULE
 // and exceptions. Compiled it is a [Calendar], which gives the instants, right on the days when clocks
 // change. The work of every question is bounded, and a rule that never occurs is refused. This part is
 // pure: it needs no store and no clock.

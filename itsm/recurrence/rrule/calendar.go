@@ -1,13 +1,14 @@
 // This file holds the occurrences of a rule: readings of the wall clock, and the instants that they are.
 
-package recurrence
+package rrule
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
-	"github.com/teambition/rrule-go"
+	lib "github.com/teambition/rrule-go"
 
 	"github.com/itsmkit/itsmkit/internal/wall"
 	"github.com/itsmkit/itsmkit/storage"
@@ -17,7 +18,7 @@ import (
 type Calendar struct {
 	zone *time.Location
 	// option generates readings of the wall clock, written as if they were of UTC.
-	option     rrule.ROption
+	option     lib.ROption
 	start      time.Time
 	until      time.Time // an instant; zero is none
 	except     map[time.Time]bool
@@ -30,10 +31,10 @@ const slack = 48 * time.Hour
 
 // prepare keeps the option with everything named that the rule takes from its start, so that it can be
 // begun later than there.
-func (c *Calendar) prepare(o rrule.ROption) error {
+func (c *Calendar) prepare(o lib.ROption) error {
 	c.start, c.until = o.Dtstart, o.Until
 	o.Until = time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC)
-	rule, err := rrule.NewRRule(o)
+	rule, err := lib.NewRRule(o)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (c *Calendar) prepare(o rrule.ROption) error {
 	o = rule.Options
 	o.Interval = interval
 	hour, minute, second := c.start.Clock()
-	if len(o.Byhour) == 0 && o.Freq != rrule.HOURLY {
+	if len(o.Byhour) == 0 && o.Freq != lib.HOURLY {
 		o.Byhour = []int{hour}
 	}
 	if len(o.Byminute) == 0 {
@@ -62,7 +63,7 @@ func (c *Calendar) readings(from time.Time) func() (time.Time, bool) {
 	if o.Count == 0 && from.After(c.start) {
 		o.Dtstart = c.later(from)
 	}
-	rule, err := rrule.NewRRule(o)
+	rule, err := lib.NewRRule(o)
 	if err != nil {
 		return func() (time.Time, bool) { return time.Time{}, false } // it was made before
 	}
@@ -80,12 +81,12 @@ func (c *Calendar) readings(from time.Time) func() (time.Time, bool) {
 // later gives a start that is not after from and has the same phase as the rule's.
 func (c *Calendar) later(from time.Time) time.Time {
 	o, start := &c.option, c.start
-	hours := map[rrule.Frequency]int{rrule.HOURLY: 1, rrule.DAILY: 24, rrule.WEEKLY: 7 * 24}[o.Freq]
-	months := map[rrule.Frequency]int{rrule.MONTHLY: 1, rrule.YEARLY: 12}[o.Freq]
+	hours := map[lib.Frequency]int{lib.HOURLY: 1, lib.DAILY: 24, lib.WEEKLY: 7 * 24}[o.Freq]
+	months := map[lib.Frequency]int{lib.MONTHLY: 1, lib.YEARLY: 12}[o.Freq]
 	if hours > 0 {
 		period := time.Duration(hours*o.Interval) * time.Hour
 		passed := from.Sub(start).Truncate(period)
-		if o.Freq == rrule.WEEKLY {
+		if o.Freq == lib.WEEKLY {
 			passed -= period // as a week may begin before the day of the start
 		}
 		return start.Add(max(passed, 0))
@@ -96,7 +97,7 @@ func (c *Calendar) later(from time.Time) time.Time {
 		// Its day says nothing any more: the first of the month is there in every month.
 		y, m, _ := start.Date()
 		h, min, s := start.Clock()
-		if o.Freq == rrule.YEARLY {
+		if o.Freq == lib.YEARLY {
 			m = time.January
 		}
 		return time.Date(y, m+time.Month(periods*period), 1, h, min, s, 0, time.UTC)
@@ -136,7 +137,7 @@ func (c *Calendar) From(at time.Time) iter.Seq[time.Time] {
 				give(true)
 				return
 			}
-			instant := instantOf(reading, c.zone)
+			instant := wall.Instant(reading, c.zone)
 			if !c.until.IsZero() && instant.After(c.until.Add(2*slack)) {
 				give(true)
 				return
@@ -179,24 +180,61 @@ func (c *Calendar) Next(at time.Time, n int) (all []time.Time) {
 	return all
 }
 
-// instantOf gives the instant at which the wall clock of a zone shows a reading (RFC 5545, 3.3.5): the
-// first of two, and by the offset before where the zone skips it.
-func instantOf(reading time.Time, zone *time.Location) time.Time {
-	shows := reading.Unix()
-	t := time.Unix(shows-int64(slack/time.Second), 0).In(zone)
-	_, before := t.Zone()
+// Reading gives what the clock on the wall shows at the first occurrence, as if it were of UTC, the
+// exceptions left aside: the DTSTART that other programs take the rule from, which want one that meets it.
+func (c *Calendar) Reading() time.Time {
+	all := *c
+	all.except, all.exceptDays = nil, nil
+	next := all.readings(c.start)
 	for {
-		_, offset := t.Zone()
-		start, _ := t.ZoneBounds()
-		end := wall.Stays(t)
-		at := shows - int64(offset)
-		switch {
-		case !start.IsZero() && at < start.Unix():
-			return time.Unix(shows-int64(before), 0).UTC()
-		case end.IsZero() || at < end.Unix():
-			return time.Unix(at, 0).UTC()
+		at, ok := next()
+		if !ok || !at.Before(c.start) {
+			return at
 		}
-		before = offset
-		t = end
 	}
+}
+
+// Zone gives the time zone of the rule.
+func (c *Calendar) Zone() *time.Location { return c.zone }
+
+// Excepted gives the readings of the clock on the wall that the exceptions leave out, as if they were of
+// UTC, in order: of a whole day those at which the rule would have occurred.
+func (c *Calendar) Excepted() (left []time.Time) {
+	all := *c
+	all.except, all.exceptDays = nil, nil
+	leaves := func(at time.Time) bool { return c.except[at] || c.exceptDays[at.Format(dayLayout)] }
+	if c.option.Count > 0 { // which is gone through from its start, whatever is asked
+		for next := all.readings(c.start); ; {
+			at, ok := next()
+			switch {
+			case !ok:
+				return left
+			case leaves(at):
+				left = append(left, at)
+			}
+		}
+	}
+	days := map[string]bool{}
+	for at := range c.except {
+		days[at.Format(dayLayout)] = true
+	}
+	for day := range c.exceptDays {
+		days[day] = true
+	}
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		begin, err := time.Parse(dayLayout, day)
+		if err != nil {
+			continue // a year of more than four digits, in which no rule occurs
+		}
+		for next := all.readings(begin); ; {
+			at, ok := next()
+			if !ok || !at.Before(begin.AddDate(0, 0, 1)) {
+				break
+			}
+			if !at.Before(begin) && !at.Before(c.start) && leaves(at) {
+				left = append(left, at)
+			}
+		}
+	}
+	return left
 }

@@ -1,4 +1,4 @@
-package recurrence_test
+package rrule_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/itsm"
-	"github.com/itsmkit/itsmkit/itsm/recurrence"
+	"github.com/itsmkit/itsmkit/itsm/recurrence/rrule"
 )
 
 func problems(t *testing.T, err error) (all []string) {
@@ -23,7 +23,7 @@ func problems(t *testing.T, err error) (all []string) {
 }
 
 func TestD13ARuleThatCannotBeIsRefusedWithEveryFault(t *testing.T) {
-	_, err := recurrence.Rule{Zone: "Mars/Olympus", Start: "tomorrow", RRule: "FREQ=SECONDLY;INTERVAL=0;COUNT=99999;UNTIL=2026;BYDAY=XX;BYHOUR=24;BYHOUR=1;BYEASTER=1;X", Except: []string{"?"}}.Compile()
+	_, err := rrule.Rule{Zone: "Mars/Olympus", Start: "tomorrow", RRule: "FREQ=SECONDLY;INTERVAL=0;COUNT=99999;UNTIL=2026;BYDAY=XX;BYHOUR=24;BYHOUR=1;BYEASTER=1;X", Except: []string{"?"}}.Compile()
 	all := strings.Join(problems(t, err), "\n")
 	for _, part := range []string{`zone is "Mars/Olympus"`, `start is "tomorrow"`, `frequency "SECONDLY"`, `INTERVAL="0"`, `COUNT="99999"`, `UNTIL="2026"`,
 		`"XX" in BYDAY`, `"24" in BYHOUR`, `"BYHOUR" twice`, `"BYEASTER"`, `"X", which is not a part`, `both COUNT and UNTIL`, `except[0] is "?"`} {
@@ -52,7 +52,7 @@ func TestD13ARuleThatCannotBeIsRefusedWithEveryFault(t *testing.T) {
 		"FREQ=YEARLY;BYMONTHDAY=0":                                  "BYMONTHDAY",
 		"FREQ=DAILY;BYDAY=0MO":                                      "BYDAY",
 	} {
-		_, err := recurrence.Rule{Start: "2026-03-02T09:00:00", RRule: rule}.Compile()
+		_, err := rrule.Rule{Start: "2026-03-02T09:00:00", RRule: rule}.Compile()
 		require.ErrorIs(t, err, itsm.ErrInvalid, rule)
 		require.Contains(t, err.Error(), problem, rule)
 	}
@@ -77,7 +77,7 @@ func TestD13AHostileRuleIsAnswered(t *testing.T) {
 		"FREQ=YEARLY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=29", "FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;BYSETPOS=366", "FREQ=YEARLY;BYDAY=-53SU;BYSETPOS=-366",
 		"FREQ=MONTHLY;INTERVAL=1000;BYDAY=5MO", "FREQ=WEEKLY;INTERVAL=1000;BYSETPOS=7;BYDAY=MO", "FREQ=DAILY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=29;BYDAY=SU",
 	} {
-		c, err := recurrence.Rule{Zone: "Europe/Vienna", Start: "1970-01-01T09:00:00", RRule: rule}.Compile()
+		c, err := rrule.Rule{Zone: "Europe/Vienna", Start: "1970-01-01T09:00:00", RRule: rule}.Compile()
 		if err == nil {
 			for _, at := range []time.Time{{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2199, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
 				c.Next(at, 3)
@@ -87,7 +87,7 @@ func TestD13AHostileRuleIsAnswered(t *testing.T) {
 }
 
 func TestD13UntilIsAnInstantAndIncluded(t *testing.T) {
-	c, err := recurrence.Rule{Zone: "Europe/Vienna", Start: "2026-03-27T02:30:00", RRule: "FREQ=DAILY;UNTIL=20260329T013000Z"}.Compile()
+	c, err := rrule.Rule{Zone: "Europe/Vienna", Start: "2026-03-27T02:30:00", RRule: "FREQ=DAILY;UNTIL=20260329T013000Z"}.Compile()
 	require.NoError(t, err)
 	var got []string
 	for at := range c.From(time.Time{}) {
@@ -106,7 +106,7 @@ func FuzzRule(f *testing.F) {
 		f.Add("2026-03-02T09:00:00", rule, "2026-12-25")
 	}
 	f.Fuzz(func(t *testing.T, start, rule, except string) {
-		c, err := recurrence.Rule{Zone: "America/New_York", Start: start, RRule: rule, Except: []string{except}}.Compile()
+		c, err := rrule.Rule{Zone: "America/New_York", Start: start, RRule: rule, Except: []string{except}}.Compile()
 		if err != nil {
 			if !errors.Is(err, itsm.ErrInvalid) {
 				t.Fatal(err)

@@ -1,4 +1,4 @@
-package recurrence_test
+package rrule_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/itsmkit/itsmkit/itsm/recurrence"
+	"github.com/itsmkit/itsmkit/itsm/recurrence/rrule"
 )
 
 // oracle says by brute force what a rule gives: it looks at every time of the wall clock of every day,
@@ -30,7 +30,7 @@ type oracle struct {
 	clock            clock
 }
 
-func (o *oracle) rule() recurrence.Rule {
+func (o *oracle) rule() rrule.Rule {
 	parts := []string{"FREQ=" + o.freq, fmt.Sprintf("INTERVAL=%d", o.interval)}
 	list := func(name string, values []int) {
 		if len(values) > 0 {
@@ -51,7 +51,7 @@ func (o *oracle) rule() recurrence.Rule {
 	if o.count > 0 {
 		parts = append(parts, fmt.Sprintf("COUNT=%d", o.count))
 	}
-	return recurrence.Rule{Zone: o.zone.String(), Start: o.start.Format("2006-01-02T15:04:05"), RRule: strings.Join(parts, ";"), Except: o.except}
+	return rrule.Rule{Zone: o.zone.String(), Start: o.start.Format("2006-01-02T15:04:05"), RRule: strings.Join(parts, ";"), Except: o.except}
 }
 
 func monday(t time.Time) time.Time {
