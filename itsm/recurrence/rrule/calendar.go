@@ -194,6 +194,18 @@ func (c *Calendar) Reading() time.Time {
 	}
 }
 
+// Last gives an instant after which the rule never occurs, by its COUNT or its UNTIL; false where it has neither.
+func (c *Calendar) Last() (time.Time, bool) {
+	if c.option.Count > 0 {
+		var last time.Time
+		for last = range c.From(time.Time{}) {
+			continue
+		}
+		return last, true
+	}
+	return c.until, !c.until.IsZero()
+}
+
 // Zone gives the time zone of the rule.
 func (c *Calendar) Zone() *time.Location { return c.zone }
 
