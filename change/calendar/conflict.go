@@ -82,6 +82,9 @@ func compare(a, b Conflict) int {
 	)
 }
 
+// Sort puts conflicts in the order in which they are listed: by kind, then by time and side.
+func Sort(all []Conflict) { slices.SortFunc(all, compare) }
+
 // Between gives the conflicts of two changes, as those of the first. A change has none with itself. Neither is
 // checked: see [Booking.Validate].
 func Between(this, other Booking) []Conflict {

@@ -42,7 +42,8 @@ const (
 // A freeze is for all changes, or for those that fit every list that is not empty, by one of its values: CIs
 // by one that the change works on or impacts, Services by one that it disturbs.
 //
-// A maintenance window is one of each of the CIs and Services by itself.
+// A maintenance window is one of each of the CIs and Services by itself. What has any may be disturbed in them
+// alone, also when the last of them is over: withdraw those that shall not count any more.
 type Scope struct {
 	All      bool      `json:"all,omitempty"`
 	CIs      []itsm.ID `json:"cis,omitempty"`

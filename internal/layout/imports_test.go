@@ -66,6 +66,7 @@ var rules = slices.Concat(
 		{"./internal/incidentsuite", []string{"./incident/...", "./itsm/...", "./storage"}},
 		{"./internal/changesuite", []string{"./change/...", "./itsm/...", "./storage"}},
 		{"./internal/cmdbsuite", []string{"./cmdb/...", "./itsm/...", "./storage"}},
+		{"./internal/changecalsuite", []string{"./change/...", "./itsm/...", "./storage"}},
 		{"./internal/slasuite", []string{"./sla/...", "./incident/...", "./itsm/...", "./storage"}},
 
 		{"./internal/...", []string{"./itsm/...", "./storage"}},
