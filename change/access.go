@@ -23,6 +23,8 @@ const (
 	PermissionEdit         itsm.Permission = "change.edit"
 	PermissionAssign       itsm.Permission = "change.assign"
 	PermissionRestrict     itsm.Permission = "change.restrict"
+	// PermissionOverrideFreeze is for starting a change against a freeze, with a role that the freeze names and a reason.
+	PermissionOverrideFreeze itsm.Permission = "change.override_freeze"
 	// PermissionOverrideRisk is for setting the level of risk against the model.
 	PermissionOverrideRisk itsm.Permission = "change.override_risk"
 	// PermissionRecordRetrospectively is for recording what was made already, and for saying of a change that it was

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/itsmkit/itsmkit/change/risk"
+	"github.com/itsmkit/itsmkit/change/schedule"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/approval"
 	"github.com/itsmkit/itsmkit/itsm/engine"
@@ -53,6 +54,13 @@ type Options struct {
 	// written: what it is asked for is made, all of it, or its error fails the command. Nil refuses to complete a change that
 	// has proposals.
 	Apply func(ctx context.Context, u *engine.Unit, c Change) error
+	// Schedule keeps what changes book, and the freezes and maintenance windows: a change is on it from when it is submitted with a
+	// planned window until its implementation has ended, its conflicts count in its risk, and it does not start in a
+	// freeze. Nil has none.
+	Schedule *schedule.Practice
+	// Touches gives what a change touches beside its own configuration items and service. It only reads, and is asked
+	// whenever a change that is on the schedule was put: let it be quick. Nil adds nothing.
+	Touches func(ctx context.Context, r storage.Reader, c Change) (Touched, error)
 	// Templates says when the template of standard changes is suspended.
 	Templates TemplatePolicy
 	// NumberPrefix begins every number; empty is "CHG". It is followed by the number, with

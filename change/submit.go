@@ -86,6 +86,9 @@ func (w *work) assessRisk(ctx context.Context) error {
 	if facts.History, err = w.p.history(ctx, w.r, &w.Change, w.now); err != nil {
 		return err
 	}
+	if err := w.countConflicts(ctx, &facts); err != nil {
+		return err
+	}
 	if w.p.o.RiskFacts != nil {
 		more, err := w.p.o.RiskFacts(ctx, w.r, w.Change)
 		if err != nil {

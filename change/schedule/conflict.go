@@ -171,11 +171,11 @@ func (p *Practice) keep(ctx context.Context, u *engine.Unit, b *Booking, all []c
 	b.count(more[b.ID])
 	delete(more, b.ID)
 	delete(fresh, b.ID)
-	return all, p.tell(ctx, u, others, more, fresh)
+	return all, p.tell(ctx, u, more, fresh)
 }
 
 // tell counts the conflicts of other changes that have more or fewer now.
-func (p *Practice) tell(ctx context.Context, u *engine.Unit, others map[itsm.ID]*Booking, more, fresh map[itsm.ID]int64) error {
+func (p *Practice) tell(ctx context.Context, u *engine.Unit, more, fresh map[itsm.ID]int64) error {
 	for id := range fresh {
 		if _, counted := more[id]; !counted {
 			more[id] = 0
@@ -254,6 +254,16 @@ func (p *Practice) Check(ctx context.Context, actor itsm.Actor, b calendar.Booki
 		return err
 	})
 	return shown, err
+}
+
+// Detect gives the conflicts that a booking has or would have, as they are now. It puts nothing and asks for no permission:
+// it is for what follows from them, such as a risk.
+func (p *Practice) Detect(ctx context.Context, r storage.Reader, b calendar.Booking) ([]calendar.Conflict, error) {
+	if err := b.Validate(); err != nil {
+		return nil, err
+	}
+	all, _, err := find(ctx, r, &b)
+	return all, err
 }
 
 // shown gives conflicts as the actor may see them.
