@@ -10,6 +10,7 @@ import (
 
 	itsmincident "github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/internal/approvalsuite"
+	"github.com/itsmkit/itsmkit/internal/changecalsuite"
 	"github.com/itsmkit/itsmkit/internal/changesuite"
 	"github.com/itsmkit/itsmkit/internal/cmdbsuite"
 	"github.com/itsmkit/itsmkit/internal/directorysuite"
@@ -55,6 +56,7 @@ var suites = []struct {
 	{"view", viewsuite.Run},
 	{"interaction", interactionsuite.Run},
 	{"configuration", cmdbsuite.Run},
+	{"change schedule", changecalsuite.Run},
 	{"change", changesuite.Run},
 }
 
