@@ -36,6 +36,9 @@ func (d *Desk) enable(c Config) (err error) {
 	if o.RiskFacts == nil {
 		o.RiskFacts = d.riskOfChange
 	}
+	if err := d.plan(c, &o); err != nil {
+		return err
+	}
 	d.Changes, err = change.New(d.Engine, d.Approvals, o)
 	return err
 }
@@ -47,6 +50,7 @@ func (d *Desk) changeReactions() []engine.Reaction {
 		engine.On(d.causeOnLink), engine.On(d.causeOnUnlink),
 		engine.On(d.causeOnClassify), engine.On(d.causeOnOverride), engine.On(d.causeOnClear), engine.On(d.causeOnRestore),
 		engine.On(d.causeOnTimes), engine.On(d.causeOnResolve), engine.On(d.causeOnReopen),
+		engine.On(d.rebookOnAssessment), engine.On(d.rebookOnCorrection),
 		engine.On(d.resumeOnComplete), engine.On(d.resumeOnCancel), engine.On(d.resumeOnReject),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/itsmkit/itsmkit/change"
+	"github.com/itsmkit/itsmkit/change/schedule"
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
@@ -63,6 +64,12 @@ type Config struct {
 	// Change are the settings of change enablement. Where they name no MayRead, Tasks, Apply or RiskFacts, the desk's own hold:
 	// what a change proposes is made in the configuration, whose items say how risky it is.
 	Change change.Options
+	// ChangeSchedule are the settings of the change schedule. Where they name no MayRead, the desk's own holds. Where Change names
+	// no Schedule or no Touches, changes stand on the desk's, with what they impact by the configuration.
+	ChangeSchedule schedule.Options
+	// ParentRelations are the types of relation by which the source is a parent of the target, as one that contains it: who works on
+	// the one and who works on the other at the same time are in conflict. None by default.
+	ParentRelations []string
 	// Facts are what routing rules and policies of service levels can speak of beside the columns and fields of an incident, and
 	// beside the facts that the desk knows: see [StandardFacts].
 	Facts []routing.Fact
@@ -143,6 +150,8 @@ type Desk struct {
 	Configuration *cmdb.Practice
 	// Changes are drafted, authorised, made and reviewed here.
 	Changes *change.Practice
+	// ChangeSchedule keeps which changes are booked when on what, freezes, maintenance windows and conflicts.
+	ChangeSchedule *schedule.Practice
 	// Triggers run actions when something happens.
 	Triggers *trigger.Practice
 	// Notifications tell people. It is nil without a Config.Sender.
@@ -288,7 +297,7 @@ func (d *Desk) In(store storage.Store) *Desk {
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
-	in.Approvals, in.Changes = d.Approvals.In(store), d.Changes.In(store)
+	in.Approvals, in.Changes, in.ChangeSchedule = d.Approvals.In(store), d.Changes.In(store), d.ChangeSchedule.In(store)
 	in.ServiceLevels, in.Configuration = d.ServiceLevels.In(store), d.Configuration.In(store)
 	if d.Notifications != nil {
 		in.Notifications = d.Notifications.In(store)
