@@ -144,7 +144,9 @@ func TestC14WhatAChangeTouchesIsAskedAnew(t *testing.T) {
 		return change.Touched{}, nil
 	}})
 	c := d.in(change.TypeNormal, change.StateScheduled)
-	mail := d.draft(func(r *change.Draft) { r.CIs, r.Assignee, r.Planned = []itsm.ID{"mail"}, "sam", change.Window{Start: c.PlannedStart, End: c.PlannedEnd} })
+	mail := d.draft(func(r *change.Draft) {
+		r.CIs, r.Assignee, r.Planned = []itsm.ID{"mail"}, "sam", change.Window{Start: c.PlannedStart, End: c.PlannedEnd}
+	})
 	mail = d.must(d.Submit(ctx, sam, mail.ID, itsm.Command{}))
 	require.Equal(t, []calendar.ConflictKind{calendar.Upstream}, d.kinds(mail.ID))
 	require.Equal(t, []calendar.ConflictKind{calendar.Downstream}, d.kinds(c.ID))
