@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 	"github.com/itsmkit/itsmkit/cmdb/reconcile"
@@ -121,7 +122,8 @@ type observer struct {
 	known  map[knownOne][]*hearing
 	ties   map[impact.Relation]bool // that were made in this unit
 
-	next      int64 // the revision that this unit makes
+	next      int64     // the revision that this unit makes
+	at        time.Time // its instant
 	edits     []edit
 	turns     []turn
 	changed   map[itsm.ID]bool
@@ -199,7 +201,7 @@ func (p *Practice) observer(ctx context.Context, u *engine.Unit, state State) (*
 	if err != nil {
 		return nil, err
 	}
-	return &observer{p: p, u: u, rules: rules, model: rules.Model(), state: orElse(state, StateLive), next: now.Revision + 1,
+	return &observer{p: p, u: u, rules: rules, model: rules.Model(), state: orElse(state, StateLive), next: now.Revision + 1, at: later(now.At, u.Now()),
 		prints: map[string][]itsm.ID{}, cis: map[itsm.ID]*CI{}, known: map[knownOne][]*hearing{}, ties: map[impact.Relation]bool{},
 		changed: map[itsm.ID]bool{}}, nil
 }
@@ -908,7 +910,7 @@ func (o *observer) tie(ctx context.Context, told reconcile.Observation, r reconc
 		return TieRelated, "", nil
 	}
 	o.ties[edge] = true
-	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.u.Now()},
+	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.at},
 		RelationBody{Began: Touch{By: o.u.Actor().ID, Source: told.Source, Revision: o.next}}}
 	o.relations = append(o.relations, rel)
 	o.edits = append(o.edits, edit{Op: opRelate, Relation: &edge})
@@ -958,9 +960,9 @@ func (o *observer) finish(ctx context.Context) error {
 	if err := o.flush(ctx); err != nil || len(o.edits) == 0 || o.shadow != nil {
 		return err
 	}
-	revision, err := record(ctx, o.u, o.edits)
-	if err == nil && revision != o.next {
-		return fmt.Errorf("the graph is at revision %d, and %d was told", revision, o.next)
+	now, err := record(ctx, o.u, o.edits)
+	if err == nil && now.Revision != o.next {
+		return fmt.Errorf("the graph is at revision %d, and %d was told", now.Revision, o.next)
 	}
 	return err
 }

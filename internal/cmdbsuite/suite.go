@@ -48,6 +48,7 @@ var cases = []struct {
 	{"TogetherEditsKeepTheirOrder", together},
 	{"ATenantsOwnModel", ownModel},
 	{"TenantsAreApart", tenants},
+	{"WhatWasIsInOrderWhateverClocksSay", clockGoesBack},
 	{"OutagesAreRecordedAndCountAsFailures", outages},
 	{"M20BaselinesAndDrift", drift},
 	{"TheSameCIsImpactTheSameWhateverNamesThem", oneFunction},
@@ -65,6 +66,11 @@ var cases = []struct {
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
 	{"M16MergingMovesWhatTheOtherHad", merging},
+	{"WhatRecordsImpactFollowsAMerge", mergedImpact},
+	{"AMergeTellsNobodyOfWhatTheyMayNotRead", mergedHidden},
+	{"AMergeIsPartOfTheHostsUnit", mergedInside},
+	{"AMergeMakesNoGroupThatCannotBe", mergedGroups},
+	{"ManyLinksFollowAMerge", mergedLinks},
 }
 
 // desk is two processes over one store, with a clock that both have.
