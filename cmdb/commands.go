@@ -290,7 +290,8 @@ func (p *Practice) GoLive(ctx context.Context, actor itsm.Actor, id itsm.ID, s S
 	return p.move(ctx, actor, id, ActionGoLive, s.Command, s, nil)
 }
 
-// Reinstate takes a CI that was retired back to be built. It needs a reason. Its relations are not made again.
+// Reinstate takes a CI that was retired back to be built. It needs a reason. Its relations are not made again. It is ErrInvalid where
+// the model has the CI's class no more, or only as an abstract one.
 func (p *Practice) Reinstate(ctx context.Context, actor itsm.Actor, id itsm.ID, s Step) (CI, error) {
 	return p.move(ctx, actor, id, ActionReinstate, s.Command, s, nil)
 }
@@ -346,6 +347,11 @@ func (p *Practice) move(ctx context.Context, actor itsm.Actor, id itsm.ID, actio
 		model, err := p.ready.Of(ctx, u, "")
 		if err != nil {
 			return CI{}, err
+		}
+		if action == ActionReinstate {
+			if class, has := model.Class(was.Class); !has || class.Abstract {
+				f.Addf("class", "is %s, of which the model has no CIs any more", quoted(was.Class))
+			}
 		}
 		if to, known := l.Leads(was.State, action, ""); known {
 			next := was

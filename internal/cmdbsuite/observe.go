@@ -227,6 +227,38 @@ func reindexed(t *testing.T, d *desk) {
 	require.NoError(t, err)
 }
 
+// anotherModel has a tenant follow a model of its own before it has any CI, and another one when it has some: what sources tell is
+// taken in without a step that people take.
+func anotherModel(t *testing.T, d *desk) {
+	e, p := d.process(cmdb.Options{Rules: rules()})
+	d.e, d.p = e, p
+	m := small()
+	m.Classes = append(m.Classes, schema.Class{Name: "blade", Parent: "host"})
+	d.follow(m)
+	sighting := host("scan", "s1", "web1", start, schema.Values{"serial": schema.Text("A1")})
+	_, err := p.Import(d.ctx(), cora, "would", list(sighting), cmdb.ImportOptions{State: cmdb.StateBuild, DryRun: true})
+	require.NoError(t, err)
+	made := d.observe(p, sighting)
+	require.Equal(t, reconcile.ActionCreate, made.Action)
+	sighting.Key = ""
+	require.Equal(t, made.CI, d.observe(p, sighting).CI)
+	d.tick()
+
+	for i := range 450 { // more than one unit looks at
+		_, err := p.Add(d.ctx(), cora, cmdb.Addition{Class: "host", Name: fmt.Sprint("h", i), State: cmdb.StateBuild})
+		require.NoError(t, err)
+	}
+	m = m.Clone()
+	m.Classes = append(m.Classes, schema.Class{Name: "rack", Parent: "item"})
+	d.follow(m)
+	for range 4 {
+		d.tick()
+	}
+	require.Equal(t, made.CI, d.observe(p, sighting).CI)
+	was := d.observe(p, host("scan", "s7", "h7", start, nil))
+	require.Equal(t, reconcile.ActionUpdate, was.Action)
+}
+
 // list gives rows as they are, each time anew.
 func list(rows ...reconcile.Observation) iter.Seq2[reconcile.Observation, error] {
 	return func(yield func(reconcile.Observation, error) bool) {

@@ -35,6 +35,7 @@ var cases = []struct {
 }{
 	{"M1M2ACIIsHeldToTheModel", heldToModel},
 	{"M24TheLifecycleRestrictsActions", lifecycle},
+	{"WhatTheModelHasNoMoreIsNotReinstated", reinstatedClass},
 	{"M17AttributesHaveSourcesAndHistory", attributes},
 	{"ChangeControlledAttributes", controlled},
 	{"WhatCannotBeRelatedIsRefusedWithItsReason", refusals},
@@ -62,6 +63,8 @@ var cases = []struct {
 	{"ObservationsThatAreRefusedOrPassedOver", observedRefusals},
 	{"DuplicatesAreToldOnce", flagged},
 	{"OtherRulesTakeANewIndex", reindexed},
+	{"AnotherModelTakesNoStepBeforeObservations", anotherModel},
+	{"AFollowerAnswersByTheModelOfNow", followedModel},
 	{"ImportsTakeRowsInAnyOrderAndTwice", importing},
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
