@@ -53,6 +53,8 @@ type Observed struct {
 	Faults []itsm.Fault `json:"faults,omitempty"`
 
 	waits bool // for a host that is not known yet
+	// overruled are rows of the same import that say otherwise, by their places.
+	overruled map[int]reconcile.RowError
 }
 
 // Tie says what became of a relation that was observed.
@@ -116,6 +118,8 @@ type observer struct {
 	state State
 	// shadow is what earlier units of a check would have written; nil where it writes.
 	shadow *shadow
+	// accord is what other rows of the import said; nil outside one.
+	accord *accord
 
 	prints map[string][]itsm.ID // by fingerprint, and keys of sources by theirs
 	cis    map[itsm.ID]*CI
@@ -130,6 +134,7 @@ type observer struct {
 	heard     []*hearing
 	relations []*Relation
 	events    []itsm.Event
+	told      int // how many events there are, with those that are emitted
 }
 
 type knownOne struct {
@@ -532,6 +537,13 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 	if was.waits = !last && unknownHost && len(id.Found) == 0; was.waits {
 		return was, nil
 	}
+	if o.accord != nil && id.ID != "" && id.Action == reconcile.ActionUpdate {
+		var f itsm.Faults
+		if err := o.accord.disagrees(id.ID, told, &f); err != nil || was.refused(&f) {
+			return was, err
+		}
+		was.overruled = o.accord.faulty(told.Row)
+	}
 	switch id.Action {
 	case reconcile.ActionRefuse:
 		return refuse("class", id.Reason)
@@ -547,6 +559,11 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 	}
 	if err != nil || len(was.Faults) > 0 || was.CI == "" {
 		return was, err
+	}
+	if o.accord != nil {
+		if err := o.accord.note(was.CI, told); err != nil {
+			return was, err
+		}
 	}
 	if err := o.hear(ctx, told, was.CI); err != nil {
 		return was, err
@@ -745,6 +762,7 @@ func succeeds(d reconcile.AttributeDecision) bool {
 func (o *observer) put(before, ci *CI, event itsm.Event) {
 	o.changed[ci.ID], o.cis[ci.ID] = true, ci
 	o.turns, o.events = append(o.turns, turn{before, ci}), append(o.events, event)
+	o.told++
 	old, now := o.rules.prints(before), o.rules.prints(ci)
 	for _, print := range old {
 		if !slices.Contains(now, print) {
@@ -912,6 +930,7 @@ func (o *observer) tie(ctx context.Context, told reconcile.Observation, r reconc
 	o.ties[edge] = true
 	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.at},
 		RelationBody{Began: Touch{By: o.u.Actor().ID, Source: told.Source, Revision: o.next}}}
+	o.told++
 	o.relations = append(o.relations, rel)
 	o.edits = append(o.edits, edit{Op: opRelate, Relation: &edge})
 	o.events = append(o.events, itsm.Event{Kind: KindRelation, Record: rel.ID, Action: "relate", Data: Related{rel.Type, rel.Source, rel.Target, o.next}})

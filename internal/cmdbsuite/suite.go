@@ -68,6 +68,7 @@ var cases = []struct {
 	{"ImportsTakeRowsInAnyOrderAndTwice", importing},
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
+	{"RowsOfOneCIThatDisagreeAreTold", disagreeing},
 	{"M16MergingMovesWhatTheOtherHad", merging},
 	{"WhatRecordsImpactFollowsAMerge", mergedImpact},
 	{"AMergeTellsNobodyOfWhatTheyMayNotRead", mergedHidden},
