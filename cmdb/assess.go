@@ -350,7 +350,7 @@ func (p *Practice) Concern(ctx context.Context, actor itsm.Actor, of itsm.Ref, r
 // told of them; a change of the graph alone does not, so that an assessment says what was so at its revision. It asks for
 // [PermissionAssess], and for what [Options].MayRead asks.
 func (p *Practice) AssessImpact(ctx context.Context, actor itsm.Actor, of itsm.Ref, c itsm.Command) (Assessment, error) {
-	call := engine.Call{Name: "ci.assess_impact", Actor: actor, Command: c, Target: assessmentID(of), Request: of}
+	call := engine.Call{Name: "ci.assess_impact", Actor: actor, Command: c, Target: assessmentID(of), Request: c}
 	return p.executeAssessment(ctx, call, of, func(ctx context.Context, u *engine.Unit, s *state, a Assessment, f *itsm.Faults) (Assessment, error) {
 		if err := f.Err(KindAssessment); err != nil {
 			return a, err
