@@ -17,6 +17,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/interactionsuite"
 	"github.com/itsmkit/itsmkit/internal/notifysuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
+	"github.com/itsmkit/itsmkit/internal/problemsuite"
 	"github.com/itsmkit/itsmkit/internal/recurrencesuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
@@ -54,6 +55,7 @@ var suites = []struct {
 	{"view", viewsuite.Run},
 	{"interaction", interactionsuite.Run},
 	{"configuration", cmdbsuite.Run},
+	{"problem", problemsuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory, and what they keep there can be

@@ -63,6 +63,7 @@ var rules = slices.Concat(
 		{"./internal/enginetest/...", []string{"./..."}},
 		// Suites that packages and the module of the engines share may use what they test.
 		{"./internal/incidentsuite", []string{"./incident/...", "./itsm/...", "./storage"}},
+		{"./internal/problemsuite", []string{"./problem/...", "./itsm/...", "./storage"}},
 		{"./internal/cmdbsuite", []string{"./cmdb/...", "./itsm/...", "./storage"}},
 		{"./internal/slasuite", []string{"./sla/...", "./incident/...", "./itsm/...", "./storage"}},
 
