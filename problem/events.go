@@ -18,6 +18,8 @@ type Registered struct {
 	Priority itsm.Priority `json:"priority,omitempty"`
 	// From are the records that it was found by.
 	From []itsm.Ref `json:"from,omitempty"`
+	// CIs are the configuration items that it affects.
+	CIs []itsm.ID `json:"cis,omitempty"`
 }
 
 // Accepted: somebody took it on.
@@ -282,6 +284,7 @@ func hide(p itsm.Payload, may func(itsm.Ref) bool) itsm.Payload {
 	switch p := p.(type) {
 	case Registered:
 		p.From = slices.DeleteFunc(slices.Clone(p.From), unknown)
+		p.CIs = slices.DeleteFunc(slices.Clone(p.CIs), func(id itsm.ID) bool { return unknown(itemRef(id)) })
 		return p
 	case CauseIdentified:
 		if !may(itsm.Ref{Kind: KindKnownError, ID: p.KnownError}) {

@@ -104,7 +104,7 @@ func (w *work) register(ctx context.Context, r Registration) error {
 		return err
 	}
 	w.ID = w.u.NewID()
-	w.tell("", w.State, Registered{Number: w.Number, Source: w.Source, Priority: w.Priority, From: r.From})
+	w.tell("", w.State, Registered{Number: w.Number, Source: w.Source, Priority: w.Priority, From: r.From, CIs: r.CIs})
 	for _, l := range links {
 		l.From = w.Ref()
 		w.after = append(w.after, func(ctx context.Context) error {

@@ -22,6 +22,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/trigger"
 	"github.com/itsmkit/itsmkit/itsm/view"
 	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -33,6 +34,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	switch ref.Kind {
 	case incident.Kind:
 		return d.Incidents.MayRead(ctx, r, actor, ref.ID)
+	case problem.Kind, problem.KindKnownError:
+		return d.Problems.MayRead(ctx, r, actor, ref)
 	case task.Kind:
 		return d.Tasks.MayRead(ctx, r, actor, ref.ID)
 	case ballot.Kind:
@@ -81,13 +84,17 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	return d.Engine.Authorizer().Authorize(ctx, actor, incident.PermissionReadInternal, nil)
 }
 
-// mayReadEach asks what mayRead does about many records, of incidents together.
+// mayReadEach asks what mayRead does about many records, of incidents together, and of problems.
 func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error) {
 	may := make(map[itsm.Ref]bool, len(refs))
-	var incidents []itsm.ID
+	var incidents, problems []itsm.ID
 	for _, ref := range refs {
 		if ref.Kind == incident.Kind {
 			incidents = append(incidents, ref.ID)
+			continue
+		}
+		if ref.Kind == problem.Kind {
+			problems = append(problems, ref.ID)
 			continue
 		}
 		err := d.mayRead(ctx, r, actor, ref)
@@ -102,6 +109,12 @@ func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Act
 	}
 	for _, id := range incidents {
 		may[itsm.Ref{Kind: incident.Kind, ID: id}] = found[id]
+	}
+	if found, err = d.Problems.MayReadEach(ctx, r, actor, problems); err != nil {
+		return nil, err
+	}
+	for _, id := range problems {
+		may[itsm.Ref{Kind: problem.Kind, ID: id}] = found[id]
 	}
 	return may, nil
 }
