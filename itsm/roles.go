@@ -55,7 +55,7 @@ func StandardRoles() []Role {
 	look := join(
 		on("incident", all, "read", "read_internal"), on("major_incident", all, "read"),
 		on("interaction", all, "read", "read_internal"),
-		on("problem", all, "read", "read_internal"), on("known_error", all, "read", "read_internal"),
+		on("problem", all, "read", "read_internal"), on("known_error", all, "read", "read_internal"), on("problem_proposal", all, "read"),
 		on("change", all, "read", "read_internal"),
 		on("request", all, "read", "read_internal"),
 		on("knowledge", all, "read", "read_internal", "comment", "flag"),
@@ -158,7 +158,7 @@ func StandardRoles() []Role {
 			Purpose: "Answers for problems and known errors, accepted risks included.",
 			Grants: join(look,
 				propose,
-				on("problem", all, "*"), on("known_error", all, "*"), on("task", all, "*"), on("ci", all, "assess_impact"),
+				on("problem", all, "*"), on("known_error", all, "*"), on("problem_proposal", all, "read", "accept", "dismiss"), on("task", all, "*"), on("ci", all, "assess_impact"),
 				on("approval", all, "request"),
 				on("incident", all, "note"),
 				on("change", all, "draft", "submit", "note"),

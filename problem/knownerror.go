@@ -364,6 +364,9 @@ func (p *Practice) putKnownError(ctx context.Context, u *engine.Unit, was, now *
 	if err := KnownErrorTable.Put(ctx, u, now); err != nil {
 		return err
 	}
+	if err := index(ctx, u, was, now); err != nil {
+		return err
+	}
 	for _, e := range events {
 		u.Emit(e)
 	}

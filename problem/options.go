@@ -85,6 +85,9 @@ type Options struct {
 	// KeepKnownErrors leaves a known error as it is when its problem is closed as fixed, or cancelled. By
 	// default it is retired then.
 	KeepKnownErrors bool
+	// Detection says when incidents recur so often that a problem is proposed; nil is
+	// [StandardDetection], and one that is not nil and empty detects nothing.
+	Detection []DetectionRule
 	// Blockers name what must be finished before a problem is resolved, such as open tasks; none lets it
 	// pass. It only reads. Nil blocks nothing.
 	Blockers func(ctx context.Context, r storage.Reader, p Problem) ([]string, error)
@@ -130,6 +133,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.NumberPrefix, o.KnownErrorPrefix = orElse(o.NumberPrefix, "PRB"), orElse(o.KnownErrorPrefix, "KE")
 	f.Text("number_prefix", o.NumberPrefix, 32, true)
 	f.Text("known_error_prefix", o.KnownErrorPrefix, 32, true)
+	o.Detection = checkDetection(&f, o.Detection)
 	for _, c := range o.Columns {
 		if c == nil {
 			f.Add("columns", "has one that is nil; make it by storage.Custom")

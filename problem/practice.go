@@ -76,9 +76,10 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 
 func (p *Practice) module() engine.Module {
 	return engine.Module{
-		Name:   Kind,
-		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), WorkaroundTable.Schema(), KnownErrorTable.Schema()},
-		Events: slices.Concat(eventTypes(), knownErrorEventTypes()),
+		Name: Kind,
+		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), WorkaroundTable.Schema(), KnownErrorTable.Schema(),
+			occurrenceTable.Schema(), ProposalTable.Schema(), termTable.Schema(), tallyTable.Schema()},
+		Events: slices.Concat(eventTypes(), knownErrorEventTypes(), proposalEventTypes()),
 		Jobs: []engine.JobHandler{
 			engine.IfRefused(engine.OnDue(jobClose, p.autoClose), later(jobClose)),
 			engine.IfRefused(engine.OnDue(jobResume, p.resumeDue), later(jobResume)),

@@ -256,6 +256,9 @@ func (d *Desk) module() engine.Module {
 	}}
 	m.Reactions = append(m.Reactions, d.problemReactions()...)
 	m.Jobs = append(m.Jobs, d.problemJobs()...)
+	if c := d.config.Problem.Detection; c == nil || len(c) > 0 {
+		m.Subscribers = append(m.Subscribers, d.observer())
+	}
 	if d.Notifications != nil {
 		m.Subscribers = append(m.Subscribers, engine.Subscriber{
 			Name: "servicedesk.merged", Types: []string{incident.Resolved{}.EventType()}, Deliver: d.tellMerged,

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/internal/digest"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/itsm/task"
 	"github.com/itsmkit/itsmkit/problem"
+	"github.com/itsmkit/itsmkit/storage"
 )
 
 // analyse makes the practice of problems.
@@ -27,6 +29,80 @@ func (d *Desk) analyse(c Config) (err error) {
 	}
 	d.Problems, err = problem.New(d.Engine, o)
 	return err
+}
+
+// SuggestKnownErrors gives the published known errors that are most like an incident, with what makes them so:
+// see problem.Practice.Suggest. The CIs are those that the incident is linked to by itsm.LinkAffects, as far as
+// the actor may know of them. An incident that the actor may not read is ErrNotFound.
+func (d *Desk) SuggestKnownErrors(ctx context.Context, actor itsm.Actor, id itsm.ID, limit int) ([]problem.Suggestion, error) {
+	i, err := d.Incidents.Get(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	links, err := d.Incidents.Links(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	return d.Problems.Suggest(ctx, actor, problem.Matter{
+		Title: i.Title, Description: i.Description, CIs: affected(links), Category: i.Category, Service: i.Service, Limit: limit,
+	})
+}
+
+// affected gives the CIs that a record is linked to as affecting them.
+func affected(links []itsm.Link) (cis []itsm.ID) {
+	for _, l := range links {
+		if l.Type == itsm.LinkAffects && l.To.Kind == cmdb.Kind {
+			cis = append(cis, l.To.ID)
+		}
+	}
+	return cis
+}
+
+// observer follows incidents, after the commit, to the occurrences by which problems are proposed: one that is
+// restricted or was cancelled, as a duplicate too, is none.
+func (d *Desk) observer() engine.Subscriber {
+	return engine.Subscriber{
+		Name: "servicedesk.occurrences",
+		Types: []string{
+			incident.Logged{}.EventType(), incident.Classified{}.EventType(), incident.Edited{}.EventType(), incident.Linked{}.EventType(),
+			incident.Unlinked{}.EventType(), incident.Restricted{}.EventType(), incident.Unrestricted{}.EventType(), incident.Cancelled{}.EventType(),
+		},
+		Deliver: d.observe,
+	}
+}
+
+func (d *Desk) observe(ctx context.Context, e itsm.Event) error {
+	switch p := e.Data.(type) {
+	case incident.Linked:
+		if p.To.Kind != cmdb.Kind {
+			return nil
+		}
+	case incident.Unlinked:
+		if p.To.Kind != cmdb.Kind {
+			return nil
+		}
+	}
+	actor := itsm.SystemActor(e.Tenant, "servicedesk")
+	var i incident.Incident
+	var links []itsm.Link
+	err := d.Engine.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		var err error
+		if i, err = d.Incidents.Table().Get(ctx, r, e.Record); err != nil {
+			return err
+		}
+		links, err = engine.Links(ctx, r, i.Ref())
+		return err
+	})
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if c, _ := d.Incidents.Lifecycle().Category(i.State); i.Restricted || c == itsm.CategoryCancelled {
+		return d.Problems.Forget(ctx, actor, i.Ref())
+	}
+	cis := affected(links)
+	return d.Problems.Observe(ctx, actor, problem.Occurrence{
+		Record: i.Ref(), At: i.Reported, CIs: cis[:min(len(cis), problem.MaxOccurrenceCIs)], Category: i.Category, Text: i.Title,
+	})
 }
 
 // problemReactions begin what is done about the incidents that are linked to a problem. Each schedules a

@@ -250,3 +250,78 @@ func TestAResolvedProblemRecursByANewIncident(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, p.Recurrences)
 }
+
+// P10: incidents that are logged again and again propose a problem, which is linked to them.
+func TestP10IncidentsThatRecurProposeAProblem(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{Problem: problem.Options{Detection: []problem.DetectionRule{
+		{Name: "thrice", By: []problem.Dimension{problem.DimensionCategory, problem.DimensionText}, Count: 3, Within: 24 * time.Hour}}}})
+	ctx := t.Context()
+	mail := func(n int) func(*incident.Report) {
+		return func(r *incident.Report) { r.Title, r.Category = fmt.Sprintf("Relay %d drops mail", n), "mail" }
+	}
+	proposed := func() []problem.ProposalHead {
+		t.Helper()
+		f.settled(t)
+		page, err := f.Problems.Proposals(ctx, ada, problem.ProposalQuery{})
+		require.NoError(t, err)
+		return page.Items
+	}
+	var logged []incident.Incident
+	for n := range 2 {
+		logged = append(logged, f.log(t, mail(n)))
+	}
+	f.log(t, mail(2), func(r *incident.Report) { r.Restricted = true })
+	void := f.log(t, mail(3))
+	_, err := f.Incidents.Cancel(ctx, boss, void.ID, incident.Cancellation{Command: itsm.Command{Reason: "A test"}})
+	require.NoError(t, err)
+	require.Empty(t, proposed(), "restricted and cancelled incidents are no occurrences")
+	other := f.log(t, func(r *incident.Report) { r.Title = "Relay drops mail" })
+	require.Empty(t, proposed())
+	category := "mail"
+	_, err = f.Incidents.Classify(ctx, boss, other.ID, incident.Classification{Category: &category})
+	require.NoError(t, err)
+	open := proposed()
+	require.Len(t, open, 1, "it is of the category now")
+	p, err := f.Problems.AcceptProposal(ctx, boss, open[0].ID, problem.ProposalAcceptance{})
+	require.NoError(t, err)
+	for _, i := range append(logged, other) {
+		links, err := f.Incidents.Links(ctx, boss, i.ID)
+		require.NoError(t, err)
+		require.Equal(t, []itsm.Link{{Type: itsm.LinkCausedBy, From: i.Ref(), To: p.Ref()}}, links)
+	}
+	require.Empty(t, proposed())
+}
+
+// Known errors are suggested for an incident, of what its reader may read.
+func TestKnownErrorsAreSuggestedForAnIncident(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	draft := func(title string, a problem.Audience) problem.KnownError {
+		t.Helper()
+		k, err := f.Problems.DraftKnownError(ctx, boss, problem.KnownErrorDraft{Title: title, Symptom: title, Workaround: "Send it again", Audience: a})
+		require.NoError(t, err)
+		k, err = f.Problems.PublishKnownError(ctx, boss, k.ID, itsm.Command{})
+		require.NoError(t, err)
+		return k
+	}
+	staff, everyone := draft("Relay drops large mail", problem.AudienceStaff), draft("Large mail is late", problem.AudienceEveryone)
+	i := f.log(t, func(r *incident.Report) { r.Title = "My large mail was dropped by a relay" })
+	ids := func(as itsm.Actor) (ids []itsm.ID) {
+		t.Helper()
+		all, err := f.SuggestKnownErrors(ctx, as, i.ID, 0)
+		require.NoError(t, err)
+		for _, s := range all {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []itsm.ID{staff.ID, everyone.ID}, ids(ada))
+	require.Equal(t, []itsm.ID{everyone.ID}, ids(rosa))
+	_, err := f.SuggestKnownErrors(ctx, itsm.Actor{Tenant: "acme", ID: "rob", Roles: rosa.Roles}, i.ID, 0)
+	require.ErrorIs(t, err, itsm.ErrNotFound)
+	_, err = f.Incidents.Link(ctx, ada, i.ID, incident.Relation{Type: itsm.LinkDocumentedBy, To: everyone.Ref()})
+	require.NoError(t, err)
+	links, err := f.Incidents.Links(ctx, rosa, i.ID)
+	require.NoError(t, err)
+	require.Len(t, links, 1, "she may read that known error")
+}
