@@ -97,7 +97,7 @@ func (p *Practice) mayKnow(ctx context.Context, r storage.Reader, actor itsm.Act
 func (p *Practice) isOwn(kind string) bool { return slices.Contains(kinds, kind) }
 
 // kinds are those of the practice's own records that others may name.
-var kinds = []string{Kind, KindKnownError, KindProposal}
+var kinds = []string{Kind, KindKnownError, KindProposal, KindVulnerability}
 
 // MayRead gives nil where the actor may read a record of the practice, of whatever kind it has, and
 // otherwise ErrNotFound, or ErrForbidden where the actor may read none of the kind. It reads nothing but
@@ -109,6 +109,9 @@ func (p *Practice) MayRead(ctx context.Context, r storage.Reader, actor itsm.Act
 		return err
 	case KindKnownError:
 		_, err := p.findKnownError(ctx, r, actor, ref.ID)
+		return err
+	case KindVulnerability:
+		_, err := p.findVulnerability(ctx, r, actor, ref.ID)
 		return err
 	case KindProposal:
 		_, err := p.findProposal(ctx, r, actor, ref.ID)

@@ -40,6 +40,12 @@
 // live with it. It is published for staff or for everyone; workaround and fix follow from the problem. A
 // known error may stand without one.
 //
+// # What recurs, and what is known
+//
+// [Practice.Observe] takes occurrences, as incidents tell of them; where they are alike and come often, a
+// problem is proposed ([Proposal]), with the reason and the list. [Practice.Suggest] gives the known errors that
+// are most like a matter, each with what its score is made of.
+//
 // # What others do about it
 //
 // The practice knows no incidents and no changes: it names them by [itsm.Ref] and tells by events what is to

@@ -95,7 +95,7 @@ func besideTable() string {
 
 func eventList() string {
 	var b strings.Builder
-	for _, t := range slices.Concat(eventTypes(), knownErrorEventTypes(), proposalEventTypes()) {
+	for _, t := range slices.Concat(eventTypes(), knownErrorEventTypes(), proposalEventTypes(), vulnerabilityEventTypes()) {
 		fmt.Fprintf(&b, "`%s`\n", t.Name)
 	}
 	return b.String()

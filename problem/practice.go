@@ -78,8 +78,8 @@ func (p *Practice) module() engine.Module {
 	return engine.Module{
 		Name: Kind,
 		Tables: []*storage.Schema{p.table.Schema(), memberTable.Schema(), WorkaroundTable.Schema(), KnownErrorTable.Schema(),
-			occurrenceTable.Schema(), ProposalTable.Schema(), termTable.Schema(), tallyTable.Schema()},
-		Events: slices.Concat(eventTypes(), knownErrorEventTypes(), proposalEventTypes()),
+			occurrenceTable.Schema(), ProposalTable.Schema(), termTable.Schema(), tallyTable.Schema(), VulnerabilityTable.Schema()},
+		Events: slices.Concat(eventTypes(), knownErrorEventTypes(), proposalEventTypes(), vulnerabilityEventTypes()),
 		Jobs: []engine.JobHandler{
 			engine.IfRefused(engine.OnDue(jobClose, p.autoClose), later(jobClose)),
 			engine.IfRefused(engine.OnDue(jobResume, p.resumeDue), later(jobResume)),

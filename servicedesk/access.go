@@ -34,7 +34,7 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	switch ref.Kind {
 	case incident.Kind:
 		return d.Incidents.MayRead(ctx, r, actor, ref.ID)
-	case problem.Kind, problem.KindKnownError, problem.KindProposal:
+	case problem.Kind, problem.KindKnownError, problem.KindProposal, problem.KindVulnerability:
 		return d.Problems.MayRead(ctx, r, actor, ref)
 	case task.Kind:
 		return d.Tasks.MayRead(ctx, r, actor, ref.ID)
@@ -200,7 +200,7 @@ var alone = []string{
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
-	problem.KindProposal, // restricted incidents are in none
+	problem.KindVulnerability, problem.KindProposal, // restricted incidents are in none
 	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
 	ballot.DelegationKind, view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }

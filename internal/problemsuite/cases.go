@@ -133,6 +133,66 @@ func changesTogether(t *testing.T, d *desk) {
 	require.Equal(t, problem.FixesEnded{Successful: true}, events[len(events)-1].Data)
 }
 
+func occurrencesTogether(t *testing.T, d *desk) {
+	ctx := t.Context()
+	program := itsm.SystemActor(acme, "desk")
+	const all = 5 // as the standard rule for a CI asks for
+	require.NoError(t, errors.Join(together.Run(all, func(i int) error {
+		return d.Observe(ctx, program, problem.Occurrence{
+			Record: itsm.Ref{Kind: "incident", ID: itsm.ID(fmt.Sprint("i", i))}, At: d.clock.Now(), CIs: []itsm.ID{"relay-1"}, Text: fmt.Sprint(i),
+		})
+	})...))
+	var found []problem.ProposalHead
+	for h, err := range d.AllProposals(ctx, manager(acme), problem.ProposalQuery{}) {
+		require.NoError(t, err)
+		found = append(found, h)
+	}
+	require.Len(t, found, 1, "whoever came last saw the others")
+	s, err := d.GetProposal(ctx, manager(acme), found[0].ID)
+	require.NoError(t, err)
+	require.Len(t, s.Records, all)
+	accepted := 0
+	for _, err := range together.Run(4, func(int) error {
+		_, err := d.AcceptProposal(ctx, manager(acme), s.ID, problem.ProposalAcceptance{})
+		return err
+	}) {
+		if err == nil {
+			accepted++
+			continue
+		}
+		require.ErrorIs(t, err, itsm.ErrTransition)
+	}
+	require.Equal(t, 1, accepted)
+	n, err := d.Count(ctx, manager(acme), problem.Query{})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
+
+func publishedTogether(t *testing.T, d *desk) {
+	ctx := t.Context()
+	var ids []itsm.ID
+	for i := range many {
+		k, err := d.DraftKnownError(ctx, manager(acme), problem.KnownErrorDraft{Title: "Relay drops mail", Symptom: fmt.Sprint("Number ", i), NoWorkaround: true})
+		require.NoError(t, err)
+		ids = append(ids, k.ID)
+	}
+	require.NoError(t, errors.Join(together.Run(many, func(i int) error {
+		_, err := d.PublishKnownError(ctx, manager(acme), ids[i], itsm.Command{})
+		return err
+	})...))
+	_, err := d.WithdrawKnownError(ctx, manager(acme), ids[0], itsm.Command{Reason: "Wording"})
+	require.NoError(t, err)
+	found, err := d.Suggest(ctx, specialist(acme), problem.Matter{Title: "mail dropped by relay", Description: "it drops", Limit: 100})
+	require.NoError(t, err)
+	require.Len(t, found, many-1)
+	for _, s := range found {
+		require.NotEqual(t, ids[0], s.ID)
+		for _, w := range s.What {
+			require.EqualValues(t, [2]int64{many - 1, many - 1}, [2]int64{w.In, w.All})
+		}
+	}
+}
+
 func sameKey(t *testing.T, d *desk) {
 	ctx := t.Context()
 	r := problem.Registration{Command: itsm.Command{Key: "alarm-1"}, Title: "Mail is late", Source: problem.SourceTrend}

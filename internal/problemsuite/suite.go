@@ -36,6 +36,8 @@ var cases = []struct {
 	{"P7ProblemsThatBecomeDuplicatesOfEachOtherMakeNoCircle", duplicatesTogether},
 	{"P7ADuplicateGivesItsLinksInBatches", linksInBatches},
 	{"P9TheEndOfAllChangesIsToldOnceHoweverManyEndTogether", changesTogether},
+	{"P10OccurrencesThatComeTogetherProposeOneProblem", occurrencesTogether},
+	{"KnownErrorsPublishedTogetherAreAllCounted", publishedTogether},
 	{"TheSameKeyTogetherRegistersOnce", sameKey},
 	{"OfManyWithOneVersionOneWins", oneVersion},
 	{"TimersComeByTheClock", timers},
