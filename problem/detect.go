@@ -38,7 +38,7 @@ type DetectionRule struct {
 	Within time.Duration `json:"within"`
 }
 
-// MaxCount is the greatest count of a rule, and how many occurrences are looked at at most.
+// MaxCount is the greatest count of a rule. No more occurrences than that are looked at.
 const MaxCount = 200
 
 // MaxRules is the greatest number of rules.

@@ -138,7 +138,7 @@ var KnownErrorTable = storage.Define(KindKnownError, storage.Def[KnownError, Kno
 })
 
 // Ref names the known error for links.
-func (h *KnownErrorHead) Ref() itsm.Ref { return itsm.Ref{Kind: KindKnownError, ID: h.ID} }
+func (k *KnownErrorHead) Ref() itsm.Ref { return itsm.Ref{Kind: KindKnownError, ID: k.ID} }
 
 // Subject is what an authorizer needs to know of a known error.
 func (k *KnownError) Subject() *itsm.Subject {

@@ -111,15 +111,15 @@ type trial struct {
 	does        func(a itsm.Actor)
 }
 
-func (r *modelProblem) foresee(a itsm.Actor, c itsm.Command, x trial) outcome {
+func (m *modelProblem) foresee(a itsm.Actor, c itsm.Command, x trial) outcome {
 	switch {
-	case !r.visible(a):
+	case !m.visible(a):
 		return notFound
-	case !r.may(a, x.permission):
+	case !m.may(a, x.permission):
 		return forbidden
-	case c.IfVersion != 0 && c.IfVersion != r.version:
+	case c.IfVersion != 0 && c.IfVersion != m.version:
 		return conflict
-	case !slices.Contains(x.states, r.state):
+	case !slices.Contains(x.states, m.state):
 		return refused
 	case x.bad:
 		return invalid
