@@ -38,8 +38,12 @@ func (p *Practice) LinkChanged(ctx context.Context, u *engine.Unit, l itsm.Link)
 	if l.Type != itsm.LinkAffects || l.To.Kind != Kind {
 		return nil
 	}
-	id := string(assessmentID(l.From))
-	return u.Schedule(ctx, engine.Task{Kind: jobAssess, Key: id, Subject: KindAssessment + "/" + id, Due: u.Now(), Payload: assessJob{l.From}})
+	return scheduleAssess(ctx, u, l.From)
+}
+
+func scheduleAssess(ctx context.Context, u *engine.Unit, of itsm.Ref) error {
+	id := string(assessmentID(of))
+	return u.Schedule(ctx, engine.Task{Kind: jobAssess, Key: id, Subject: KindAssessment + "/" + id, Due: u.Now(), Payload: assessJob{of}})
 }
 
 // assessDue computes in the name of the practice. A record that is gone by now needs it no more.
@@ -166,6 +170,8 @@ func (p *Practice) services(model *schema.Compiled) func(class string) bool {
 	}
 }
 
+func byCI(a, b NamedCI) int { return strings.Compare(string(a.CI), string(b.CI)) }
+
 // namedBy gives the CIs that a record names, by link or by command, in the order of their ids. What the command says of one counts.
 func namedBy(ctx context.Context, r storage.Reader, a *Assessment) ([]NamedCI, error) {
 	links, err := engine.Links(ctx, r, a.Of())
@@ -181,7 +187,7 @@ func namedBy(ctx context.Context, r storage.Reader, a *Assessment) ([]NamedCI, e
 			all = append(all, NamedCI{l.To.ID, SeverityDown})
 		}
 	}
-	slices.SortFunc(all, func(a, b NamedCI) int { return strings.Compare(string(a.CI), string(b.CI)) })
+	slices.SortFunc(all, byCI)
 	return all, nil
 }
 
@@ -335,7 +341,7 @@ func (p *Practice) Concern(ctx context.Context, actor itsm.Actor, of itsm.Ref, r
 		if err := f.Err(KindAssessment); err != nil {
 			return a, err
 		}
-		slices.SortFunc(named, func(a, b NamedCI) int { return strings.Compare(string(a.CI), string(b.CI)) })
+		slices.SortFunc(named, byCI)
 		return p.assess(ctx, u, s, a, true, func(a *Assessment) { a.Named = named })
 	})
 }
@@ -344,7 +350,7 @@ func (p *Practice) Concern(ctx context.Context, actor itsm.Actor, of itsm.Ref, r
 // told of them; a change of the graph alone does not, so that an assessment says what was so at its revision. It asks for
 // [PermissionAssess], and for what [Options].MayRead asks.
 func (p *Practice) AssessImpact(ctx context.Context, actor itsm.Actor, of itsm.Ref, c itsm.Command) (Assessment, error) {
-	call := engine.Call{Name: "ci.assess_impact", Actor: actor, Command: c, Target: assessmentID(of), Request: of}
+	call := engine.Call{Name: "ci.assess_impact", Actor: actor, Command: c, Target: assessmentID(of), Request: c}
 	return p.executeAssessment(ctx, call, of, func(ctx context.Context, u *engine.Unit, s *state, a Assessment, f *itsm.Faults) (Assessment, error) {
 		if err := f.Err(KindAssessment); err != nil {
 			return a, err

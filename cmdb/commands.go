@@ -63,13 +63,13 @@ func (p *Practice) Add(ctx context.Context, actor itsm.Actor, a Addition) (CI, e
 		if err := p.keepIdentity(ctx, u, turn{now: &ci}); err != nil {
 			return CI{}, err
 		}
-		revision, err := record(ctx, u, []edit{{Op: opAddCI, CI: ci.ID, Sight: sightOf(&ci.Head)}})
+		now, err := record(ctx, u, []edit{{Op: opAddCI, CI: ci.ID, Sight: sightOf(&ci.Head)}})
 		if err != nil {
 			return CI{}, err
 		}
 		category, _ := StandardLifecycle().Category(ci.State)
 		u.Emit(itsm.Event{Kind: Kind, Record: ci.ID, Action: string(ActionAdd), To: string(ci.State), ToCategory: category,
-			Data: Added{Class: ci.Class, Name: ci.Name, Source: orElse(a.Source, SourceManual), Revision: revision}})
+			Data: Added{Class: ci.Class, Name: ci.Name, Source: orElse(a.Source, SourceManual), Revision: now.Revision}})
 		return ci, nil
 	})
 }
@@ -228,9 +228,11 @@ func (p *Practice) putWritten(ctx context.Context, u *engine.Unit, was, ci CI, t
 		return CI{}, err
 	}
 	if *sightOf(&was.Head) != *sightOf(&ci.Head) {
-		if told.Revision, err = record(ctx, u, []edit{{Op: opDescribe, CI: ci.ID, Sight: sightOf(&ci.Head)}}); err != nil {
+		now, err := record(ctx, u, []edit{{Op: opDescribe, CI: ci.ID, Sight: sightOf(&ci.Head)}})
+		if err != nil {
 			return CI{}, err
 		}
+		told.Revision = now.Revision
 	}
 	category, _ := StandardLifecycle().Category(ci.State)
 	u.Emit(itsm.Event{Kind: Kind, Record: ci.ID, Action: string(ActionUpdate), From: string(ci.State), To: string(ci.State),
@@ -288,7 +290,8 @@ func (p *Practice) GoLive(ctx context.Context, actor itsm.Actor, id itsm.ID, s S
 	return p.move(ctx, actor, id, ActionGoLive, s.Command, s, nil)
 }
 
-// Reinstate takes a CI that was retired back to be built. It needs a reason. Its relations are not made again.
+// Reinstate takes a CI that was retired back to be built. It needs a reason. Its relations are not made again. It is ErrInvalid where
+// the model has the CI's class no more, or only as an abstract one.
 func (p *Practice) Reinstate(ctx context.Context, actor itsm.Actor, id itsm.ID, s Step) (CI, error) {
 	return p.move(ctx, actor, id, ActionReinstate, s.Command, s, nil)
 }
@@ -345,6 +348,11 @@ func (p *Practice) move(ctx context.Context, actor itsm.Actor, id itsm.ID, actio
 		if err != nil {
 			return CI{}, err
 		}
+		if action == ActionReinstate {
+			if class, has := model.Class(was.Class); !has || class.Abstract {
+				f.Addf("class", "is %s, of which the model has no CIs any more", quoted(was.Class))
+			}
+		}
 		if to, known := l.Leads(was.State, action, ""); known {
 			next := was
 			next.State = to
@@ -359,26 +367,26 @@ func (p *Practice) move(ctx context.Context, actor itsm.Actor, id itsm.ID, actio
 		}
 		ci := was
 		category, _ := l.Category(to)
-		ci.State, ci.Since, ci.Current = to, u.Now(), category.Open()
+		ci.State, ci.Since, ci.Current = to, later(was.Updated, u.Now()), category.Open()
 		if err := Table.Put(ctx, u, &ci); err != nil {
 			return CI{}, err
 		}
 		if err := p.keepIdentity(ctx, u, turn{&was, &ci}); err != nil {
 			return CI{}, err
 		}
-		var revision int64
+		var now revision
 		switch {
 		case was.Current && !ci.Current:
-			revision, err = p.leave(ctx, u, &was.Head, bonds, from)
+			now, err = p.leave(ctx, u, &was.Head, bonds, from)
 		case !was.Current && ci.Current:
-			revision, err = record(ctx, u, []edit{{Op: opAddCI, CI: ci.ID, Sight: sightOf(&ci.Head)}})
+			now, err = record(ctx, u, []edit{{Op: opAddCI, CI: ci.ID, Sight: sightOf(&ci.Head)}})
 		}
 		if err != nil {
 			return CI{}, err
 		}
 		before, _ := l.Category(was.State)
 		u.Emit(itsm.Event{Kind: Kind, Record: id, Action: string(action), From: string(was.State), To: string(to),
-			FromCategory: before, ToCategory: category, Data: moved(action, from.Source, s.Under, revision)})
+			FromCategory: before, ToCategory: category, Data: moved(action, from.Source, s.Under, now.Revision)})
 		return ci, nil
 	})
 }

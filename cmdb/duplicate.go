@@ -89,6 +89,7 @@ func (o *observer) flag(ctx context.Context, told reconcile.Observation, id reco
 		if err := DuplicateTable.Put(ctx, o.u, &d); err != nil {
 			return err
 		}
+		o.told++
 		o.u.Emit(itsm.Event{Kind: KindDuplicate, Record: d.ID, Action: "flag", Data: DuplicateFlagged{d.First, d.Second, d.Source, d.Found}})
 	}
 	return nil

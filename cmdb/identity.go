@@ -212,14 +212,14 @@ func (p *Practice) keepIdentity(ctx context.Context, u *engine.Unit, turns ...tu
 	}
 	quiet := u.Quiet()
 	var added []*identity
-	fresh, checked := false, false
+	fresh, checked := 0, false
 	for _, t := range turns {
 		if t.was != nil && t.was.Class == t.now.Class && t.was.Name == t.now.Name && t.was.Current == t.now.Current &&
 			maps.Equal(t.was.Attributes, t.now.Attributes) {
 			continue
 		}
-		fresh = fresh || t.was == nil
 		if checked = true; t.was == nil {
+			fresh++
 			for _, print := range rules.prints(t.now) {
 				added = append(added, newIdentity(u, t.now.ID, print))
 			}
@@ -284,22 +284,34 @@ func readIndex(ctx context.Context, r storage.Reader) (index, error) {
 	return state, err
 }
 
-// markIndex notes by which rules fingerprints were made. Fresh says that a CI was made.
-func markIndex(ctx context.Context, u *engine.Unit, rules *ruling, fresh bool) error {
+// areAll says whether CIs that were made are all that the tenant has.
+func areAll(ctx context.Context, u *engine.Unit, made int) (bool, error) {
+	some, err := readUpTo(storage.Query[Head]{Limit: min(made+1, storage.MaxPage)}, made+1, func(q storage.Query[Head]) (storage.Page[Head], error) {
+		return Table.List(ctx, u.Quiet(), q)
+	})
+	return len(some) <= made, err
+}
+
+// markIndex notes by which rules fingerprints were made. Fresh is how many CIs were made.
+func markIndex(ctx context.Context, u *engine.Unit, rules *ruling, fresh int) error {
 	state, err := readIndex(ctx, u.Quiet())
 	if err != nil {
 		return err
 	}
 	made, making := state.Rules, state.Next
-	if state.Version == 0 {
-		now, err := readRevision(ctx, u.Quiet())
-		if err != nil || !fresh || now.Version != 0 {
-			return err // there are CIs that were never looked at
-		}
-		state.Rules = rules.digest
-	}
 	if state.Rules != rules.digest {
-		state.Rules = ""
+		all, err := areAll(ctx, u, fresh)
+		if err != nil {
+			return err
+		}
+		switch {
+		case all: // there was nothing by other rules
+			state.Rules = rules.digest
+		case state.Version == 0:
+			return nil // there are CIs that were never looked at
+		default:
+			state.Rules = ""
+		}
 	}
 	if state.Next != rules.digest {
 		state.Next, state.After = "", ""
@@ -329,78 +341,97 @@ func (r *ruling) ready(ctx context.Context, u *engine.Unit) error {
 	if err != nil || state.Rules == r.digest {
 		return err
 	}
-	if state.Version == 0 {
-		now, err := readRevision(ctx, u.Quiet())
-		if err != nil || now.Version == 0 {
-			return err // there are no CIs
-		}
+	if none, err := areAll(ctx, u, 0); none || err != nil {
+		return err
 	}
 	return &itsm.TransitionError{Kind: Kind, ID: indexID, State: "changed", Action: "observe",
-		Reason: "the rules of identification changed since CIs were last indexed; run Reindex"}
+		Reason: "the rules of identification changed since CIs were last indexed; after another model a job does it, after other rules run Reindex"}
 }
 
 // reindexBatch is how many CIs one unit looks at.
 const reindexBatch = 200
 
+// jobReindex makes anew by what CIs are known after another model is followed.
+const jobReindex = "ci.reindex"
+
 // Reindex looks at all CIs of the actor's tenant and makes anew by what they are known, some at a time: after the rules of
 // identification, or which class is below which, have changed. Until it is through, [Practice.Observe] and [Practice.Import] are refused
 // with ErrTransition. It goes on where it was stopped, and does nothing where nothing changed. It asks for [PermissionObserve].
+//
+// Where the tenant follows another model a job does the same after the commit, so that Reindex is for other [Options].Rules alone. A tenant
+// that has no CIs needs neither.
 func (p *Practice) Reindex(ctx context.Context, actor itsm.Actor) error {
 	for done := false; !done; {
-		err := p.e.Update(ctx, actor, func(ctx context.Context, u *engine.Unit) error {
-			done = false
+		err := p.e.Update(ctx, actor, func(ctx context.Context, u *engine.Unit) (err error) {
 			if err := u.Authorize(ctx, PermissionObserve, nil); err != nil {
 				return err
 			}
-			if err := lockGraph(ctx, u); err != nil {
-				return err
-			}
-			rules, err := p.rules.Of(ctx, u, "")
-			if err != nil {
-				return err
-			}
-			state, err := readIndex(ctx, u.Quiet())
-			if err != nil {
-				return err
-			}
-			if state.Rules == rules.digest {
-				done = true
-				return nil
-			}
-			if state.Next != rules.digest {
-				state.Next, state.After = rules.digest, ""
-			}
-			q := storage.Query[Head]{Order: []storage.Order{Table.ByID().Asc()}, Limit: reindexBatch}
-			if state.After != "" {
-				q.Where = Table.ByID().Above(state.After)
-			}
-			page, err := Table.Records(ctx, u.Quiet(), q)
-			if err != nil {
-				return err
-			}
-			var added []*identity
-			for i := range page.Items {
-				more, err := putPrints(ctx, u, page.Items[i].ID, rules.prints(&page.Items[i]))
-				if err != nil {
-					return err
-				}
-				added, state.After = append(added, more...), page.Items[i].ID
-			}
-			if len(added) > 0 {
-				if err := identityTable.Put(ctx, u.Quiet(), added...); err != nil {
-					return err
-				}
-			}
-			if done = len(page.Items) < reindexBatch; done {
-				state.Rules, state.Next, state.After = rules.digest, "", ""
-			}
-			return putIndex(ctx, u, &state)
+			done, err = p.reindexSome(ctx, u)
+			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *Practice) reindexDue(ctx context.Context, u *engine.Unit, _ engine.Due, _ struct{}) error {
+	done, err := p.reindexSome(ctx, u)
+	if err != nil || done {
+		return err
+	}
+	return scheduleReindex(ctx, u)
+}
+
+func scheduleReindex(ctx context.Context, u *engine.Unit) error {
+	return u.Schedule(ctx, engine.Task{Kind: jobReindex, Key: string(indexID), Subject: jobReindex, Due: u.Now(), Payload: struct{}{}})
+}
+
+// reindexSome looks at some CIs after those that were looked at, and says whether these were the last.
+func (p *Practice) reindexSome(ctx context.Context, u *engine.Unit) (done bool, err error) {
+	if err := lockGraph(ctx, u); err != nil {
+		return false, err
+	}
+	rules, err := p.rules.Of(ctx, u, "")
+	if err != nil {
+		return false, err
+	}
+	state, err := readIndex(ctx, u.Quiet())
+	if err != nil {
+		return false, err
+	}
+	if state.Rules == rules.digest {
+		return true, nil
+	}
+	if state.Next != rules.digest {
+		state.Next, state.After = rules.digest, ""
+	}
+	q := storage.Query[Head]{Order: []storage.Order{Table.ByID().Asc()}, Limit: reindexBatch}
+	if state.After != "" {
+		q.Where = Table.ByID().Above(state.After)
+	}
+	page, err := Table.Records(ctx, u.Quiet(), q)
+	if err != nil {
+		return false, err
+	}
+	var added []*identity
+	for i := range page.Items {
+		more, err := putPrints(ctx, u, page.Items[i].ID, rules.prints(&page.Items[i]))
+		if err != nil {
+			return false, err
+		}
+		added, state.After = append(added, more...), page.Items[i].ID
+	}
+	if len(added) > 0 {
+		if err := identityTable.Put(ctx, u.Quiet(), added...); err != nil {
+			return false, err
+		}
+	}
+	if done = len(page.Items) < reindexBatch; done {
+		state.Rules, state.Next, state.After = rules.digest, "", ""
+	}
+	return done, putIndex(ctx, u, &state)
 }
 
 // SourceOf is a source that told of a CI.

@@ -25,6 +25,9 @@ const (
 	// DefaultImportBatch is how many rows one unit takes in where the options say nothing, and MaxImportBatch how many it may.
 	DefaultImportBatch = 250
 	MaxImportBatch     = 1000
+	// importEvents is after how many events a unit takes in no further row, so that with those of one row and of the host's reactions
+	// there are no more than a unit may emit.
+	importEvents = 4000
 	// MaxFaulty is how many faulty rows an answer has. Others are counted, and given to ImportOptions.Each.
 	MaxFaulty = 1000
 )
@@ -38,7 +41,8 @@ type ImportOptions struct {
 	DryRun bool
 	// State is where CIs begin that are made; empty is [StateLive].
 	State State
-	// Batch is how many rows one unit takes in; 0 is [DefaultImportBatch]. While it runs no other edits the tenant's graph.
+	// Batch is how many rows one unit takes in, or fewer where these have many relations; 0 is [DefaultImportBatch]. While it runs no
+	// other edits the tenant's graph.
 	Batch int
 	// Each is told what became of each row, after its unit is committed, and in a dry run what would: a row that needs others comes
 	// again when these are there.
@@ -126,6 +130,8 @@ var importTable = storage.Define("ci_import", storage.Def[importRun, importHead,
 // what can be, as a function that opens its file anew. What gives other rows the second time is an error, and so is what gives an error that is
 // no *reconcile.RowError. It asks for [PermissionObserve].
 //
+// Where rows of one source are of the same CI and give an attribute other values, the first counts and each further one is faulty.
+//
 // All rows are read and held to the store first, and where one is faulty the import is ErrInvalid, with the faults of each row, and nothing is
 // written; [ImportOptions].Partial has the others taken in. Then some at a time are written, each time in a unit of their own. Relations may
 // lead to rows that come later. A row that is refused in the end, because others changed the CMDB in the meantime, stops the import where it
@@ -137,7 +143,7 @@ var importTable = storage.Define("ci_import", storage.Def[importRun, importHead,
 // What it costs grows with the rows and with how many of the tenant's CIs are alike, not with the tenant. Rows that would make CIs are kept in
 // memory while they are checked, by what identifies them alone.
 func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, rows iter.Seq2[reconcile.Observation, error], o ImportOptions) (ImportResult, error) {
-	i := &importer{p: p, actor: actor, rows: rows, o: o, counted: map[int]bool{}, faulty: map[int]bool{}, moves: map[int]int{}}
+	i := &importer{p: p, actor: actor, rows: rows, o: o, accord: newAccord(), counted: map[int]bool{}, faulty: map[int]bool{}, moves: map[int]int{}}
 	var f itsm.Faults
 	f.Text("name", name, MaxName, true)
 	if rows == nil {
@@ -175,7 +181,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 		if i.result.FaultyRows > 0 {
 			return i.result, i.invalid()
 		}
-		i.shadow, i.counted, i.moves = nil, map[int]bool{}, map[int]int{}
+		i.shadow, i.accord, i.counted, i.moves = nil, newAccord(), map[int]bool{}, map[int]int{}
 		i.result = ImportResult{Rows: i.result.Rows}
 	}
 	if goesOn {
@@ -202,6 +208,7 @@ type importer struct {
 	rules  *ruling
 	digest string
 	shadow *shadow
+	accord *accord
 	result ImportResult
 	// counted are the places of rows of which the result tells already, and faulty of those that are faulty.
 	counted, faulty map[int]bool
@@ -387,6 +394,8 @@ func (i *importer) unsettled(n int, was Observed) {
 type rowOf struct {
 	n    int
 	told reconcile.Observation
+	// past says that it was taken in by a run before: what it said is noted again, and nothing else.
+	past bool
 }
 
 // sweep goes through the rows once, or through some of them, after those that were taken in already. It gives those that need what was not
@@ -396,39 +405,45 @@ func (i *importer) sweep(ctx context.Context, phase ImportPhase, run *importRun,
 	from := run.Row
 	var batch []rowOf
 	take := func(n int) error {
-		if len(batch) == 0 {
-			return nil
-		}
-		next := *run
-		next.Row = n
-		all, err := i.unit(ctx, batch, &next)
-		if err != nil {
-			return err
-		}
-		*run = next
-		for k, was := range all {
-			if was.moved() {
-				i.moves[batch[k].n]++
+		for len(batch) > 0 {
+			next := *run
+			next.Row = n
+			all, err := i.unit(ctx, batch, &next)
+			if err != nil {
+				return err
 			}
-			i.count(batch[k].n, was, unsettled)
+			*run = next
+			for k, was := range all {
+				if batch[k].past {
+					continue
+				}
+				if was.moved() {
+					i.moves[batch[k].n]++
+				}
+				i.count(batch[k].n, was, unsettled)
+			}
+			if !batch[len(all)-1].past {
+				i.tell(phase, run.Sweep, run.Row)
+			}
+			batch = batch[len(all):]
 		}
-		batch = batch[:0]
-		i.tell(phase, run.Sweep, n)
 		return nil
 	}
 	end := 0
 	err = i.each(func(n int, told reconcile.Observation, faulty *reconcile.RowError) error {
 		end = n
-		if _, wanted := only[n]; faulty != nil || n <= from || only != nil && !wanted {
+		past := n <= from
+		// Rows that were not all to be taken in may say otherwise than one before; if all were, that was found out before any was.
+		if _, wanted := only[n]; faulty != nil || past && !i.o.Partial || only != nil && !wanted {
 			return ctx.Err()
 		}
-		if batch = append(batch, rowOf{n, told}); len(batch) < i.o.Batch {
+		if batch = append(batch, rowOf{n, told, past}); len(batch) < i.o.Batch {
 			return nil
 		}
-		return take(n)
+		return take(max(n, from))
 	})
 	if err == nil {
-		err = take(end)
+		err = take(max(end, from))
 	}
 	return unsettled, err
 }
@@ -448,6 +463,8 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all
 		if o.shadow = i.shadow; o.shadow != nil {
 			o.shadow.restore()
 		}
+		o.accord = i.accord
+		o.accord.begin()
 		told := make([]reconcile.Observation, len(batch))
 		for k, row := range batch {
 			told[k] = row.told
@@ -455,7 +472,14 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all
 		if err := o.prefetch(ctx, told); err != nil {
 			return err
 		}
-		for _, t := range told {
+		for k, t := range told {
+			if o.accord.at = batch[k]; batch[k].past {
+				if err := o.recall(ctx, t); err != nil {
+					return err
+				}
+				all = append(all, Observed{})
+				continue
+			}
 			was, err := o.observe(ctx, t, run.Last)
 			if err != nil {
 				return err
@@ -471,6 +495,10 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all
 			if run.Changed = run.Changed || fresh; was.open() {
 				run.Open++
 			}
+			if o.told > importEvents && len(all) < len(batch) && i.shadow == nil {
+				run.Row = batch[len(all)-1].n
+				break
+			}
 		}
 		if err := o.finish(ctx); err != nil {
 			return err
@@ -482,9 +510,28 @@ func (i *importer) unit(ctx context.Context, batch []rowOf, run *importRun) (all
 	})
 	if i.shadow != nil && errors.Is(err, errUndone) {
 		i.shadow.keep()
-		return all, nil
+		err = nil
+	}
+	if err == nil {
+		i.accord.keep()
 	}
 	return all, err
+}
+
+// recall notes what a row said that was taken in by a run before.
+func (o *observer) recall(ctx context.Context, told reconcile.Observation) error {
+	id, err := o.rules.Identify(told, o.find(ctx))
+	if errors.Is(err, errAlike) || err == nil && (id.ID == "" || id.Action != reconcile.ActionUpdate) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var f itsm.Faults
+	if err := o.accord.disagrees(id.ID, told, &f); err != nil || !f.Empty() {
+		return err
+	}
+	return o.accord.note(id.ID, told)
 }
 
 // count takes what became of a row into the result.
@@ -496,6 +543,9 @@ func (i *importer) count(n int, was Observed, unsettled map[int]Observed) {
 		if tie.Result == TieRelated {
 			i.result.Related++
 		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(was.overruled)) {
+		i.fail(at, was.overruled[at])
 	}
 	if was.open() {
 		unsettled[n] = was

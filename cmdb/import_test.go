@@ -217,3 +217,40 @@ func TestM13NetBoxIsImportedTwice(t *testing.T) {
 		require.Equal(t, versions, now)
 	}
 }
+
+// Rows with many relations are taken in as many at a time as a unit may tell of, though a batch has more.
+func TestAnImportOfManyRelationsIsManyUnits(t *testing.T) {
+	p := inMemory(t)
+	const hosts, tied = 700, 20
+	var all []reconcile.Observation
+	var relations []reconcile.ObservedRelation
+	for i := range hosts {
+		name := fmt.Sprint("host ", i)
+		all = append(all, reconcile.Observation{Source: "scan", Key: name, Class: schema.ClassHost, Name: name, At: monday,
+			Attributes: schema.Values{"serial_number": schema.Text(fmt.Sprint("S", i))}})
+		relations = append(relations, reconcile.ObservedRelation{Type: schema.RelationDependsOn, Other: reconcile.Pointer{Key: name, Class: schema.ClassHost}})
+	}
+	for i := range tied {
+		name := fmt.Sprint("application ", i)
+		all = append(all, reconcile.Observation{Source: "scan", Key: name, Class: schema.ClassApplication, Name: name, At: monday, Relations: relations})
+	}
+	for _, again := range []bool{false, true} {
+		units := 0
+		result, err := p.Import(context.Background(), cora, fmt.Sprint(again), rows(all), cmdb.ImportOptions{Partial: true, Batch: cmdb.MaxImportBatch,
+			Progress: func(now cmdb.ImportProgress) {
+				if now.Phase == cmdb.PhaseWrite {
+					units++
+				}
+			}})
+		require.NoError(t, err)
+		require.Empty(t, result.Faulty)
+		if again {
+			require.Equal(t, cmdb.ImportResult{Rows: hosts + tied, Unchanged: hosts + tied}, result)
+			require.Equal(t, 1, units)
+			continue
+		}
+		require.Equal(t, hosts+tied, result.Created)
+		require.Equal(t, hosts*tied, result.Related)
+		require.Greater(t, units, 1)
+	}
+}

@@ -83,11 +83,13 @@ func checkStates(c *schema.Compiled, f *itsm.Faults) {
 }
 
 // modelChanged gives the tenant's graph a new revision where another model is followed: flow and propagation are the
-// model's.
+// model's. By which class is below which CIs are identified, too.
 func modelChanged(ctx context.Context, u *engine.Unit) error {
 	if err := lockGraph(ctx, u); err != nil {
 		return err
 	}
-	_, err := record(ctx, u, []edit{{Op: opModel}})
-	return err
+	if _, err := record(ctx, u, []edit{{Op: opModel}}); err != nil {
+		return err
+	}
+	return scheduleReindex(ctx, u)
 }

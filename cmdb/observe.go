@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/itsmkit/itsmkit/cmdb/impact"
 	"github.com/itsmkit/itsmkit/cmdb/reconcile"
@@ -52,6 +53,8 @@ type Observed struct {
 	Faults []itsm.Fault `json:"faults,omitempty"`
 
 	waits bool // for a host that is not known yet
+	// overruled are rows of the same import that say otherwise, by their places.
+	overruled map[int]reconcile.RowError
 }
 
 // Tie says what became of a relation that was observed.
@@ -115,19 +118,23 @@ type observer struct {
 	state State
 	// shadow is what earlier units of a check would have written; nil where it writes.
 	shadow *shadow
+	// accord is what other rows of the import said; nil outside one.
+	accord *accord
 
 	prints map[string][]itsm.ID // by fingerprint, and keys of sources by theirs
 	cis    map[itsm.ID]*CI
 	known  map[knownOne][]*hearing
 	ties   map[impact.Relation]bool // that were made in this unit
 
-	next      int64 // the revision that this unit makes
+	next      int64     // the revision that this unit makes
+	at        time.Time // its instant
 	edits     []edit
 	turns     []turn
 	changed   map[itsm.ID]bool
 	heard     []*hearing
 	relations []*Relation
 	events    []itsm.Event
+	told      int // how many events there are, with those that are emitted
 }
 
 type knownOne struct {
@@ -199,7 +206,7 @@ func (p *Practice) observer(ctx context.Context, u *engine.Unit, state State) (*
 	if err != nil {
 		return nil, err
 	}
-	return &observer{p: p, u: u, rules: rules, model: rules.Model(), state: orElse(state, StateLive), next: now.Revision + 1,
+	return &observer{p: p, u: u, rules: rules, model: rules.Model(), state: orElse(state, StateLive), next: now.Revision + 1, at: later(now.At, u.Now()),
 		prints: map[string][]itsm.ID{}, cis: map[itsm.ID]*CI{}, known: map[knownOne][]*hearing{}, ties: map[impact.Relation]bool{},
 		changed: map[itsm.ID]bool{}}, nil
 }
@@ -530,6 +537,13 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 	if was.waits = !last && unknownHost && len(id.Found) == 0; was.waits {
 		return was, nil
 	}
+	if o.accord != nil && id.ID != "" && id.Action == reconcile.ActionUpdate {
+		var f itsm.Faults
+		if err := o.accord.disagrees(id.ID, told, &f); err != nil || was.refused(&f) {
+			return was, err
+		}
+		was.overruled = o.accord.faulty(told.Row)
+	}
 	switch id.Action {
 	case reconcile.ActionRefuse:
 		return refuse("class", id.Reason)
@@ -545,6 +559,11 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 	}
 	if err != nil || len(was.Faults) > 0 || was.CI == "" {
 		return was, err
+	}
+	if o.accord != nil {
+		if err := o.accord.note(was.CI, told); err != nil {
+			return was, err
+		}
 	}
 	if err := o.hear(ctx, told, was.CI); err != nil {
 		return was, err
@@ -743,6 +762,7 @@ func succeeds(d reconcile.AttributeDecision) bool {
 func (o *observer) put(before, ci *CI, event itsm.Event) {
 	o.changed[ci.ID], o.cis[ci.ID] = true, ci
 	o.turns, o.events = append(o.turns, turn{before, ci}), append(o.events, event)
+	o.told++
 	old, now := o.rules.prints(before), o.rules.prints(ci)
 	for _, print := range old {
 		if !slices.Contains(now, print) {
@@ -908,8 +928,9 @@ func (o *observer) tie(ctx context.Context, told reconcile.Observation, r reconc
 		return TieRelated, "", nil
 	}
 	o.ties[edge] = true
-	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.u.Now()},
+	rel := &Relation{RelationHead{Meta: storage.Meta{ID: o.u.NewID()}, Type: t.Name, Source: source.ID, Target: target.ID, Current: true, From: o.at},
 		RelationBody{Began: Touch{By: o.u.Actor().ID, Source: told.Source, Revision: o.next}}}
+	o.told++
 	o.relations = append(o.relations, rel)
 	o.edits = append(o.edits, edit{Op: opRelate, Relation: &edge})
 	o.events = append(o.events, itsm.Event{Kind: KindRelation, Record: rel.ID, Action: "relate", Data: Related{rel.Type, rel.Source, rel.Target, o.next}})
@@ -958,9 +979,9 @@ func (o *observer) finish(ctx context.Context) error {
 	if err := o.flush(ctx); err != nil || len(o.edits) == 0 || o.shadow != nil {
 		return err
 	}
-	revision, err := record(ctx, o.u, o.edits)
-	if err == nil && revision != o.next {
-		return fmt.Errorf("the graph is at revision %d, and %d was told", revision, o.next)
+	now, err := record(ctx, o.u, o.edits)
+	if err == nil && now.Revision != o.next {
+		return fmt.Errorf("the graph is at revision %d, and %d was told", now.Revision, o.next)
 	}
 	return err
 }

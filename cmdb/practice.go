@@ -88,7 +88,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 				return modelChanged(ctx, u)
 			}),
 		},
-		Jobs: []engine.JobHandler{engine.OnDueOutside(jobAssess, p.assessDue)},
+		Jobs: []engine.JobHandler{engine.OnDueOutside(jobAssess, p.assessDue), engine.OnDue(jobMerge, p.mergeDue), engine.OnDue(jobReindex, p.reindexDue)},
 	})
 }
 

@@ -49,7 +49,7 @@ func (p *Practice) Relate(ctx context.Context, actor itsm.Actor, n NewRelation) 
 		if err != nil {
 			return Relation{}, err
 		}
-		rel := Relation{RelationHead: RelationHead{Meta: storage.Meta{ID: u.NewID()}, Source: n.Source, Target: n.Target, Current: true, From: u.Now()}}
+		rel := Relation{RelationHead: RelationHead{Meta: storage.Meta{ID: u.NewID()}, Source: n.Source, Target: n.Target, Current: true}}
 		t, inverse, known := model.Read(n.Type)
 		if !known {
 			f.Addf("type", "is %s, which the model does not have", quoted(n.Type))
@@ -87,15 +87,15 @@ func (p *Practice) Relate(ctx context.Context, actor itsm.Actor, n NewRelation) 
 			return Relation{}, err
 		}
 		edge := rel.relation()
-		revision, err := record(ctx, u, []edit{{Op: opRelate, Relation: &edge}})
+		now, err := record(ctx, u, []edit{{Op: opRelate, Relation: &edge}})
 		if err != nil {
 			return Relation{}, err
 		}
-		rel.Began = Touch{By: actor.ID, Source: from.Source, Reason: n.Reason, Revision: revision}
+		rel.From, rel.Began = now.At, Touch{By: actor.ID, Source: from.Source, Reason: n.Reason, Revision: now.Revision}
 		if err := RelationTable.Put(ctx, u, &rel); err != nil {
 			return Relation{}, err
 		}
-		u.Emit(itsm.Event{Kind: KindRelation, Record: rel.ID, Action: "relate", Data: Related{rel.Type, rel.Source, rel.Target, revision}})
+		u.Emit(itsm.Event{Kind: KindRelation, Record: rel.ID, Action: "relate", Data: Related{rel.Type, rel.Source, rel.Target, now.Revision}})
 		return rel, nil
 	})
 }
@@ -140,6 +140,14 @@ func authorizeEnds(ctx context.Context, u *engine.Unit, t schema.RelationType, s
 
 // checkPair notes why two CIs cannot be related.
 func (p *Practice) checkPair(ctx context.Context, u *engine.Unit, model *schema.Compiled, t schema.RelationType, source, target *Head, f *itsm.Faults) error {
+	if err := p.checkTie(ctx, u, model, t, source, target, f); err != nil || source.ID == target.ID {
+		return err
+	}
+	return p.checkCardinality(ctx, u, t, source.ID, target.ID, 1, "", f)
+}
+
+// checkTie notes why two CIs cannot be related, however many either is related to.
+func (p *Practice) checkTie(ctx context.Context, u *engine.Unit, model *schema.Compiled, t schema.RelationType, source, target *Head, f *itsm.Faults) error {
 	if source.ID == target.ID {
 		f.Add("target", "is the source itself")
 		return nil
@@ -165,7 +173,7 @@ func (p *Practice) checkPair(ctx context.Context, u *engine.Unit, model *schema.
 			f.Addf("type", "holds between them in the redundancy group %s, which a relation beside it would defeat", quoted(in.Name))
 		}
 	}
-	return p.checkCardinality(ctx, u, t, source.ID, target.ID, 1, "", f)
+	return nil
 }
 
 // owners gives who depends by a relation, and on whom.
@@ -312,16 +320,16 @@ func (p *Practice) Unrelate(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 			return Relation{}, err
 		}
 		edge := rel.relation()
-		revision, err := record(ctx, u, []edit{{Op: opUnrelate, Relation: &edge}})
+		now, err := record(ctx, u, []edit{{Op: opUnrelate, Relation: &edge}})
 		if err != nil {
 			return Relation{}, err
 		}
-		return rel, endRelation(ctx, u, &rel, Touch{By: actor.ID, Source: from.Source, Reason: r.Reason, Revision: revision})
+		return rel, endRelation(ctx, u, &rel, now.At, Touch{By: actor.ID, Source: from.Source, Reason: r.Reason, Revision: now.Revision})
 	})
 }
 
-func endRelation(ctx context.Context, u *engine.Unit, rel *Relation, by Touch) error {
-	rel.Current, rel.Until, rel.Ended = false, u.Now(), &by
+func endRelation(ctx context.Context, u *engine.Unit, rel *Relation, at time.Time, by Touch) error {
+	rel.Current, rel.Until, rel.Ended = false, at, &by
 	if err := RelationTable.Put(ctx, u, rel); err != nil {
 		return err
 	}
@@ -382,7 +390,7 @@ func (p *Practice) PutGroup(ctx context.Context, actor itsm.Actor, d GroupDefini
 		if err := f.Err(KindGroup); err != nil {
 			return Group{}, err
 		}
-		now := Group{GroupHead{Meta: storage.Meta{ID: u.NewID()}, Owner: d.Owner, Type: d.Type, Name: d.Name, Current: true, From: u.Now()},
+		now := Group{GroupHead{Meta: storage.Meta{ID: u.NewID()}, Owner: d.Owner, Type: d.Type, Name: d.Name, Current: true},
 			GroupBody{Members: d.Members, Need: d.Need, Empty: d.Empty}}
 		change := edit{Op: opPutGroup, Now: now.group()}
 		if was != nil {
@@ -391,15 +399,18 @@ func (p *Practice) PutGroup(ctx context.Context, actor itsm.Actor, d GroupDefini
 			}
 			now.GroupHead, change.Was = was.GroupHead, was.group()
 		}
-		revision, err := record(ctx, u, []edit{change})
+		at, err := record(ctx, u, []edit{change})
 		if err != nil {
 			return Group{}, err
 		}
-		now.Put = Touch{By: actor.ID, Source: from.Source, Reason: d.Reason, Revision: revision}
+		if was == nil {
+			now.From = at.At
+		}
+		now.Put = Touch{By: actor.ID, Source: from.Source, Reason: d.Reason, Revision: at.Revision}
 		if err := putGroup(ctx, u, was, &now); err != nil {
 			return Group{}, err
 		}
-		u.Emit(itsm.Event{Kind: KindGroup, Record: now.ID, Action: "put_group", Data: GroupPut{change.Was, *change.Now, revision}})
+		u.Emit(itsm.Event{Kind: KindGroup, Record: now.ID, Action: "put_group", Data: GroupPut{change.Was, *change.Now, at.Revision}})
 		return now, nil
 	})
 }
@@ -660,17 +671,17 @@ func (p *Practice) RemoveGroup(ctx context.Context, actor itsm.Actor, id itsm.ID
 		if err := f.Err(KindGroup); err != nil {
 			return Group{}, err
 		}
-		revision, err := record(ctx, u, []edit{{Op: opRemoveGroup, Was: g.group()}})
+		now, err := record(ctx, u, []edit{{Op: opRemoveGroup, Was: g.group()}})
 		if err != nil {
 			return Group{}, err
 		}
-		return g, removeGroup(ctx, u, &g, Touch{By: actor.ID, Source: from.Source, Reason: r.Reason, Revision: revision})
+		return g, removeGroup(ctx, u, &g, now.At, Touch{By: actor.ID, Source: from.Source, Reason: r.Reason, Revision: now.Revision})
 	})
 }
 
-func removeGroup(ctx context.Context, u *engine.Unit, g *Group, by Touch) error {
+func removeGroup(ctx context.Context, u *engine.Unit, g *Group, at time.Time, by Touch) error {
 	was := *g
-	g.Current, g.Until, g.Removed = false, u.Now(), &by
+	g.Current, g.Until, g.Removed = false, at, &by
 	if err := putGroup(ctx, u, &was, g); err != nil {
 		return err
 	}

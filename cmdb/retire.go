@@ -4,6 +4,7 @@ package cmdb
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/itsmkit/itsmkit/cmdb/impact"
@@ -108,8 +109,17 @@ func groupsWith(ctx context.Context, r storage.Reader, ci itsm.ID, most int) (gr
 	return groups, nil
 }
 
+// sees says whether the unit's actor may read a CI.
+func (p *Practice) sees(ctx context.Context, u *engine.Unit, id itsm.ID) (bool, error) {
+	err := p.MayRead(ctx, u, u.Actor(), id)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // leave takes a CI that is retired out of the graph with its bonds, as one revision.
-func (p *Practice) leave(ctx context.Context, u *engine.Unit, h *Head, b *bonds, from Origin) (int64, error) {
+func (p *Practice) leave(ctx context.Context, u *engine.Unit, h *Head, b *bonds, from Origin) (revision, error) {
 	var f itsm.Faults
 	var list []edit
 	for _, rel := range b.relations {
@@ -122,8 +132,18 @@ func (p *Practice) leave(ctx context.Context, u *engine.Unit, h *Head, b *bonds,
 		now.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m Member) bool { return m.CI == h.ID })
 		var own itsm.Faults
 		checkNeed(&GroupDefinition{Members: now.Members, Need: now.Need, Empty: now.Empty}, &own)
-		for _, fault := range own.List() {
-			f.Addf("groups", "the group %s of type %s could not do without it: %s %s", quoted(g.Name), g.Type, fault.Field, fault.Problem)
+		if !own.Empty() {
+			sees, err := p.sees(ctx, u, g.Owner)
+			if err != nil {
+				return revision{}, err
+			}
+			title := "a group of type " + g.Type + ", of a CI that the actor may not read,"
+			if sees {
+				title = fmt.Sprintf("the group %s of type %s", quoted(g.Name), g.Type)
+			}
+			for _, fault := range own.List() {
+				f.Addf("groups", "%s could not do without it: %s %s", title, fault.Field, fault.Problem)
+			}
 		}
 		list = append(list, edit{Op: opPutGroup, Was: g.group(), Now: now.group()})
 		smaller = append(smaller, now)
@@ -132,33 +152,33 @@ func (p *Practice) leave(ctx context.Context, u *engine.Unit, h *Head, b *bonds,
 		list = append(list, edit{Op: opRemoveGroup, Was: g.group()})
 	}
 	if err := f.Err(Kind); err != nil {
-		return 0, err
+		return revision{}, err
 	}
-	revision, err := record(ctx, u, append(list, edit{Op: opRemoveCI, CI: h.ID, Sight: sightOf(h)}))
+	now, err := record(ctx, u, append(list, edit{Op: opRemoveCI, CI: h.ID, Sight: sightOf(h)}))
 	if err != nil {
-		return 0, err
+		return revision{}, err
 	}
-	by := Touch{By: u.Actor().ID, Source: from.Source, Reason: u.Command().Reason, Revision: revision}
+	by := Touch{By: u.Actor().ID, Source: from.Source, Reason: u.Command().Reason, Revision: now.Revision}
 	for _, head := range b.relations {
 		rel, err := RelationTable.Get(ctx, u, head.ID)
 		if err != nil {
-			return 0, err
+			return revision{}, err
 		}
-		if err := endRelation(ctx, u, &rel, by); err != nil {
-			return 0, err
+		if err := endRelation(ctx, u, &rel, now.At, by); err != nil {
+			return revision{}, err
 		}
 	}
 	for i := range smaller {
 		smaller[i].Put = by
 		if err := putGroup(ctx, u, &b.in[i], &smaller[i]); err != nil {
-			return 0, err
+			return revision{}, err
 		}
-		u.Emit(itsm.Event{Kind: KindGroup, Record: smaller[i].ID, Action: "put_group", Data: GroupPut{b.in[i].group(), *smaller[i].group(), revision}})
+		u.Emit(itsm.Event{Kind: KindGroup, Record: smaller[i].ID, Action: "put_group", Data: GroupPut{b.in[i].group(), *smaller[i].group(), now.Revision}})
 	}
 	for i := range b.own {
-		if err := removeGroup(ctx, u, &b.own[i], by); err != nil {
-			return 0, err
+		if err := removeGroup(ctx, u, &b.own[i], now.At, by); err != nil {
+			return revision{}, err
 		}
 	}
-	return revision, nil
+	return now, nil
 }

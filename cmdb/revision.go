@@ -180,26 +180,32 @@ func readRevision(ctx context.Context, r storage.Reader) (revision, error) {
 	return now, err
 }
 
-// record writes edits as the next revision of the tenant's graph, which the unit has locked. The unit's instant is that
-// of the revision, unless the one before it is later.
-func record(ctx context.Context, u *engine.Unit, list []edit) (int64, error) {
+// record writes edits as the next revision of the tenant's graph, which the unit has locked, and gives it. The unit's
+// instant is that of the revision, unless the one before it is later.
+func record(ctx context.Context, u *engine.Unit, list []edit) (revision, error) {
 	now, err := readRevision(ctx, u.Quiet())
 	if err != nil {
-		return 0, err
+		return revision{}, err
 	}
 	if now.Version == 0 {
 		now.ID, now.Created = revisionID, u.Now()
 	}
 	now.Revision++
 	now.Token, now.Updated = u.NewID(), u.Now()
-	if now.At.Before(u.Now()) {
-		now.At = u.Now()
-	}
+	now.At = later(now.At, u.Now())
 	if err := revisionTable.Put(ctx, u.Quiet(), &now); err != nil {
-		return 0, err
+		return revision{}, err
 	}
 	log := edits{editsHead{storage.Meta{ID: editID(now.Revision), Created: u.Now(), Updated: u.Now()}, now.Revision, now.At}, editsBody{now.Token, list}}
-	return now.Revision, editTable.Put(ctx, u.Quiet(), &log)
+	return now, editTable.Put(ctx, u.Quiet(), &log)
+}
+
+// later is the later of two instants: what follows another never is before it, whatever the clocks of several processes say.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // editsAfter reads a page of the log after a revision, in order.

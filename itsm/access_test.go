@@ -40,30 +40,30 @@ func TestG5WhatEachShippedRoleMayDo(t *testing.T) {
 			may: []try{{"incident.log incident.resolve request.request_for problem.register", nil},
 				{"incident.read incident.read_internal incident.assign incident.resolve incident.cancel incident.reopen incident.restrict request.submit task.assign", anyRecord},
 				{"task.complete", groups}},
-			mayNot: []try{{"incident.import incident.override_priority change.approve change.start ci.edit knowledge.publish sla.define", nil},
+			mayNot: []try{{"incident.import incident.override_priority change_template.approve change.start ci.edit knowledge.publish sla.define", nil},
 				{"task.complete", anyRecord}, {"incident.read incident.resolve", restricted}},
 		},
 		itsm.RoleSupportSpecialist: {
 			may: []try{{"incident.log change.draft ci.propose", nil}, {"incident.read incident.note", anyRecord},
 				{"incident.resolve incident.accept problem.identify_cause task.complete", groups}, {"incident.resolve", assigned}},
-			mayNot: []try{{"change.approve problem.accept_risk incident.import incident.close asset.dispose", nil},
+			mayNot: []try{{"change_template.approve problem.accept_risk incident.import incident.close asset.dispose", nil},
 				{"incident.resolve problem.identify_cause task.complete change.submit", anyRecord}, {"incident.resolve", own}},
 		},
 		itsm.RoleIncidentManager: {
 			may:    []try{{"incident.import", nil}, {"incident.override_priority incident.close", anyRecord}, {"incident.read incident.resolve", restricted}},
-			mayNot: []try{{"change.approve problem.close sla.define request.approve", nil}, {"problem.read change.read", restricted}},
+			mayNot: []try{{"change_template.approve problem.close sla.define request.approve", nil}, {"problem.read change.read", restricted}},
 		},
 		itsm.RoleMajorIncidentManager: {
 			may:    []try{{"incident.declare_major change.submit", nil}, {"incident.resolve", restricted}},
-			mayNot: []try{{"change.approve change.start problem.close", nil}},
+			mayNot: []try{{"change_template.approve change.start problem.close", nil}},
 		},
 		itsm.RoleProblemManager: {
 			may:    []try{{"problem.accept_risk problem.publish_known_error change.submit", nil}, {"problem.close", restricted}},
-			mayNot: []try{{"incident.resolve change.approve knowledge.publish", nil}},
+			mayNot: []try{{"incident.resolve change_template.approve knowledge.publish", nil}},
 		},
 		itsm.RoleChangeManager: {
-			may:    []try{{"change.assess change.reject change.override_freeze change.define_model change.convene", nil}, {"change.close", restricted}},
-			mayNot: []try{{"change.approve incident.resolve ci.edit", nil}},
+			may:    []try{{"change.assess change.reject change.override_freeze change_template.define change.convene", nil}, {"change.close", restricted}},
+			mayNot: []try{{"incident.resolve ci.edit", nil}},
 		},
 		itsm.RoleKnowledgeManager: {
 			may:    []try{{"knowledge.publish knowledge.retire", nil}},
@@ -71,34 +71,34 @@ func TestG5WhatEachShippedRoleMayDo(t *testing.T) {
 		},
 		itsm.RoleServiceLevelManager: {
 			may:    []try{{"sla.define sla.override service.edit", nil}},
-			mayNot: []try{{"incident.resolve service.retire change.approve", nil}},
+			mayNot: []try{{"incident.resolve service.retire change_template.approve", nil}},
 		},
 		itsm.RoleAssetManager: {
 			may:    []try{{"asset.dispose asset.order ci.propose", nil}, {"request.fulfil", groups}},
-			mayNot: []try{{"ci.edit change.approve", nil}, {"request.fulfil", anyRecord}},
+			mayNot: []try{{"ci.edit change_template.approve", nil}, {"request.fulfil", anyRecord}},
 		},
 		itsm.RoleConfigurationManager: {
 			may:    []try{{"ci.edit ci.reconcile asset.edit", nil}},
-			mayNot: []try{{"asset.dispose change.approve incident.resolve", nil}},
+			mayNot: []try{{"asset.dispose change_template.approve incident.resolve", nil}},
 		},
 		itsm.RoleChangeImplementer: {
 			may:    []try{{"change.start change.complete task.complete", groups}, {"change.start", assigned}, {"change.read", anyRecord}},
-			mayNot: []try{{"change.draft change.approve change.close ci.edit", nil}, {"change.start", anyRecord}},
+			mayNot: []try{{"change.draft change_template.approve change.close ci.edit", nil}, {"change.start", anyRecord}},
 		},
 		itsm.RoleChangeAuthority: {
-			may:    []try{{"change.approve change.reject change.return", anyRecord}},
-			mayNot: []try{{"change.start change.edit change.submit", nil}, {"change.approve", restricted}},
+			may:    []try{{"change_template.approve change.reject change.return", anyRecord}},
+			mayNot: []try{{"change.start change.edit change.submit", nil}, {"change.reject", restricted}},
 		},
 		itsm.RoleProcessOwner: {
-			may:    []try{{"change.define_model incident.define incident.read", nil}},
-			mayNot: []try{{"incident.resolve change.approve change.start", nil}},
+			may:    []try{{"change_template.define incident.define incident.read", nil}},
+			mayNot: []try{{"incident.resolve change.reject change.start", nil}},
 		},
 		itsm.RoleServiceOwner: {
-			may:    []try{{"service.publish sla.define change.approve request.approve problem.accept_risk", nil}},
+			may:    []try{{"service.publish sla.define change.reject request.approve problem.accept_risk", nil}},
 			mayNot: []try{{"change.start incident.resolve ci.edit", nil}},
 		},
 		itsm.RoleITServiceManager: {
-			may: []try{{"incident.resolve change.approve ci.edit host_kind.do_anything", nil}, {"incident.resolve", restricted}},
+			may: []try{{"incident.resolve change_template.approve ci.edit host_kind.do_anything", nil}, {"incident.resolve", restricted}},
 		},
 		itsm.RoleRequester: {
 			may: []try{{"incident.log request.submit knowledge.read service.read", nil},
@@ -108,12 +108,12 @@ func TestG5WhatEachShippedRoleMayDo(t *testing.T) {
 		},
 		itsm.RoleProviderTechnician: {
 			may: []try{{"incident.read incident.resolve change.start task.complete", groups}, {"incident.resolve", assigned}, {"ci.read", anyRecord}},
-			mayNot: []try{{"incident.log incident.cancel change.approve ci.edit asset.read sla.read", nil},
+			mayNot: []try{{"incident.log incident.cancel change_template.approve ci.edit asset.read sla.read", nil},
 				{"incident.read incident.resolve request.read change.read task.read", anyRecord}, {"incident.read", own}},
 		},
 		itsm.RoleAuditor: {
 			may: []try{{"incident.read change.read_internal host_kind.read", nil}, {"incident.read incident.read_internal ci.read", restricted}},
-			mayNot: []try{{"incident.log incident.note incident.reply incident.resolve change.approve ci.edit knowledge.comment sla.explain", nil},
+			mayNot: []try{{"incident.log incident.note incident.reply incident.resolve change_template.approve ci.edit knowledge.comment sla.explain", nil},
 				{"incident.note", own}},
 		},
 	} {

@@ -23,6 +23,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/trigger"
 	"github.com/itsmkit/itsmkit/itsm/view"
 	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -38,6 +39,8 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 		return d.Changes.MayRead(ctx, r, actor, ref.ID)
 	case change.KindTemplate, change.KindTemplateState:
 		return d.Engine.Authorizer().Authorize(ctx, actor, change.PermissionReadTemplate, nil)
+	case problem.Kind, problem.KindKnownError, problem.KindProposal, problem.KindVulnerability:
+		return d.Problems.MayRead(ctx, r, actor, ref)
 	case task.Kind:
 		return d.Tasks.MayRead(ctx, r, actor, ref.ID)
 	case ballot.Kind:
@@ -86,10 +89,10 @@ func (d *Desk) mayRead(ctx context.Context, r storage.Reader, actor itsm.Actor, 
 	return d.Engine.Authorizer().Authorize(ctx, actor, incident.PermissionReadInternal, nil)
 }
 
-// mayReadEach asks what mayRead does about many records, of incidents together and of changes together.
+// mayReadEach asks what mayRead does about many records, of incidents together, of changes and of problems.
 func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Actor, refs []itsm.Ref) (map[itsm.Ref]bool, error) {
 	may := make(map[itsm.Ref]bool, len(refs))
-	var incidents, changes []itsm.ID
+	var incidents, changes, problems []itsm.ID
 	for _, ref := range refs {
 		switch ref.Kind {
 		case incident.Kind:
@@ -97,6 +100,9 @@ func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Act
 			continue
 		case change.Kind:
 			changes = append(changes, ref.ID)
+			continue
+		case problem.Kind:
+			problems = append(problems, ref.ID)
 			continue
 		}
 		err := d.mayRead(ctx, r, actor, ref)
@@ -117,6 +123,12 @@ func (d *Desk) mayReadEach(ctx context.Context, r storage.Reader, actor itsm.Act
 	}
 	for _, id := range changes {
 		may[itsm.Ref{Kind: change.Kind, ID: id}] = found[id]
+	}
+	if found, err = d.Problems.MayReadEach(ctx, r, actor, problems); err != nil {
+		return nil, err
+	}
+	for _, id := range problems {
+		may[itsm.Ref{Kind: problem.Kind, ID: id}] = found[id]
 	}
 	return may, nil
 }
@@ -202,6 +214,7 @@ var alone = []string{
 	oncall.KindSchedule, oncall.KindOverride, oncall.KindPolicy,
 	incident.KindTemplate, change.KindTemplate, change.KindTemplateState, routing.Kind, trigger.Kind, recurrence.Kind, notify.KindRules, notify.KindPreference,
 	sla.AgreementKind, sla.CalendarKind, sla.PolicyKind,
+	problem.KindVulnerability, problem.KindProposal, // restricted incidents are in none
 	cmdb.KindBaseline, cmdb.KindModel, cmdb.KindDynamicGroup,
 	ballot.DelegationKind, view.Kind, view.KindPin, settings.Kind, settings.Kind + "_profile", settings.Kind + "_place", webhook.Kind,
 }

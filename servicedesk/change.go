@@ -18,6 +18,7 @@ import (
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/engine"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -51,7 +52,7 @@ func (d *Desk) changeReactions() []engine.Reaction {
 		engine.On(d.causeOnClassify), engine.On(d.causeOnOverride), engine.On(d.causeOnClear), engine.On(d.causeOnRestore),
 		engine.On(d.causeOnTimes), engine.On(d.causeOnResolve), engine.On(d.causeOnReopen),
 		engine.On(d.rebookOnAssessment), engine.On(d.rebookOnCorrection),
-		engine.On(d.resumeOnComplete), engine.On(d.resumeOnCancel), engine.On(d.resumeOnReject),
+		engine.On(d.endOnComplete), engine.On(d.endOnCancel), engine.On(d.endOnReject),
 	}
 }
 
@@ -298,33 +299,55 @@ func (d *Desk) retell(ctx context.Context, u *engine.Unit, e itsm.Event) error {
 	return nil
 }
 
-// Incidents that wait for a change go on when it was made, however that went, and when it is not made.
-func (d *Desk) resumeOnComplete(ctx context.Context, u *engine.Unit, e itsm.Event, _ change.Completed) error {
-	return d.resumeHeld(ctx, u, e)
+// Incidents that wait for a change go on when it was made, however that went, and when it is not made; problems that it was to fix
+// are told how it ended. One that was made with issues was made.
+func (d *Desk) endOnComplete(ctx context.Context, u *engine.Unit, e itsm.Event, c change.Completed) error {
+	outcome := problem.OutcomeFailed
+	if c.Outcome == change.OutcomeSuccessful || c.Outcome == change.OutcomeWithIssues {
+		outcome = problem.OutcomeSuccessful
+	}
+	return d.changeEnded(ctx, u, e, outcome)
 }
 
-func (d *Desk) resumeOnCancel(ctx context.Context, u *engine.Unit, e itsm.Event, _ change.Cancelled) error {
-	return d.resumeHeld(ctx, u, e)
+func (d *Desk) endOnCancel(ctx context.Context, u *engine.Unit, e itsm.Event, _ change.Cancelled) error {
+	return d.changeEnded(ctx, u, e, problem.OutcomeFailed)
 }
 
-func (d *Desk) resumeOnReject(ctx context.Context, u *engine.Unit, e itsm.Event, _ change.Rejected) error {
-	return d.resumeHeld(ctx, u, e)
+func (d *Desk) endOnReject(ctx context.Context, u *engine.Unit, e itsm.Event, _ change.Rejected) error {
+	return d.changeEnded(ctx, u, e, problem.OutcomeFailed)
 }
 
-func (d *Desk) resumeHeld(ctx context.Context, u *engine.Unit, e itsm.Event) error {
-	done := itsm.Ref{Kind: e.Kind, ID: e.Record}
-	links, err := engine.Links(ctx, u, done)
+func (d *Desk) changeEnded(ctx context.Context, u *engine.Unit, e itsm.Event, outcome problem.Outcome) error {
+	ended := itsm.Ref{Kind: e.Kind, ID: e.Record}
+	links, err := engine.Links(ctx, u, ended)
 	if err != nil {
 		return err
 	}
 	for _, l := range links {
-		if l.Type != itsm.LinkHolds || l.To.Kind != incident.Kind {
-			continue
+		var err error
+		switch {
+		case l.Type == itsm.LinkHolds && l.To.Kind == incident.Kind:
+			_, err = d.Incidents.In(u.Store()).LinkedDone(ctx, u.System("servicedesk"), l.To.ID, ended)
+		case l.Type == itsm.LinkResolves && l.To.Kind == problem.Kind:
+			err = d.tellFix(ctx, u, l.To.ID, problem.ChangeOutcome{Change: ended, Outcome: outcome})
 		}
-		_, err := d.Incidents.In(u.Store()).LinkedDone(ctx, u.System("servicedesk"), l.To.ID, done)
 		if err != nil && !errors.Is(err, itsm.ErrNotFound) {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellFix tells a problem how a change ended, where that is one of those by which it is to be fixed now.
+func (d *Desk) tellFix(ctx context.Context, u *engine.Unit, id itsm.ID, o problem.ChangeOutcome) error {
+	problems, by := d.Problems.In(u.Store()), u.System("servicedesk")
+	p, err := problems.Get(ctx, by, id)
+	if err != nil || p.Fix == nil || !p.Open {
+		return err
+	}
+	if !slices.ContainsFunc(p.Fix.Changes, func(c problem.FixChange) bool { return c.Change == o.Change }) {
+		return nil
+	}
+	_, err = problems.RecordOutcome(ctx, by, id, o)
+	return err
 }

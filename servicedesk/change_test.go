@@ -17,6 +17,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/approval"
 	"github.com/itsmkit/itsmkit/itsm/approval/ballot"
 	"github.com/itsmkit/itsmkit/itsm/task"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/servicedesk"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -237,6 +238,47 @@ func TestI15IncidentsThatWaitForAChangeGoOnWhenItIsMade(t *testing.T) {
 		i, err = f.Incidents.Get(ctx, boss, i.ID)
 		require.NoError(t, err)
 		require.Equal(t, incident.StateNew, i.State, end)
+	}
+}
+
+// P6: a problem is told how the change ended that is to fix it, once and only while it is to.
+func TestP6AProblemKnowsHowTheChangeEndedThatIsToFixIt(t *testing.T) {
+	for outcome, want := range map[change.Outcome]problem.Outcome{
+		change.OutcomeSuccessful: problem.OutcomeSuccessful, change.OutcomeWithIssues: problem.OutcomeSuccessful,
+		change.OutcomeBackedOut: problem.OutcomeFailed, change.OutcomeFailed: problem.OutcomeFailed, "": problem.OutcomeFailed, // not made at all
+	} {
+		f := changeDesk(t)
+		ctx := t.Context()
+		c := f.scheduled(t)
+		p, other := f.problem(t), f.problem(t)
+		_, err := f.Problems.PlanFix(ctx, boss, p.ID, problem.PlannedFix{Changes: []itsm.Ref{c.Ref()}})
+		require.NoError(t, err)
+		_, err = f.Problems.PlanFix(ctx, boss, other.ID, problem.PlannedFix{Changes: []itsm.Ref{c.Ref()}})
+		require.NoError(t, err)
+		_, err = f.Problems.FixFailed(ctx, boss, other.ID, itsm.Command{Reason: "It cannot work"})
+		require.NoError(t, err)
+		_, err = f.Problems.FixVerified(ctx, boss, p.ID, problem.Verification{})
+		require.ErrorIs(t, err, itsm.ErrTransition, "the change is not made yet")
+		if outcome == "" {
+			_, err = f.Changes.Cancel(ctx, mona, c.ID, itsm.Command{Reason: "Not needed"})
+		} else {
+			f.begin(t, c)
+			_, err = f.Changes.Complete(ctx, ian, c.ID, change.Completion{Outcome: outcome})
+		}
+		require.NoError(t, err)
+		p, err = f.Problems.Get(ctx, boss, p.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, p.Fix.Changes[0].Outcome, outcome)
+		require.Equal(t, f.now, p.Fix.Changes[0].EndedAt)
+		_, err = f.Problems.FixVerified(ctx, boss, p.ID, problem.Verification{})
+		if want == problem.OutcomeSuccessful {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, itsm.ErrTransition)
+		}
+		other, err = f.Problems.Get(ctx, boss, other.ID)
+		require.NoError(t, err)
+		require.Nil(t, other.Fix)
 	}
 }
 

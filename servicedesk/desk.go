@@ -25,6 +25,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/trigger"
 	"github.com/itsmkit/itsmkit/itsm/view"
 	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/sla"
 	"github.com/itsmkit/itsmkit/storage"
 )
@@ -37,9 +38,13 @@ type Config struct {
 	// where they name no MayRead, the desk's own does; where they name no Route, the active routing
 	// rules decide.
 	Incident incident.Options
-	// OpenTasks says whether open tasks keep an incident from being resolved; empty is
+	// OpenTasks says whether open tasks keep an incident, or a problem, from being resolved; empty is
 	// task.BlockNothing: they are told of and keep nothing.
 	OpenTasks task.Blocking
+	// Problem are those of the problem practice. Where they name no Blockers, OpenTasks holds; where they
+	// name no MayRead, the desk's own does. Problem.Workarounds says whether a workaround is offered to those
+	// who work on the open incidents linked to the problem, or pushed to their requesters too.
+	Problem problem.Options
 	// Task are the settings of the tasks. Where they name no MayRead, the desk's own does.
 	Task task.Options
 	// Approval are the settings of approvals. Where they name no MayRead, the desk's own does; where they name
@@ -130,7 +135,9 @@ type Desk struct {
 	Engine *engine.Engine
 	// Incidents are logged, worked on and closed here.
 	Incidents *incident.Practice
-	// Tasks are those of incidents, and of the host's own records.
+	// Problems are analysed and fixed here, and known errors published.
+	Problems *problem.Practice
+	// Tasks are those of incidents, of problems, and of the host's own records.
 	Tasks *task.Practice
 	// Approvals are asked for by the practices whose records must be approved, and the host's own.
 	Approvals *ballot.Practice
@@ -241,7 +248,7 @@ func New(store storage.Store, c Config) (*Desk, error) {
 	if d.Configuration, err = cmdb.New(e, c.Configuration); err != nil {
 		return nil, err
 	}
-	for _, open := range []func(Config) error{d.enable, d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
+	for _, open := range []func(Config) error{d.enable, d.analyse, d.route, d.interact, d.recur, d.view, d.serviceLevels, d.trigger, d.notify, d.webhook, d.settle} {
 		if err := open(c); err != nil {
 			return nil, err
 		}
@@ -268,6 +275,11 @@ func (d *Desk) module() engine.Module {
 		engine.On(d.assessOnUnlink),
 	}}
 	m.Reactions = append(m.Reactions, d.changeReactions()...)
+	m.Reactions = append(m.Reactions, d.problemReactions()...)
+	m.Jobs = append(m.Jobs, d.problemJobs()...)
+	if c := d.config.Problem.Detection; c == nil || len(c) > 0 {
+		m.Subscribers = append(m.Subscribers, d.observer())
+	}
 	if d.Notifications != nil {
 		m.Subscribers = append(m.Subscribers, engine.Subscriber{
 			Name: "servicedesk.merged", Types: []string{incident.Resolved{}.EventType()}, Deliver: d.tellMerged,
@@ -295,6 +307,7 @@ func (d *Desk) Run(ctx context.Context, report func(engine.Ran, error)) error {
 func (d *Desk) In(store storage.Store) *Desk {
 	in := *d
 	in.Engine, in.Incidents, in.Tasks = d.Engine.In(store), d.Incidents.In(store), d.Tasks.In(store)
+	in.Problems = d.Problems.In(store)
 	in.Routing, in.OnCall, in.Interactions = d.Routing.In(store), d.OnCall.In(store), d.Interactions.In(store)
 	in.Recurrence, in.Views, in.Triggers = d.Recurrence.In(store), d.Views.In(store), d.Triggers.In(store)
 	in.Approvals, in.Changes, in.ChangeSchedule = d.Approvals.In(store), d.Changes.In(store), d.ChangeSchedule.In(store)

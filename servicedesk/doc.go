@@ -16,6 +16,9 @@
 //   - who acknowledges a page about an incident acknowledges the incident; who acknowledges, accepts
 //     or begins to work on an incident acknowledges the pages about it;
 //   - open tasks of an incident can keep it from being resolved, by Config.OpenTasks;
+//   - a workaround of a problem is offered to those who work on the open incidents linked to it, or pushed to
+//     their requesters; incidents that wait for a problem are resolved when it is fixed;
+//   - incidents that recur propose a problem, and known errors are suggested for one ([Desk.SuggestKnownErrors]);
 //   - a contact that is taken for an incident becomes one, and what recurs is logged when it is due;
 //   - the timers of service levels begin, pause and end with what happens to incidents, where a tenant has policies, and what their
 //     thresholds name is done;

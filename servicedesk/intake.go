@@ -17,6 +17,7 @@ import (
 	"github.com/itsmkit/itsmkit/itsm/task"
 	"github.com/itsmkit/itsmkit/itsm/view"
 	"github.com/itsmkit/itsmkit/itsm/webhook"
+	"github.com/itsmkit/itsmkit/problem"
 	"github.com/itsmkit/itsmkit/storage"
 )
 
@@ -107,7 +108,7 @@ func checkReport(_ context.Context, _ storage.Reader, data json.RawMessage) erro
 
 // view makes the practice of lists that people keep.
 func (d *Desk) view(c Config) (err error) {
-	tables := append([]*storage.Schema{d.Incidents.Table().Schema(), d.Changes.Table().Schema(), task.Table.Schema()}, c.Views...)
+	tables := append([]*storage.Schema{d.Incidents.Table().Schema(), d.Changes.Table().Schema(), d.Problems.Table().Schema(), problem.KnownErrorTable.Schema(), task.Table.Schema()}, c.Views...)
 	d.Views, err = view.New(d.Engine, view.Options{Tables: tables})
 	return err
 }

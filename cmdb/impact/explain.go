@@ -174,7 +174,8 @@ func (p *prover) earliest(support Support, requires State, spare int) ([]failing
 	return nil, false
 }
 
-// String draws the proof as an indented tree, from the CI down to the failures.
+// String draws the proof as an indented tree, from the CI down to the failures. What failed by itself stands with the state in
+// which it did; of what lies between, it says what is needed of it.
 func (p Proof) String() string {
 	steps := make(map[string]Step, len(p.Steps))
 	key := func(id string, state State) string { return state.String() + " " + id }
@@ -186,7 +187,14 @@ func (p Proof) String() string {
 	var draw func(id string, state State, depth int)
 	draw = func(id string, state State, depth int) {
 		s := steps[key(id, state)]
-		fmt.Fprintf(&b, "%s%s is %s", strings.Repeat("  ", depth), id, state)
+		is := state.String()
+		switch {
+		case s.Own != OK:
+			is = s.Own.String() // which may be worse than what is proved of it
+		case depth > 0 && state != Down:
+			is = "at least " + is // more is not needed of it
+		}
+		fmt.Fprintf(&b, "%s%s is %s", strings.Repeat("  ", depth), id, is)
 		again := drawn[key(id, state)]
 		drawn[key(id, state)] = true
 		switch {

@@ -81,8 +81,8 @@ func (d Decision) Written() schema.Values {
 // Reconcile decides which values of an observation, its name among them as [Name], a CI of the class takes over what it holds, as of now. Nothing is
 // said of attributes that the observation does not have.
 //
-//   - Where nothing is held every source may write, and so it may where no rule governs the attribute and what is held
-//     was not observed later.
+//   - Where nothing is held every source may write. Where no rule governs the attribute the later word counts: of two
+//     sources that observed at the same instant, that which is held.
 //   - A static rule lets its sources write over those after them and over everyone whom it does not name, and over
 //     themselves unless what is held was observed later. A source that it does not name may not write.
 //   - A word that was not heard for longer than its source's period is stale: it yields to the fresh word of any source
@@ -109,7 +109,7 @@ func (c *Compiled) decide(class, name string, held, said Held, now time.Time) At
 	case held.none():
 		takes, d.Reason = true, "nothing was held"
 	case len(governing) == 0:
-		takes = !said.At.Before(held.At)
+		takes = said.At.After(held.At) || said.Source == held.Source && said.At.Equal(held.At)
 		d.Reason = "no rule governs the attribute, and the later word counts"
 	default:
 		rule := governing[0]

@@ -434,3 +434,77 @@ func tenants(t *testing.T, d *desk) {
 		require.Equal(t, 1, s.Len())
 	}
 }
+
+// follow has the tenant follow a model.
+func (d *desk) follow(m schema.Model) {
+	d.t.Helper()
+	v, err := d.p.Models().Draft(d.ctx(), cora, cmdb.ModelDraft{Set: cmdb.ModelSet{Model: m}})
+	require.NoError(d.t, err)
+	_, err = d.p.Models().Activate(d.ctx(), cora, v.ID, itsm.Command{})
+	require.NoError(d.t, err)
+}
+
+func reinstatedClass(t *testing.T, d *desk) {
+	d.add("feed", "f1")
+	d.add("host", "h1")
+	again := cmdb.Step{Command: itsm.Command{Reason: "found again"}}
+	for _, id := range []itsm.ID{"f1", "h1"} {
+		_, err := d.p.Retire(d.ctx(), cora, id, cmdb.Retirement{})
+		require.NoError(t, err)
+	}
+	without := small()
+	without.Classes = without.Classes[:4]
+	without.Relations = without.Relations[:2]
+	d.follow(without)
+	_, err := d.p.Reinstate(d.ctx(), cora, "f1", again)
+	require.Contains(t, faults(t, err)["class"], "feed")
+	_, err = d.p.Reinstate(d.ctx(), cora, "h1", again)
+	require.NoError(t, err)
+	d.follow(small())
+	_, err = d.p.Reinstate(d.ctx(), cora, "f1", again)
+	require.NoError(t, err)
+}
+
+// followedModel has a type of relation pass failure both ways and then one way, and none and then one, while another process has
+// the graph in memory: each of its answers is by the model that counts then.
+func followedModel(t *testing.T, d *desk) {
+	m := small()
+	wire := len(m.Relations)
+	m.Relations = append(m.Relations, schema.RelationType{Name: "wired_to", Inverse: "wired_from", Flow: impact.Both, Propagation: impact.Full,
+		Pairs: []schema.Pair{{Source: "host", Target: "host"}}})
+	d.follow(m)
+	d.add("host", "a", "b", "c")
+	d.relate("b", "wired_to", "a")
+	ask := func(want map[itsm.ID][]string) {
+		t.Helper()
+		_, fresh := d.process(cmdb.Options{})
+		for _, p := range []*cmdb.Practice{d.p, d.q, fresh} {
+			for failed, all := range want {
+				require.Equal(t, all, down(t, p, cora, failed), "%s fails", failed)
+			}
+		}
+	}
+	ask(map[itsm.ID][]string{"a": {"a", "b"}, "b": {"a", "b"}})
+	m = m.Clone()
+	m.Relations[wire].Flow = impact.ToSource
+	d.follow(m)
+	d.relate("a", "wired_to", "c") // an edit follows the other model in the log
+	ask(map[itsm.ID][]string{"a": {"a", "b"}, "b": {"b"}, "c": {"a", "b", "c"}})
+	m = m.Clone()
+	m.Relations[wire].Flow = impact.ToTarget
+	d.relate("c", "wired_to", "b") // and one is before it
+	d.follow(m)
+	ask(map[itsm.ID][]string{"a": {"a", "b", "c"}, "b": {"a", "b", "c"}, "c": {"a", "b", "c"}})
+	m = m.Clone()
+	m.Relations[wire].Flow, m.Relations[wire].Propagation = impact.Both, impact.Soften
+	d.follow(m)
+	ask(map[itsm.ID][]string{"a": {"a"}, "b": {"b"}, "c": {"c"}})
+	m = m.Clone()
+	m.Relations[wire].Flow, m.Relations[wire].Propagation = impact.NoFlow, impact.None
+	d.follow(m)
+	ask(map[itsm.ID][]string{"a": {"a"}})
+	m = m.Clone()
+	m.Relations[wire].Flow, m.Relations[wire].Propagation = impact.ToSource, impact.Full
+	d.follow(m)
+	ask(map[itsm.ID][]string{"c": {"a", "b", "c"}})
+}

@@ -63,7 +63,7 @@ func merging(t *testing.T, d *desk) {
 	require.Equal(t, "c1", would.Sources[0].Key)
 
 	d.later(1)
-	did, err := p.Merge(d.ctx(), cora, cmdb.Merger{Keep: "keep", Other: "twin", Reason: "one machine"})
+	did, err := p.Merge(d.ctx(), cora, cmdb.Merger{Keep: "keep", Other: "twin", Command: itsm.Command{Reason: "one machine"}})
 	require.NoError(t, err)
 	require.Equal(t, would.Attributes, did.Attributes)
 	require.Equal(t, would.Outages, did.Outages)

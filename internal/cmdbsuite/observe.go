@@ -227,6 +227,38 @@ func reindexed(t *testing.T, d *desk) {
 	require.NoError(t, err)
 }
 
+// anotherModel has a tenant follow a model of its own before it has any CI, and another one when it has some: what sources tell is
+// taken in without a step that people take.
+func anotherModel(t *testing.T, d *desk) {
+	e, p := d.process(cmdb.Options{Rules: rules()})
+	d.e, d.p = e, p
+	m := small()
+	m.Classes = append(m.Classes, schema.Class{Name: "blade", Parent: "host"})
+	d.follow(m)
+	sighting := host("scan", "s1", "web1", start, schema.Values{"serial": schema.Text("A1")})
+	_, err := p.Import(d.ctx(), cora, "would", list(sighting), cmdb.ImportOptions{State: cmdb.StateBuild, DryRun: true})
+	require.NoError(t, err)
+	made := d.observe(p, sighting)
+	require.Equal(t, reconcile.ActionCreate, made.Action)
+	sighting.Key = ""
+	require.Equal(t, made.CI, d.observe(p, sighting).CI)
+	d.tick()
+
+	for i := range 450 { // more than one unit looks at
+		_, err := p.Add(d.ctx(), cora, cmdb.Addition{Class: "host", Name: fmt.Sprint("h", i), State: cmdb.StateBuild})
+		require.NoError(t, err)
+	}
+	m = m.Clone()
+	m.Classes = append(m.Classes, schema.Class{Name: "rack", Parent: "item"})
+	d.follow(m)
+	for range 4 {
+		d.tick()
+	}
+	require.Equal(t, made.CI, d.observe(p, sighting).CI)
+	was := d.observe(p, host("scan", "s7", "h7", start, nil))
+	require.Equal(t, reconcile.ActionUpdate, was.Action)
+}
+
 // list gives rows as they are, each time anew.
 func list(rows ...reconcile.Observation) iter.Seq2[reconcile.Observation, error] {
 	return func(yield func(reconcile.Observation, error) bool) {
@@ -382,5 +414,101 @@ func killedImports(t *testing.T, d *desk) {
 		rels, err := q.Relations(d.ctx(), cora, idOf(t, q, fmt.Sprint("host", i)), storage.Query[cmdb.RelationHead]{})
 		require.NoError(t, err)
 		require.Len(t, rels.Items, 1)
+	}
+}
+
+// disagreeing has rows of one source say otherwise of the same CI: the first counts, in each import alike, and the others are faulty.
+func disagreeing(t *testing.T, d *desk) {
+	p, q := d.observers()
+	o := cmdb.ImportOptions{State: cmdb.StateBuild}
+	ram := func(n int64) schema.Values {
+		return schema.Values{"serial": schema.Text("A1"), "ram": schema.Integer(n)}
+	}
+	rows := []reconcile.Observation{host("scan", "", "web1", start, ram(4)), host("scan", "", "web2", start, schema.Values{"serial": schema.Text("A2")}),
+		host("scan", "", "web1", start, ram(8)), host("scan", "", "web1", start, schema.Values{"serial": schema.Text("a1"), "version": schema.Text("2")})}
+	_, err := p.Import(d.ctx(), cora, "twice", list(rows...), o)
+	require.Equal(t, map[string]string{"rows[3].attributes.ram": "is another than in row 1, which is of the same CI",
+		"rows[4].attributes.serial": "is another than in row 1, which is of the same CI"}, faults(t, err), "the serial is written as it stands there")
+	require.Equal(t, []string{"revision 0"}, d.everything(q))
+	rows[3].Attributes["serial"] = schema.Text("A1")
+
+	o.Partial = true
+	result, err := p.Import(d.ctx(), cora, "twice", list(rows...), o)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 1, 1}, []int{result.Created, result.Updated, result.Refused, result.FaultyRows})
+	ci, err := q.Get(d.ctx(), cora, idOf(t, q, "web1"))
+	require.NoError(t, err)
+	require.Equal(t, schema.Integer(4), ci.Attributes["ram"])
+	require.Equal(t, schema.Text("2"), ci.Attributes["version"], "what they do not disagree on is taken of each")
+	before := d.everything(q)
+	for _, p := range []*cmdb.Practice{q, p} {
+		d.later(60)
+		for i := range rows {
+			rows[i].At = d.now
+		}
+		result, err = p.Import(d.ctx(), cora, "twice", list(rows...), o)
+		require.NoError(t, err)
+		require.Equal(t, 1, result.FaultyRows)
+		require.Equal(t, before, d.everything(p), "the same rows once more change nothing")
+	}
+
+	// One that was stopped between the two.
+	rows = []reconcile.Observation{host("scan", "", "db1", d.now, schema.Values{"serial": schema.Text("B1"), "ram": schema.Integer(4)}),
+		host("scan", "", "db1", d.now, schema.Values{"serial": schema.Text("B1"), "ram": schema.Integer(8)})}
+	ctx, cancel := context.WithCancel(d.ctx())
+	stopped := o
+	stopped.Batch, stopped.Progress = 1, func(now cmdb.ImportProgress) {
+		if now.Phase == cmdb.PhaseWrite {
+			cancel()
+		}
+	}
+	_, err = p.Import(ctx, cora, "stopped", list(rows...), stopped)
+	require.ErrorIs(t, err, context.Canceled)
+	result, err = q.Import(d.ctx(), cora, "stopped", list(rows...), o)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1, 1}, []int{result.Resumed, result.Refused, result.FaultyRows})
+	ci, err = q.Get(d.ctx(), cora, idOf(t, q, "db1"))
+	require.NoError(t, err)
+	require.Equal(t, schema.Integer(4), ci.Attributes["ram"])
+
+	// The first has to wait for what comes later, and counts all the same.
+	on := func(serial string, host reconcile.Pointer) reconcile.Observation {
+		a := app("", "crm", "")
+		a.Attributes["serial"], a.Relations[0].Other, a.At = schema.Text(serial), host, d.now
+		return a
+	}
+	rows = []reconcile.Observation{host("scan", "", "mail1", d.now, nil), on("first", reconcile.Pointer{Class: "host", Key: "m1"}),
+		on("second", reconcile.Pointer{Class: "host", Name: "mail1"}), host("scan", "m1", "mail1", d.now, nil)}
+	for range 3 {
+		result, err = p.Import(d.ctx(), cora, "waits", list(rows...), o)
+		require.NoError(t, err)
+		require.Equal(t, 1, result.FaultyRows)
+		require.Equal(t, 3, result.Faulty[0].Row)
+		ci, err = q.Get(d.ctx(), cora, idOf(t, q, "crm"))
+		require.NoError(t, err)
+		require.Equal(t, schema.Text("first"), ci.Attributes["serial"])
+		d.later(1)
+		for i := range rows {
+			rows[i].At = d.now
+		}
+	}
+
+	// Of several sources the rules say whose word counts; where none does, two that looked at the same instant take nothing from each other.
+	rows = []reconcile.Observation{host("scan", "x", "news1", d.now, ram(1)), host("sheet", "y", "news1", d.now, ram(2))}
+	rows[0].Attributes["serial"], rows[1].Attributes["serial"] = schema.Text("N1"), schema.Text("N1")
+	_, bare := d.process(cmdb.Options{Rules: &reconcile.Rules{Identification: rules().Identification}})
+	before = nil
+	for range 3 {
+		result, err = bare.Import(d.ctx(), cora, "sources", list(rows...), cmdb.ImportOptions{State: cmdb.StateBuild})
+		require.NoError(t, err)
+		if now := d.everything(q); before != nil {
+			require.Equal(t, before, now)
+		} else {
+			before = now
+		}
+		d.later(1)
+		for i := range rows {
+			rows[i].At = d.now
+		}
 	}
 }

@@ -35,6 +35,7 @@ var cases = []struct {
 }{
 	{"M1M2ACIIsHeldToTheModel", heldToModel},
 	{"M24TheLifecycleRestrictsActions", lifecycle},
+	{"WhatTheModelHasNoMoreIsNotReinstated", reinstatedClass},
 	{"M17AttributesHaveSourcesAndHistory", attributes},
 	{"ChangeControlledAttributes", controlled},
 	{"WhatCannotBeRelatedIsRefusedWithItsReason", refusals},
@@ -48,6 +49,7 @@ var cases = []struct {
 	{"TogetherEditsKeepTheirOrder", together},
 	{"ATenantsOwnModel", ownModel},
 	{"TenantsAreApart", tenants},
+	{"WhatWasIsInOrderWhateverClocksSay", clockGoesBack},
 	{"OutagesAreRecordedAndCountAsFailures", outages},
 	{"M20BaselinesAndDrift", drift},
 	{"TheSameCIsImpactTheSameWhateverNamesThem", oneFunction},
@@ -61,10 +63,19 @@ var cases = []struct {
 	{"ObservationsThatAreRefusedOrPassedOver", observedRefusals},
 	{"DuplicatesAreToldOnce", flagged},
 	{"OtherRulesTakeANewIndex", reindexed},
+	{"AnotherModelTakesNoStepBeforeObservations", anotherModel},
+	{"AFollowerAnswersByTheModelOfNow", followedModel},
 	{"ImportsTakeRowsInAnyOrderAndTwice", importing},
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
+	{"RowsOfOneCIThatDisagreeAreTold", disagreeing},
+	{"ACommandUnderItsKeyIsDoneOnce", keyed},
 	{"M16MergingMovesWhatTheOtherHad", merging},
+	{"WhatRecordsImpactFollowsAMerge", mergedImpact},
+	{"AMergeTellsNobodyOfWhatTheyMayNotRead", mergedHidden},
+	{"AMergeIsPartOfTheHostsUnit", mergedInside},
+	{"AMergeMakesNoGroupThatCannotBe", mergedGroups},
+	{"ManyLinksFollowAMerge", mergedLinks},
 }
 
 // desk is two processes over one store, with a clock that both have.

@@ -147,3 +147,48 @@ func drift(t *testing.T, d *desk) {
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 }
+
+// clockGoesBack has a process whose clock is behind change what another has changed: as of any instant, what is given is a state
+// that was, and of two the later one is given later.
+func clockGoesBack(t *testing.T, d *desk) {
+	d.add("host", "h1", "h2", "h3")
+	rename := func(name string) {
+		t.Helper()
+		_, err := d.q.Update(d.ctx(), cora, "h1", cmdb.Update{Fields: cmdb.Fields{Name: &name}})
+		require.NoError(t, err)
+	}
+	d.now = at(10)
+	rename("first")
+	tie := d.relate("h1", "depends_on", "h2")
+	d.now = at(5)
+	rename("second")
+	ended, err := d.p.Unrelate(d.ctx(), cora, tie.ID, cmdb.End{})
+	require.NoError(t, err)
+	require.False(t, ended.Until.Before(ended.From), "it does not end before it begins")
+	late := d.relate("h1", "depends_on", "h3")
+	require.Equal(t, at(10), late.From)
+	d.now = at(20)
+	rename("third")
+	retired, err := d.p.Retire(d.ctx(), cora, "h3", cmdb.Retirement{EndRelations: true})
+	require.NoError(t, err)
+	d.now = at(15)
+	back, err := d.p.Reinstate(d.ctx(), cora, "h3", cmdb.Step{Command: itsm.Command{Reason: "again"}})
+	require.NoError(t, err)
+	require.Equal(t, retired.Since, back.Since)
+
+	d.now = at(30)
+	now, err := d.p.Get(d.ctx(), cora, "h1")
+	require.NoError(t, err)
+	for minute, name := range map[int]string{0: "h1", 4: "h1", 5: "h1", 7: "h1", 9: "h1", 10: "second", 15: "second", 19: "second", 20: "third", 30: "third"} {
+		was, err := d.q.GetAt(d.ctx(), cora, "h1", at(minute))
+		require.NoError(t, err)
+		require.Equal(t, name, was.Name, "as of minute %d", minute)
+		require.False(t, was.Updated.After(at(minute)))
+		require.LessOrEqual(t, was.Version, now.Version)
+	}
+	history, err := d.q.History(d.ctx(), cora, "h1")
+	require.NoError(t, err)
+	for i := 1; i < len(history); i++ {
+		require.False(t, history[i].At.Before(history[i-1].At))
+	}
+}

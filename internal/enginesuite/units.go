@@ -92,6 +92,49 @@ func reactions(t *testing.T, b *bench) {
 	require.ErrorIs(t, err, storage.ErrNotFound)
 }
 
+func clockGoesBack(t *testing.T, b *bench) {
+	ctx := context.Background()
+	now := b.now
+	e := b.engine(t, engine.Options{Clock: func() time.Time { return now }}, engine.Module{})
+	_, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
+	require.NoError(t, err)
+	now = b.now.Add(-time.Minute)
+	got, err := fill(ctx, e, b.actor, "b", 1, itsm.Command{})
+	require.NoError(t, err)
+	require.Equal(t, b.now, got.Updated)
+	stored, err := read(t, e, b.actor, "b")
+	require.NoError(t, err)
+	require.Equal(t, got, stored)
+	other, err := fill(ctx, e, b.actor, "c", 1, itsm.Command{})
+	require.NoError(t, err)
+	require.Equal(t, now, other.Updated, "another record has another order")
+
+	// A unit that began before, and ends after another one.
+	now = b.now.Add(time.Minute)
+	require.NoError(t, e.Update(ctx, b.actor, func(ctx context.Context, u *engine.Unit) error {
+		_, err := fillIn(ctx, u, "b", 1)
+		return err
+	}))
+	now = b.now.Add(30 * time.Second)
+	require.NoError(t, e.Update(ctx, b.actor, func(ctx context.Context, u *engine.Unit) error {
+		box, err := boxes.Get(ctx, u.Quiet(), "b") // past the unit
+		if err != nil {
+			return err
+		}
+		if err := boxes.Put(ctx, u, &box); err != nil {
+			return err
+		}
+		return boxes.Delete(ctx, u, &box)
+	}))
+	var last time.Time
+	for i, ev := range events(t, e, b.actor, "b") {
+		require.False(t, ev.At.Before(last), "event %d", i)
+		require.Equal(t, ev.At, ev.Recorded)
+		last = ev.At
+	}
+	require.Equal(t, b.now.Add(time.Minute), last)
+}
+
 func endlessReactions(t *testing.T, b *bench) {
 	e := b.engine(t, engine.Options{}, engine.Module{Reactions: []engine.Reaction{
 		engine.On(func(ctx context.Context, u *engine.Unit, ev itsm.Event, f filled) error {

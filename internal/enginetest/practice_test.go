@@ -19,6 +19,7 @@ import (
 	"github.com/itsmkit/itsmkit/internal/interactionsuite"
 	"github.com/itsmkit/itsmkit/internal/notifysuite"
 	"github.com/itsmkit/itsmkit/internal/oncallsuite"
+	"github.com/itsmkit/itsmkit/internal/problemsuite"
 	"github.com/itsmkit/itsmkit/internal/recurrencesuite"
 	"github.com/itsmkit/itsmkit/internal/routingsuite"
 	"github.com/itsmkit/itsmkit/internal/settingssuite"
@@ -58,6 +59,7 @@ var suites = []struct {
 	{"configuration", cmdbsuite.Run},
 	{"change schedule", changecalsuite.Run},
 	{"change", changesuite.Run},
+	{"problem", problemsuite.Run},
 }
 
 // The engine and the practices keep their promises on every database as they do in memory, and what they keep there can be

@@ -65,6 +65,7 @@ var rules = slices.Concat(
 		// Suites that packages and the module of the engines share may use what they test.
 		{"./internal/incidentsuite", []string{"./incident/...", "./itsm/...", "./storage"}},
 		{"./internal/changesuite", []string{"./change/...", "./itsm/...", "./storage"}},
+		{"./internal/problemsuite", []string{"./problem/...", "./itsm/...", "./storage"}},
 		{"./internal/cmdbsuite", []string{"./cmdb/...", "./itsm/...", "./storage"}},
 		{"./internal/changecalsuite", []string{"./change/...", "./itsm/...", "./storage"}},
 		{"./internal/slasuite", []string{"./sla/...", "./incident/...", "./itsm/...", "./storage"}},

@@ -149,6 +149,10 @@ func (u *Unit) Load(ctx context.Context, ref itsm.Ref) (*storage.Schema, storage
 
 // Put writes records with the unit's instant as their time, and keeps what changed for each
 // record's next event. A record that is put without an event gets the event [Changed].
+//
+// The clocks of two processes differ, and a unit that began earlier may commit later: where a record was
+// changed at a later instant already, the change is of that instant, so that those of one record are in the
+// order of their versions.
 func (u *Unit) Put(ctx context.Context, s *storage.Schema, rows ...*storage.Row) error {
 	for _, row := range rows {
 		if err := u.beforePut(ctx, s, row); err != nil {
@@ -186,6 +190,9 @@ func (u *Unit) beforePut(ctx context.Context, s *storage.Schema, row *storage.Ro
 		r.before, r.known = before, true
 	}
 	row.Updated = u.s.now
+	if row.Version > 0 && row.Updated.Before(r.before.Updated) {
+		row.Updated = r.before.Updated
+	}
 	return nil
 }
 
@@ -287,8 +294,8 @@ func (q quiet) Delete(ctx context.Context, s *storage.Schema, id storage.ID, ver
 }
 
 // Emit adds an event about a record that was put in this unit. The engine fills in what is the
-// unit's: tenant, id, place, the instant, the actor and the cause where the event names none,
-// the reason of the command, and the field history since the record's last event. Reactions see it when the
+// unit's: tenant, id, place, the instant at which the record was put, the actor and the cause where the event names
+// none, the reason of the command, and the field history since the record's last event. Reactions see it when the
 // command's function has returned, in the order of emission.
 //
 // An event about a record that the unit has not put, or whose payload's type no module has
@@ -315,9 +322,11 @@ func (u *Unit) Emit(e itsm.Event) {
 	e.ID = u.NewID()
 	e.Version, e.N = r.version, r.n
 	e.Type = e.Data.EventType()
-	e.Recorded = s.now
+	if e.Recorded = s.now; e.Recorded.Before(r.before.Updated) {
+		e.Recorded = r.before.Updated
+	}
 	if e.At.IsZero() {
-		e.At = s.now
+		e.At = e.Recorded
 	}
 	e.At = storage.Instant(e.At)
 	if e.Actor == "" {

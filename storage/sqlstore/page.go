@@ -175,6 +175,11 @@ func (r *page) force(where storage.Condition) string {
 			fixed = append(fixed, c.Column)
 		}
 	}
+	if len(r.q.Order) == 0 {
+		if force, picks := r.picks(where, fixed); picks {
+			return force // along the index of the order all others would be read and thrown away
+		}
+	}
 	if len(fixed) == 0 && len(r.q.Order) == 0 {
 		return " FORCE INDEX (PRIMARY)"
 	}
@@ -184,6 +189,40 @@ func (r *page) force(where storage.Condition) string {
 		}
 	}
 	return ""
+}
+
+// finds gives the name of an index that finds the rows in which a column has given values, after columns that are fixed.
+func (r *page) finds(c storage.Condition, fixed []string) (name string, ok bool) {
+	if c.Op != storage.In && c.Op != storage.Equal {
+		return "", false
+	}
+	for i, ix := range r.sc.t.schema.Indexes() {
+		for _, o := range ix.Columns {
+			if o.Column == c.Column {
+				return r.sc.t.indexes[i].name, true
+			}
+			if !slices.Contains(fixed, o.Column) {
+				break
+			}
+		}
+	}
+	return "", false
+}
+
+// picks says whether a condition names rows by values that an index finds: one of several values of a column, or one of several
+// columns. Whoever names many values looks rows up, and the index of these is named then: a planner may think that it finds them
+// soon enough in the order of the page.
+func (r *page) picks(where storage.Condition, fixed []string) (force string, picks bool) {
+	for _, c := range conjuncts(where, nil) {
+		if name, ok := r.finds(c, fixed); ok && c.Op == storage.In {
+			return " FORCE INDEX (" + quote(name) + ")", true
+		}
+		found := func(c storage.Condition) bool { _, ok := r.finds(c, fixed); return ok }
+		if c.Op == storage.Or && len(c.Of) > 0 && !slices.ContainsFunc(c.Of, func(one storage.Condition) bool { return !slices.ContainsFunc(conjuncts(one, nil), found) }) {
+			return "", true
+		}
+	}
+	return "", false
 }
 
 // A page is put together of at most maxBranches branches, and for each tenant of at most maxValues: each
