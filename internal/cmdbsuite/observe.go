@@ -499,7 +499,7 @@ func disagreeing(t *testing.T, d *desk) {
 	_, bare := d.process(cmdb.Options{Rules: &reconcile.Rules{Identification: rules().Identification}})
 	before = nil
 	for range 3 {
-		result, err = bare.Import(d.ctx(), cora, "sources", list(rows...), cmdb.ImportOptions{State: cmdb.StateBuild})
+		_, err = bare.Import(d.ctx(), cora, "sources", list(rows...), cmdb.ImportOptions{State: cmdb.StateBuild})
 		require.NoError(t, err)
 		if now := d.everything(q); before != nil {
 			require.Equal(t, before, now)
