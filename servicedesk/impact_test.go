@@ -15,7 +15,7 @@ import (
 
 // An incident that is linked to a CI shows the services that it impacts, as people corrected that; a record of another kind that names
 // the same CI shows the same.
-func TestAnIncidentThatIsLinkedToACIShowsTheServicesThatItImpacts(t *testing.T) {
+func TestI16AnIncidentThatIsLinkedToACIShowsTheServicesThatItImpacts(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{})
 	f.staff(t)
 	ctx := t.Context()
