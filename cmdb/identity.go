@@ -64,6 +64,8 @@ type hearingHead struct {
 
 type hearingBody struct {
 	Own string `json:"own,omitempty"`
+	// Merged says that the key was that of a CI which was made one with this, of which the source has another key.
+	Merged bool `json:"merged,omitempty"`
 }
 
 var (
@@ -441,6 +443,9 @@ type SourceOf struct {
 	Key string `json:"key,omitempty"`
 	// Heard is the latest instant at which it observed the CI.
 	Heard time.Time `json:"heard"`
+	// Merged says that the key was that of a CI which was made one with this ([Practice.Merge]) while the source knows this by another
+	// key: that one counts.
+	Merged bool `json:"merged,omitempty"`
 }
 
 // Sources gives which sources told of a CI, in the order of their names and keys. A CI that the actor may not read is ErrNotFound.
@@ -452,7 +457,7 @@ func (p *Practice) Sources(ctx context.Context, actor itsm.Actor, id itsm.ID) (a
 		rows, err := knownOf(ctx, r, id)
 		all = nil
 		for _, k := range rows {
-			all = append(all, SourceOf{k.Source, k.Own, k.Heard})
+			all = append(all, SourceOf{k.Source, k.Own, k.Heard, k.Merged})
 		}
 		slices.SortFunc(all, func(a, b SourceOf) int { return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key)) })
 		return err

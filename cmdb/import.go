@@ -527,6 +527,9 @@ func (o *observer) recall(ctx context.Context, told reconcile.Observation) error
 	if err != nil {
 		return err
 	}
+	if reason, err := o.merged(ctx, told, id); err != nil || reason != "" {
+		return err
+	}
 	var f itsm.Faults
 	if err := o.accord.disagrees(id.ID, told, &f); err != nil || !f.Empty() {
 		return err

@@ -70,9 +70,13 @@ type MovedGroup struct {
 
 // Merge makes one CI of two that were found to be one. Relations, redundancy groups, outages, links, and what sources call the other move to the
 // one that is kept, as one revision of the graph; of attributes those values of the other are taken that the rules have count, as if its sources
-// told them now. Its other fields stay what they are. The other is retired, and names the one that took its place; its history stays. What records
+// told them now. Where a source said both at the same instant, what Keep has stays. Its other fields stay what they are. The other is retired, and names the one that took its place; its history stays. What records
 // impact that are linked to the other or name it is computed anew. Attributes of further CIs that refer to the other, and corrections of an impact
 // that are about it, are left as they are.
+//
+// A source that knows both by keys of its own may go on telling of two. What it tells by the key of Keep counts; what it tells by that of the other
+// is passed over (reconcile.ActionIgnore, with the reason), and counts again once nothing was heard by the former for as long as the source's word
+// holds. What points to the other by its key leads to Keep.
 //
 // It asks for [PermissionMerge] on both. One that is retired is ErrTransition. It is ErrInvalid, with every fault, where neither class is above the
 // other, or a relation or group cannot be of the one that is kept, or more than [MaxTogether] of them, or of outages, would move. A command that
@@ -273,10 +277,18 @@ func (g *merging) attributes(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(theirs)) {
 		held := theirs[name]
 		told := reconcile.Observation{Source: held.Source, At: held.At, Class: g.keep.Class, Attributes: schema.Values{name: held.Value}}
-		decision := rules.Reconcile(g.keep.Class, mine, told, g.u.Now())
-		g.did.Attributes = append(g.did.Attributes, decision.Attributes...)
+		d := rules.Reconcile(g.keep.Class, mine, told, g.u.Now()).Attributes[0]
+		// A source replaces its own word by what it says later. Here it said both at once, of what it took for two.
+		own := d.Before.Source == held.Source && !d.Before.Value.IsZero()
+		if own && d.Result == reconcile.ResultWritten && !held.At.After(d.Before.At) {
+			d.Result, d.After, d.Reason = reconcile.ResultRefused, d.Before, held.Source+" said both at the same instant, and what the one that is kept has stays"
+		}
+		g.did.Attributes = append(g.did.Attributes, d)
+		if own && d.Result == reconcile.ResultRefused {
+			continue // its word is what it holds
+		}
 		w := word{Values: told.Attributes, Origin: Origin{Source: held.Source, At: held.At}, Observed: true,
-			Refused: map[string]bool{name: decision.Attributes[0].Result == reconcile.ResultRefused}}
+			Refused: map[string]bool{name: d.Result == reconcile.ResultRefused}}
 		h, err := g.p.hear(ctx, g.u, g.model, &g.keep, w, &g.f)
 		if err != nil {
 			return err
@@ -551,7 +563,12 @@ func (g *merging) sources(ctx context.Context) error {
 		return err
 	}
 	for _, k := range theirs {
-		g.did.Sources = append(g.did.Sources, SourceOf{k.Source, k.Own, k.Heard})
+		if k.Own != "" && slices.ContainsFunc(mine, func(had hearing) bool {
+			return had.Source == k.Source && had.Own != "" && had.Own != k.Own && !had.Merged
+		}) {
+			k.Merged = true
+		}
+		g.did.Sources = append(g.did.Sources, SourceOf{k.Source, k.Own, k.Heard, k.Merged})
 		if i := slices.IndexFunc(mine, func(had hearing) bool { return had.Source == k.Source && had.Own == k.Own }); i >= 0 {
 			g.twice = append(g.twice, k)
 			if k.Heard.After(mine[i].Heard) {

@@ -537,6 +537,12 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 	if was.waits = !last && unknownHost && len(id.Found) == 0; was.waits {
 		return was, nil
 	}
+	if reason, err := o.merged(ctx, told, id); err != nil {
+		return was, err
+	} else if reason != "" {
+		was.Action, was.Reason = reconcile.ActionIgnore, reason
+		return was, o.hear(ctx, told, id.ID)
+	}
 	if o.accord != nil && id.ID != "" && id.Action == reconcile.ActionUpdate {
 		var f itsm.Faults
 		if err := o.accord.disagrees(id.ID, told, &f); err != nil || was.refused(&f) {
@@ -569,6 +575,28 @@ func (o *observer) observe(ctx context.Context, told reconcile.Observation, last
 		return was, err
 	}
 	return was, o.relate(ctx, told, &was)
+}
+
+// merged says why what a source tells by a key is passed over: the CI of the key was made one with that of another, by which the source still tells
+// of it.
+func (o *observer) merged(ctx context.Context, told reconcile.Observation, id reconcile.Identification) (string, error) {
+	if told.Key == "" || id.ID == "" || id.Action != reconcile.ActionUpdate {
+		return "", nil
+	}
+	if err := o.readKnown(ctx, []itsm.ID{id.ID}, told.Source); err != nil {
+		return "", err
+	}
+	all := o.known[knownOne{id.ID, told.Source}]
+	if !slices.ContainsFunc(all, func(k *hearing) bool { return k.Own == told.Key && k.Merged }) {
+		return "", nil
+	}
+	period := o.rules.Staleness(told.Source)
+	for _, k := range all {
+		if k.Own != "" && !k.Merged && (period == 0 || !o.u.Now().After(k.Heard.Add(period))) {
+			return fmt.Sprintf("the CI of this key was merged into the one that %s knows by the key %s, which counts", told.Source, quoted(k.Own)), nil
+		}
+	}
+	return "", nil
 }
 
 // refused makes of faults what the source gets to see.
@@ -820,7 +848,7 @@ func (o *observer) hear(ctx context.Context, told reconcile.Observation, id itsm
 		}
 		return nil
 	}
-	k := &hearing{hearingHead{Meta: storage.Meta{ID: o.u.NewID(), Created: o.u.Now(), Updated: o.u.Now()}, Key: print, CI: id, Source: told.Source, Heard: told.At}, hearingBody{own}}
+	k := &hearing{hearingHead{Meta: storage.Meta{ID: o.u.NewID(), Created: o.u.Now(), Updated: o.u.Now()}, Key: print, CI: id, Source: told.Source, Heard: told.At}, hearingBody{Own: own}}
 	o.known[one], o.heard = append(o.known[one], k), append(o.heard, k)
 	if had, read := o.prints[print]; read && print != "" {
 		o.prints[print] = append(had, id)

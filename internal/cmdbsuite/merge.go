@@ -103,3 +103,49 @@ func merging(t *testing.T, d *desk) {
 	require.NoError(t, err)
 	require.True(t, a2.Current)
 }
+
+// One source told of two, in one file. What is kept stays as it is, the file once more is no fault, and what the source tells by the key of
+// the other counts only when it tells nothing by the other key any more.
+func mergedTwins(t *testing.T, d *desk) {
+	for name, authority := range map[string][]reconcile.Authority{"ranked": rules().Authority, "free": nil} {
+		_, p := d.process(cmdb.Options{Rules: &reconcile.Rules{Identification: rules().Identification, Authority: authority}})
+		o := cmdb.ImportOptions{State: cmdb.StateBuild}
+		key := func(n string) string { return name + n }
+		rows := func() []reconcile.Observation {
+			return []reconcile.Observation{
+				host("scan", key("2"), key("other"), d.now, schema.Values{"ram": schema.Integer(7), "serial": schema.Text("S" + name)}),
+				host("scan", key("1"), key("keep"), d.now, schema.Values{"ram": schema.Integer(100)}),
+				host("scan", key("3"), key("third"), d.now, nil, reconcile.ObservedRelation{Type: "near", Other: reconcile.Pointer{Key: key("2")}})}
+		}
+		_, err := p.Import(d.ctx(), cora, "scan", list(rows()...), o)
+		require.NoError(t, err)
+		keep, other := idOf(t, p, key("keep")), idOf(t, p, key("other"))
+		did, err := p.Merge(d.ctx(), cora, cmdb.Merger{Keep: keep, Other: other})
+		require.NoError(t, err)
+		want := schema.Values{"ram": schema.Integer(100), "serial": schema.Text("S" + name)}
+		require.Equal(t, want, did.Keep.Attributes)
+		require.Empty(t, did.Keep.Observations["ram"], "a source is not kept as one that says otherwise than it says")
+		require.Equal(t, []cmdb.SourceOf{{Source: "scan", Key: key("2"), Heard: d.now, Merged: true}}, did.Sources)
+
+		before := d.everything(p)
+		for range 3 {
+			d.later(60)
+			told := map[string]cmdb.Observed{}
+			o.Each = func(was cmdb.Observed) { told[was.Key] = was }
+			result, err := p.Import(d.ctx(), cora, "scan", list(rows()...), o)
+			require.NoError(t, err)
+			require.Equal(t, cmdb.ImportResult{Rows: 3, Unchanged: 2, Ignored: 1}, result)
+			require.Contains(t, told[key("2")].Reason, "merged into the one that scan knows by the key")
+			require.Equal(t, before, d.everything(p), "the same rows once more change nothing")
+		}
+
+		for day := range 61 {
+			d.later(24 * 60)
+			was := d.observe(p, rows()[0])
+			require.Equal(t, day < 60, was.Action == reconcile.ActionIgnore)
+		}
+		ci, err := p.Get(d.ctx(), cora, keep)
+		require.NoError(t, err)
+		require.Equal(t, schema.Integer(7), ci.Attributes["ram"])
+	}
+}

@@ -76,6 +76,7 @@ var cases = []struct {
 	{"AMergeIsPartOfTheHostsUnit", mergedInside},
 	{"AMergeMakesNoGroupThatCannotBe", mergedGroups},
 	{"ManyLinksFollowAMerge", mergedLinks},
+	{"WhatIsKeptStaysWhereOneSourceToldOfTwo", mergedTwins},
 }
 
 // desk is two processes over one store, with a clock that both have.
