@@ -255,6 +255,10 @@ func (c *Compiled) compileAuthority(f *itsm.Faults) {
 			at := fmt.Sprintf("%sattributes[%d]", prefix, j)
 			attribute, ok := c.model.Attribute(a.Class, name)
 			if name != Name && !ok {
+				if slices.Contains(schema.Reserved(), name) {
+					f.Addf(at, "%s is what every CI has beside its attributes, which no source tells", clip(name))
+					continue
+				}
 				f.Addf(at, "is not an attribute of %s: %s", a.Class, clip(name))
 				continue
 			}

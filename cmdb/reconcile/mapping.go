@@ -39,7 +39,9 @@ type Mapping struct {
 // Column says of what attribute a column is.
 type Column struct {
 	Column string `json:"column"`
-	// Attribute is an attribute of the row's class, or [Name].
+	// Attribute is an attribute of the row's class, or [Name]. What else every CI has ([schema.Reserved]: its owner, group, site,
+	// environment, criticality) people set by commands, and no source tells: a host whose source knows it declares an attribute
+	// of another name, or writes it by an update of the CI after the import.
 	Attribute string `json:"attribute"`
 	// Values translates cells; one that it does not know stays as it is. Cells are read as [schema.Compiled.Parse]
 	// reads them.
@@ -126,7 +128,11 @@ func (c *Compiled) Reader(m Mapping) (*Reader, error) {
 			}
 			continue
 		}
-		if !c.hasAttribute(m.Class, column.Attribute) {
+		switch {
+		case c.hasAttribute(m.Class, column.Attribute):
+		case slices.Contains(schema.Reserved(), column.Attribute):
+			f.Addf(prefix+"attribute", "%s is what every CI has beside its attributes, which no source tells; it is set by a command", clip(column.Attribute))
+		default:
 			f.Addf(prefix+"attribute", "is not an attribute of %s: %s", orAny(m.Class), clip(column.Attribute))
 		}
 	}

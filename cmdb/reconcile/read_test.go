@@ -268,3 +268,14 @@ func FuzzJSON(f *testing.F) {
 	r := reader(f, inventory)
 	f.Fuzz(func(t *testing.T, text string) { heldTo(t, r.JSON(strings.NewReader(text), now)) })
 }
+
+// What every CI has beside its attributes is told apart from what nothing has.
+func TestAColumnOfAFieldIsRefusedWithItsReason(t *testing.T) {
+	c := compile(t, reconcile.Shipped())
+	_, err := c.Reader(reconcile.Mapping{Source: "sheet", ClassColumn: "type", Columns: []reconcile.Column{{Column: "owner", Attribute: "owner"}}})
+	require.ErrorContains(t, err, `columns[0].attribute "owner" is what every CI has beside its attributes, which no source tells`)
+	rules := reconcile.Shipped()
+	rules.Authority = []reconcile.Authority{{Class: schema.ClassHost, Attributes: []string{"environment"}, Sources: []string{"sheet"}}}
+	_, err = rules.Compile(c.Model())
+	require.ErrorContains(t, err, `authority[0].attributes[0] "environment" is what every CI has beside its attributes`)
+}

@@ -94,12 +94,16 @@ const AnySource = "*"
 // Authority says whose word counts for attributes of a class and those below it, once a CI has a value: a CI that is
 // created takes what it is given.
 //
+// A person is a source as any other, "manual" where a command names none: where Sources leave it out, and do not end in
+// [AnySource], the next import overwrites what people wrote.
+//
 // Where several cover an attribute one wins: one with Choose before one without; one that names the attribute before
 // one for the whole class; one of a class before one of a class above it. [Compiled.Lint] and [AttributeDecision] show
 // what was overruled by it.
 type Authority struct {
 	Class string `json:"class"`
-	// Attributes are those it governs; none are all of the class.
+	// Attributes are those it governs; none are all of the class. What every CI has beside its attributes and its name
+	// (schema.Reserved) is governed by nothing: no source tells it.
 	Attributes []string `json:"attributes,omitempty"`
 	// Sources may write, the first before the second and so on; others may not. [AnySource], at the end alone, is
 	// everyone else. None with Choose is everyone.

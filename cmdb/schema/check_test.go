@@ -38,10 +38,10 @@ func everyType() schema.Model {
 		c.Attributes = append(c.Attributes, a)
 	}
 	return schema.Model{Classes: []schema.Class{
-		{Name: "base", Abstract: true, RequiredIn: map[string][]string{"live": {"owner"}}, Attributes: []schema.Attribute{
-			{Name: "owner", Type: schema.TypeText}, {Name: "label", Type: schema.TypeText, Required: true}}},
+		{Name: "base", Abstract: true, RequiredIn: map[string][]string{"live": {"keeper"}}, Attributes: []schema.Attribute{
+			{Name: "keeper", Type: schema.TypeText}, {Name: "label", Type: schema.TypeText, Required: true}}},
 		c,
-		{Name: "other", Parent: "base", RequiredIn: map[string][]string{"live": {"serial", "owner"}, "test": {"serial"}}, Attributes: []schema.Attribute{
+		{Name: "other", Parent: "base", RequiredIn: map[string][]string{"live": {"serial", "keeper"}, "test": {"serial"}}, Attributes: []schema.Attribute{
 			{Name: "serial", Type: schema.TypeText}, {Name: "racks", Type: schema.TypeText, List: true, Required: true}}},
 	}}
 }
@@ -115,7 +115,7 @@ func TestWhatAValueOfEachTypeMayBe(t *testing.T) {
 	} {
 		var v schema.Value
 		require.NoError(t, json.Unmarshal([]byte(x.raw), &v))
-		got, err := c.Canonical("all", schema.Values{x.attribute: v, "label": schema.Text("x"), "owner": {}})
+		got, err := c.Canonical("all", schema.Values{x.attribute: v, "label": schema.Text("x"), "keeper": {}})
 		one, errOne := c.CanonicalValue("all", x.attribute, v)
 		check := c.Check("all", schema.Values{x.attribute: v, "label": schema.Text("x")})
 		if x.problem != "" {
@@ -188,10 +188,10 @@ func TestWhatAStateNeedsIsSaid(t *testing.T) {
 	c := compile(t, everyType())
 	require.Equal(t, []string{"live", "test"}, c.States())
 	require.Equal(t, []string{"label"}, c.Missing("all", "planned", nil))
-	require.Equal(t, []string{"owner", "label"}, c.Missing("all", "live", nil))
-	require.Equal(t, []string{"owner", "label", "serial", "racks"}, c.Missing("other", "live", nil))
+	require.Equal(t, []string{"keeper", "label"}, c.Missing("all", "live", nil))
+	require.Equal(t, []string{"keeper", "label", "serial", "racks"}, c.Missing("other", "live", nil))
 	require.Equal(t, []string{"serial"}, c.Missing("other", "test", schema.Values{"label": schema.Text("x"), "racks": schema.List(schema.Text("r"))}))
-	require.Empty(t, c.Missing("other", "live", schema.Values{"label": schema.Text("x"), "racks": schema.List(schema.Text("r")), "owner": schema.Text("x"), "serial": schema.Text("1")}))
+	require.Empty(t, c.Missing("other", "live", schema.Values{"label": schema.Text("x"), "racks": schema.List(schema.Text("r")), "keeper": schema.Text("x"), "serial": schema.Text("1")}))
 	require.Empty(t, c.Missing("robot", "live", nil))
 }
 
@@ -239,7 +239,7 @@ func TestCellsAreReadByTheirAttributes(t *testing.T) {
 	require.Equal(t, []string{`class is "robot", which is no class`}, faults(t, err))
 	_, err = c.Parse("all", "x", "x")
 	require.Equal(t, []string{"attributes.x is no attribute of all"}, faults(t, err))
-	v, err := c.Parse("base", "owner", "ops")
+	v, err := c.Parse("base", "keeper", "ops")
 	require.NoError(t, err)
 	require.Equal(t, schema.Text("ops"), v)
 }

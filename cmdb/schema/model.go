@@ -69,8 +69,11 @@ const (
 	DefaultLength = 1000
 )
 
-// Reserved are names that no attribute can have, as every CI has them beside its attributes.
-func Reserved() []string { return []string{"class", "id", "name", "number", "state"} }
+// Reserved are names that no attribute can have, as every CI has them beside its attributes: a value under one of them would be another than
+// the CI's own, by which CIs are found and shown.
+func Reserved() []string {
+	return []string{"class", "criticality", "environment", "group", "id", "name", "number", "owner", "restricted", "site", "state"}
+}
 
 // Attribute describes one attribute of a class.
 type Attribute struct {

@@ -400,3 +400,13 @@ func FuzzModel(f *testing.F) {
 		}
 	})
 }
+
+// What every CI has beside its attributes cannot be an attribute: two owners of one CI would be two answers to one question.
+func TestTheFieldsOfEveryCIAreNoAttributes(t *testing.T) {
+	for _, name := range []string{"owner", "group", "site", "environment", "criticality", "restricted"} {
+		m := schema.Shipped()
+		m.Classes = append(m.Classes, schema.Class{Name: "robot", Parent: schema.ClassInfrastructure, Attributes: []schema.Attribute{{Name: name, Type: schema.TypeText}}})
+		_, err := m.Compile()
+		require.ErrorContains(t, err, `"`+name+`" is reserved: every CI has it beside its attributes`)
+	}
+}
