@@ -254,3 +254,34 @@ func TestAnImportOfManyRelationsIsManyUnits(t *testing.T) {
 		require.Greater(t, units, 1)
 	}
 }
+
+// A rack is pointed to by its name, as long as one alone has it; a rack itself is told by more, so that none is taken for another.
+func TestARackIsPointedToByItsName(t *testing.T) {
+	p := inMemory(t)
+	at := func(site string) []reconcile.ObservedRelation {
+		return []reconcile.ObservedRelation{{Type: schema.RelationLocatedAt, Other: reconcile.Pointer{Class: schema.ClassSite, Name: site}}}
+	}
+	in := []reconcile.ObservedRelation{{Type: schema.RelationContainedIn, Other: reconcile.Pointer{Class: schema.ClassRack, Name: "r1"}}}
+	all := []reconcile.Observation{
+		{Source: "sheet", Class: schema.ClassHost, Name: "web1", At: monday, Relations: in},
+		{Source: "sheet", Class: schema.ClassRack, Name: "R1", At: monday, Relations: at("Aachen")},
+		{Source: "sheet", Class: schema.ClassSite, Name: "Aachen", At: monday},
+	}
+	for range 2 {
+		result, err := p.Import(t.Context(), cora, "sheet", rows(all), cmdb.ImportOptions{})
+		require.NoError(t, err)
+		require.Zero(t, result.FaultyRows)
+	}
+	got, _ := told(t, p)
+	require.Contains(t, got, "host web1 contained_in rack R1 true")
+
+	all = append(all, reconcile.Observation{Source: "sheet", Class: schema.ClassSite, Name: "Bonn", At: monday},
+		reconcile.Observation{Source: "sheet", Class: schema.ClassRack, Name: "R1", At: monday, Relations: at("Bonn")})
+	result, err := p.Import(t.Context(), cora, "sheet", rows(all[1:]), cmdb.ImportOptions{})
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Created, "another site's rack of the same name is another")
+	_, err = p.Import(t.Context(), cora, "sheet", rows(all), cmdb.ImportOptions{})
+	require.ErrorContains(t, err, "rows[1].relations[0].other is not found: 2 CIs were found", "which one of two is not guessed")
+	_, err = p.Import(t.Context(), cora, "sheet", rows([]reconcile.Observation{{Source: "sheet", Class: schema.ClassRack, Name: "R7", At: monday}}), cmdb.ImportOptions{})
+	require.ErrorContains(t, err, "rows[1].class")
+}

@@ -117,6 +117,16 @@ func (c *Compiled) identifier(class string) *Identifier {
 	return nil
 }
 
+// pointed reports whether a pointer to a CI of the class that gives certain attributes can be resolved; with none given, whether one can be by
+// any attributes.
+func (c *Compiled) pointed(class string, attributes ...string) bool {
+	identifier := c.identifier(class)
+	return identifier != nil && slices.ContainsFunc(identifier.Entries, func(e Entry) bool {
+		return e.kind() == KindRegular && (len(attributes) == 0 ||
+			!slices.ContainsFunc(e.Attributes, func(name string) bool { return !slices.Contains(attributes, name) }))
+	})
+}
+
 func (c *Compiled) compileEntry(f *itsm.Faults, at, class string, e Entry) {
 	if len(e.Attributes) == 0 && e.Through == nil {
 		f.Add(at+"attributes", "are required, or through")
@@ -124,6 +134,9 @@ func (c *Compiled) compileEntry(f *itsm.Faults, at, class string, e Entry) {
 	c.identifyingAttributes(f, at+"attributes", class, e.Attributes)
 	if e.Through != nil && e.Within != nil {
 		f.Add(at+"within", "cannot stand beside through")
+	}
+	if e.PointersOnly && (e.Through != nil || e.Within != nil) {
+		f.Add(at+"pointers_only", "is for attributes alone: a pointer tells no relations")
 	}
 	if t := e.Through; t != nil {
 		if len(t.Attributes) == 0 {

@@ -136,8 +136,12 @@ type Identification struct {
 // of the class's identifier in their priority, of which the first that finds anything decides. The result does not
 // depend on the order of entries, attributes or relations.
 func (c *Compiled) Identify(o Observation, find Find) (Identification, error) {
+	return c.identify(o, find, false)
+}
+
+func (c *Compiled) identify(o Observation, find Find, pointer bool) (Identification, error) {
 	id := Identification{Class: o.Class}
-	found, err := c.search(o, find, &id)
+	found, err := c.search(o, find, &id, pointer)
 	if err != nil {
 		return Identification{}, err
 	}
@@ -145,10 +149,10 @@ func (c *Compiled) Identify(o Observation, find Find) (Identification, error) {
 	return id, nil
 }
 
-// Locate finds the CI that a source points to, as Identify does. Nothing is to be created for a pointer: where no CI is
+// Locate finds the CI that a source points to, as Identify does, and by entries for pointers alone. Nothing is to be created for a pointer: where no CI is
 // found the action is [ActionRefuse].
 func (c *Compiled) Locate(source string, p Pointer, find Find) (Identification, error) {
-	id, err := c.Identify(Observation{Source: source, Key: p.Key, Class: p.Class, Name: p.Name, Attributes: p.Attributes}, find)
+	id, err := c.identify(Observation{Source: source, Key: p.Key, Class: p.Class, Name: p.Name, Attributes: p.Attributes}, find, true)
 	if err == nil && id.Action == ActionCreate {
 		id.Action = ActionRefuse
 	}
@@ -156,7 +160,7 @@ func (c *Compiled) Locate(source string, p Pointer, find Find) (Identification, 
 }
 
 // search tries one way after the other.
-func (c *Compiled) search(o Observation, find Find, id *Identification) ([]Found, error) {
+func (c *Compiled) search(o Observation, find Find, id *Identification, pointer bool) ([]Found, error) {
 	if o.Key != "" && !c.sources[o.Source].UnstableKeys {
 		found, err := c.ask(o, find, Query{Key: o.Key})
 		if err != nil {
@@ -172,6 +176,9 @@ func (c *Compiled) search(o Observation, find Find, id *Identification) ([]Found
 		return nil, nil
 	}
 	for _, e := range identifier.Entries {
+		if e.PointersOnly && !pointer {
+			continue
+		}
 		a := Attempt{Class: identifier.Class, Priority: e.Priority, Kind: e.kind()}
 		found, err := c.try(o, identifier.Class, e, find, &a)
 		if err != nil {

@@ -16,12 +16,15 @@ type Finding struct {
 }
 
 // Lint finds, class by class as the model has them: classes that can have CIs of which no rule says by what they are
-// known, so that no source can tell of them; and rules of a class above that keep a source from writing whom a rule of
+// known, so that no source can tell of them; classes that rules know by relations alone, so that what points to a CI without the
+// source's key finds none; and rules of a class above that keep a source from writing whom a rule of
 // the class itself lets write.
 func (c *Compiled) Lint() (all []Finding) {
 	for _, class := range c.model.Model().Classes {
 		if !class.Abstract && c.identifier(class.Name) == nil {
 			all = append(all, Finding{Class: class.Name, Problem: "no rule says by what its CIs are known"})
+		} else if !class.Abstract && !c.pointed(class.Name) {
+			all = append(all, Finding{Class: class.Name, Problem: "no rule knows its CIs by their attributes alone, so that a row of another CI can point to them by the source's own key alone"})
 		}
 		own := c.authority[class.Name]
 		if own == nil {

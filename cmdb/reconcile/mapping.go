@@ -39,7 +39,7 @@ type Mapping struct {
 // Column says of what attribute a column is.
 type Column struct {
 	Column string `json:"column"`
-	// Attribute is an attribute of the row's class, or [Name]. What else every CI has ([schema.Reserved]: its owner, group, site,
+	// Attribute is an attribute of the row's class, or [Name]. What else every CI has (schema.Reserved: its owner, group, site,
 	// environment, criticality) people set by commands, and no source tells: a host whose source knows it declares an attribute
 	// of another name, or writes it by an update of the CI after the import.
 	Attribute string `json:"attribute"`
@@ -56,8 +56,8 @@ type RelationColumn struct {
 	// Relation is the type. The CI of the row is its source, or its target where Inverse is set.
 	Relation string `json:"relation"`
 	Inverse  bool   `json:"inverse,omitempty"`
-	// Class and Attribute say that the cell is a value of the attribute, or of [Name], of a CI of the class. Without
-	// them it is the source's key of the CI.
+	// Class and Attribute say that the cell is a value of the attribute, or of [Name], of a CI of the class; the rules must have
+	// an entry that knows one by it alone. Without them it is the source's key of the CI.
 	Class     string `json:"class,omitempty"`
 	Attribute string `json:"attribute,omitempty"`
 	// Separator stands between several in one cell. Without it there is one.
@@ -170,6 +170,9 @@ func (c *Compiled) checkRelationColumn(f *itsm.Faults, prefix, class string, col
 	}
 	if column.Attribute != Name && !c.hasAttribute(column.Class, column.Attribute) {
 		f.Addf(prefix+"attribute", "is not an attribute of %s: %s", column.Class, clip(column.Attribute))
+	}
+	if (column.Attribute == Name || c.hasAttribute(column.Class, column.Attribute)) && !c.pointed(column.Class, column.Attribute) {
+		f.Addf(prefix+"attribute", "is not what any rule knows a %s by alone, so that no row could be resolved: %s; add an entry to the identifier, or use the source's keys", column.Class, clip(column.Attribute))
 	}
 	if ok && class != "" && c.model.Is(class, class) && !c.related(column.Relation, column.Inverse, class, column.Class) {
 		f.Addf(prefix+"relation", "is not allowed between %s and %s this way round", class, column.Class)

@@ -279,3 +279,40 @@ func TestAColumnOfAFieldIsRefusedWithItsReason(t *testing.T) {
 	_, err = rules.Compile(c.Model())
 	require.ErrorContains(t, err, `authority[0].attributes[0] "environment" is what every CI has beside its attributes`)
 }
+
+// A column that points to what no rule knows so is refused when the mapping is made, and not on each row; lint tells of the class.
+func TestAPointerThatNoRuleCanResolveIsToldBeforeAnyRow(t *testing.T) {
+	rules := reconcile.Shipped()
+	for i := range rules.Identification {
+		if d := &rules.Identification[i]; d.Class == schema.ClassRack {
+			d.Entries = d.Entries[2:3] // by its name at its site alone
+		}
+	}
+	c := compile(t, rules)
+	m := reconcile.Mapping{Source: "sheet", Class: schema.ClassHost, Columns: []reconcile.Column{{Column: "name", Attribute: reconcile.Name}},
+		Relations: []reconcile.RelationColumn{{Column: "rack", Relation: schema.RelationContainedIn, Class: schema.ClassRack, Attribute: reconcile.Name}}}
+	_, err := c.Reader(m)
+	require.ErrorContains(t, err, `relations[0].attribute is not what any rule knows a rack by alone`)
+	require.Equal(t, []reconcile.Finding{{Class: schema.ClassRack,
+		Problem: "no rule knows its CIs by their attributes alone, so that a row of another CI can point to them by the source's own key alone"}}, c.Lint())
+	m.Relations[0].Class, m.Relations[0].Attribute = "", ""
+	_, err = c.Reader(m)
+	require.NoError(t, err)
+
+	c = compile(t, reconcile.Shipped())
+	for _, class := range c.Model().Model().Classes {
+		if class.Abstract || class.Name == schema.ClassHost {
+			continue
+		}
+		m.Relations[0].Class, m.Relations[0].Attribute = class.Name, reconcile.Name
+		_, err = c.Reader(m)
+		if err != nil {
+			require.NotContains(t, err.Error(), "any rule knows", class.Name)
+		}
+	}
+
+	rules.Identification = []reconcile.Identifier{{Class: schema.ClassRack, Entries: []reconcile.Entry{{Priority: 1, Attributes: []string{reconcile.Name}, PointersOnly: true,
+		Within: &reconcile.Within{Relation: schema.RelationLocatedAt, Class: schema.ClassSite}}}}}
+	_, err = rules.Compile(c.Model())
+	require.ErrorContains(t, err, "identification[0].entries[0].pointers_only")
+}

@@ -59,6 +59,9 @@ type Entry struct {
 	Through *Through `json:"through,omitempty"`
 	// Within says in what the attributes are unique.
 	Within *Within `json:"within,omitempty"`
+	// PointersOnly has the entry serve where another CI's row points to one, as a relation does, and not where a CI itself is
+	// told: by "rack R1" a rack is found as long as one rack alone is called so, and no rack is taken for another of that name.
+	PointersOnly bool `json:"pointers_only,omitempty"`
 }
 
 // Through names the CIs that another is looked up by: it is found where one of those related to it has the attributes

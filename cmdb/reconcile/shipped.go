@@ -9,7 +9,8 @@ import "github.com/itsmkit/itsmkit/cmdb/schema"
 // knows its sources: the latest word does.
 //
 // A device is known by its serial number, its asset tag, its domain name, its name at its site and its name, in this
-// order; a database or middleware by what tells it from others on what it runs on; a rack by its name at its site.
+// order; a database or middleware by what tells it from others on what it runs on; a rack by its name at its site. What points to a rack, a database, middleware or a resource by its name
+// alone finds it where one alone has the name.
 func Shipped() Rules {
 	const (
 		serial, tag, domain = "serial_number", "asset_tag", "fully_qualified_domain_name"
@@ -18,6 +19,8 @@ func Shipped() Rules {
 	within := func(relation, class string, attributes ...string) Entry {
 		return Entry{Attributes: attributes, IgnoreCase: true, Within: &Within{Relation: relation, Class: class}}
 	}
+	// What is unique in another alone is pointed to by its name, and found where one alone has it.
+	pointed := Entry{Attributes: []string{Name}, IgnoreCase: true, PointersOnly: true}
 	identifier := func(class string, entries ...Entry) Identifier {
 		for i := range entries {
 			entries[i].Priority = i + 1
@@ -34,9 +37,9 @@ func Shipped() Rules {
 			identifier(schema.ClassApplication, by(Name)),
 			identifier(schema.ClassDatabase,
 				within(schema.RelationRunsOn, schema.ClassConfigurationItem, "instance"),
-				within(schema.RelationRunsOn, schema.ClassConfigurationItem, Name)),
+				within(schema.RelationRunsOn, schema.ClassConfigurationItem, Name), pointed),
 			identifier(schema.ClassMiddleware,
-				within(schema.RelationRunsOn, schema.ClassConfigurationItem, Name)),
+				within(schema.RelationRunsOn, schema.ClassConfigurationItem, Name), pointed),
 			identifier(schema.ClassDevice,
 				by(serial), by(tag), by(domain), within(schema.RelationLocatedAt, schema.ClassSite, Name), by(Name)),
 			identifier(schema.ClassVirtualMachine,
@@ -44,10 +47,10 @@ func Shipped() Rules {
 			identifier(schema.ClassCluster, by(domain), by(Name)),
 			identifier(schema.ClassContainerPlatform, by(domain), by(Name)),
 			identifier(schema.ClassCloudResource,
-				by("resource_id"), within(schema.RelationContainedIn, schema.ClassCloudAccount, Name)),
+				by("resource_id"), within(schema.RelationContainedIn, schema.ClassCloudAccount, Name), pointed),
 			identifier(schema.ClassCloudAccount, by("provider", "account_id"), by(Name)),
 			identifier(schema.ClassRack,
-				by(serial), by(tag), within(schema.RelationLocatedAt, schema.ClassSite, Name)),
+				by(serial), by(tag), within(schema.RelationLocatedAt, schema.ClassSite, Name), pointed),
 			identifier(schema.ClassSite, by(Name)),
 			identifier(schema.ClassContact, by("email"), by(Name)),
 			identifier(schema.ClassDocument, by("url"), by(Name)),
