@@ -88,7 +88,7 @@ type ImportResult struct {
 	Related int `json:"related"`
 	// Resumed is the row after which this run went on; 0 where it began at the beginning.
 	Resumed int `json:"resumed,omitempty"`
-	// Faulty are rows with everything that is wrong with them, in order, at most [MaxFaulty]; FaultyRows counts all.
+	// Faulty are rows with everything that is wrong with them, in their order, at most [MaxFaulty]; FaultyRows counts all.
 	Faulty     []reconcile.RowError `json:"faulty,omitempty"`
 	FaultyRows int                  `json:"faulty_rows"`
 }
@@ -132,8 +132,8 @@ var importTable = storage.Define("ci_import", storage.Def[importRun, importHead,
 //
 // Where rows of one source are of the same CI and give an attribute other values, the first counts and each further one is faulty.
 //
-// All rows are read and held to the store first, and where one is faulty the import is ErrInvalid, with the faults of each row, and nothing is
-// written; [ImportOptions].Partial has the others taken in. Then some at a time are written, each time in a unit of their own. Relations may
+// All rows are read and held to the store first, and where one is faulty the import is ErrInvalid, with every fault of each row, and nothing is
+// written. A row that needs one which is faulty by itself is told as well, as it finds none. [ImportOptions].Partial has the others taken in. Then some at a time are written, each time in a unit of their own. Relations may
 // lead to rows that come later. A row that is refused in the end, because others changed the CMDB in the meantime, stops the import where it
 // is.
 //
@@ -163,14 +163,13 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 	if err := i.read(ctx); err != nil {
 		return i.result, err
 	}
-	if !o.Partial && !o.DryRun && i.result.FaultyRows > 0 {
-		return i.result, i.invalid()
-	}
+	// Rows that are faulty by themselves stop nothing yet: what is wrong with the others is told with it.
+	refused := !o.Partial && i.result.FaultyRows > 0
 	goesOn := !run.Done && run.Digest == i.digest && (run.Row > 0 || run.Sweep > 1)
 	if !goesOn {
 		run.Done, run.importBody = false, importBody{Digest: i.digest, Sweep: 1, Left: math.MaxInt}
 	}
-	if o.DryRun || !o.Partial && !goesOn {
+	if o.DryRun || refused || !o.Partial && !goesOn {
 		i.shadow = newShadow()
 		if err := i.sweeps(ctx, PhaseCheck, &importRun{importBody: importBody{Sweep: 1, Left: math.MaxInt}}); err != nil {
 			return i.result, err
@@ -179,6 +178,7 @@ func (p *Practice) Import(ctx context.Context, actor itsm.Actor, name string, ro
 			return i.result, nil
 		}
 		if i.result.FaultyRows > 0 {
+			i.result = ImportResult{Rows: i.result.Rows, Refused: i.result.Refused, Faulty: i.result.Faulty, FaultyRows: i.result.FaultyRows}
 			return i.result, i.invalid()
 		}
 		i.shadow, i.accord, i.counted, i.moves = nil, newAccord(), map[int]bool{}, map[int]int{}
@@ -212,6 +212,8 @@ type importer struct {
 	result ImportResult
 	// counted are the places of rows of which the result tells already, and faulty of those that are faulty.
 	counted, faulty map[int]bool
+	// places are those of the rows in result.Faulty.
+	places []int
 	// moves is how often a row changed something in this pass.
 	moves map[int]int
 }
@@ -271,9 +273,12 @@ func (i *importer) fail(n int, row reconcile.RowError) {
 		return
 	}
 	i.faulty[n] = true
-	if i.result.FaultyRows++; len(i.result.Faulty) < MaxFaulty {
-		row.Row = orElse(row.Row, n)
-		i.result.Faulty = append(i.result.Faulty, row)
+	i.result.FaultyRows++
+	row.Row = orElse(row.Row, n)
+	at, _ := slices.BinarySearch(i.places, n)
+	i.places, i.result.Faulty = slices.Insert(i.places, at, n), slices.Insert(i.result.Faulty, at, row)
+	if len(i.places) > MaxFaulty {
+		i.places, i.result.Faulty = i.places[:MaxFaulty], i.result.Faulty[:MaxFaulty]
 	}
 }
 

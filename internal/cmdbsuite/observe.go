@@ -333,7 +333,15 @@ func faultyImports(t *testing.T, d *desk) {
 	result, err := p.Import(d.ctx(), cora, "sheet", list(rows...), o)
 	require.Contains(t, faults(t, err), "rows[121].attributes.ram")
 	require.Contains(t, faults(t, err), "rows[121].attributes.hat")
-	require.Equal(t, 1, result.FaultyRows)
+	require.Contains(t, faults(t, err), "rows[120].class", "what the store finds is told with what the rows have wrong by themselves")
+	require.Contains(t, faults(t, err), "rows[122].class")
+	require.Equal(t, []int{3, 3, 0}, []int{result.FaultyRows, result.Refused, result.Created})
+	var told []int
+	for _, row := range result.Faulty {
+		told = append(told, row.Row)
+	}
+	require.Equal(t, []int{120, 121, 122}, told)
+	require.Equal(t, []string{"revision 0"}, d.everything(q))
 	rows[21].Attributes = nil
 	result, err = p.Import(d.ctx(), cora, "sheet", list(rows...), o)
 	require.Contains(t, faults(t, err), "rows[120].class")
