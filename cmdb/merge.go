@@ -284,8 +284,8 @@ func (g *merging) attributes(ctx context.Context) error {
 			d.Result, d.After, d.Reason = reconcile.ResultRefused, d.Before, held.Source+" said both at the same instant, and what the one that is kept has stays"
 		}
 		g.did.Attributes = append(g.did.Attributes, d)
-		if own && d.Result == reconcile.ResultRefused {
-			continue // its word is what it holds
+		if own && d.Result == reconcile.ResultRefused || d.Result == reconcile.ResultSame && d.Observed != d.After.Value {
+			continue // its word is what it holds, or the same but for case
 		}
 		w := word{Values: told.Attributes, Origin: Origin{Source: held.Source, At: held.At}, Observed: true,
 			Refused: map[string]bool{name: d.Result == reconcile.ResultRefused}}

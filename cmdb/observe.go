@@ -718,6 +718,10 @@ func (o *observer) update(ctx context.Context, told reconcile.Observation, was *
 	var over []string
 	for _, d := range decision.Attributes {
 		switch {
+		case d.Result == reconcile.ResultSame && d.Observed != d.After.Value:
+			if d.Attribute != reconcile.Name {
+				w.Values[d.Attribute] = d.After.Value // it is the same but for case
+			}
 		case d.Result == reconcile.ResultRefused && d.Before.Source == told.Source:
 			delete(w.Values, d.Attribute) // it said otherwise later
 		case d.Result == reconcile.ResultRefused && d.Attribute != reconcile.Name:

@@ -88,6 +88,9 @@ func (d Decision) Written() schema.Values {
 //   - A word that was not heard for longer than its source's period is stale: it yields to the fresh word of any source
 //     that may write, and it writes over no fresh one.
 //   - A dynamic rule looks at what is said, as its [Choice] has it.
+//   - Where the class is known by the attribute without case ([Entry].IgnoreCase), what another source says that differs
+//     from what is held in case alone is the same, whatever the rules: what is held stays, and its holder. The holder
+//     itself may write it otherwise.
 //
 // The same observation once more changes nothing, and the order of attributes means nothing. Reconcile compares
 // values as they are: [Compiled.Canonical] comes first.
@@ -105,12 +108,26 @@ func (c *Compiled) decide(class, name string, held, said Held, now time.Time) At
 	d := AttributeDecision{Attribute: name, Observed: said.Value, Before: held}
 	governing := c.governing(class, name)
 	takes := false
+	if said.Source != held.Source && said.Value != held.Value && c.alike(class, name, held.Value, said.Value) {
+		d.After, d.Result = held, ResultSame
+		d.Reason = "it identifies without case, and is the same but for case"
+		return d
+	}
 	switch {
 	case held.none():
 		takes, d.Reason = true, "nothing was held"
 	case len(governing) == 0:
 		takes = said.At.After(held.At) || said.Source == held.Source && said.At.Equal(held.At)
-		d.Reason = "no rule governs the attribute, and the later word counts"
+		switch {
+		case takes && said.Source == held.Source:
+			d.Reason = "no rule governs the attribute, and it is the holder's own word"
+		case takes:
+			d.Reason = "no rule governs the attribute, and the later word counts"
+		case said.At.Equal(held.At):
+			d.Reason = "no rule governs the attribute, and of two words of the same instant that which is held stays"
+		default:
+			d.Reason = fmt.Sprintf("no rule governs the attribute, and the later word counts, which is that of %s", who(held.Source))
+		}
 	default:
 		rule := governing[0]
 		won := rule.Authority.clone()
@@ -137,6 +154,13 @@ func (c *Compiled) decide(class, name string, held, said Held, now time.Time) At
 		d.Result = ResultSame
 	}
 	return d
+}
+
+// alike reports whether two values differ in case alone, of an attribute by which the rules know CIs of the class without case.
+func (c *Compiled) alike(class, name string, a, b schema.Value) bool {
+	identifier := c.identifier(class)
+	return identifier != nil && !a.IsZero() && !b.IsZero() && identityText(a, true) == identityText(b, true) &&
+		slices.ContainsFunc(identifier.Entries, func(e Entry) bool { return e.IgnoreCase && slices.Contains(e.Attributes, name) })
 }
 
 // judge says whether a word counts over what is held, and why.

@@ -101,7 +101,7 @@ func observing(t *testing.T, d *desk) {
 			require.Equal(t, []string{"scan", "sheet", "manual"}, a.Rule.Sources)
 		}
 	}
-	require.Equal(t, map[string]reconcile.Result{"name": reconcile.ResultRefused, "ram": reconcile.ResultRefused, "serial": reconcile.ResultRefused, "version": reconcile.ResultWritten}, results)
+	require.Equal(t, map[string]reconcile.Result{"name": reconcile.ResultRefused, "ram": reconcile.ResultRefused, "serial": reconcile.ResultSame, "version": reconcile.ResultWritten}, results)
 	ci, err = p.Get(d.ctx(), cora, ci.ID)
 	require.NoError(t, err)
 	require.Equal(t, schema.Integer(8), ci.Attributes["ram"])
@@ -518,5 +518,28 @@ func disagreeing(t *testing.T, d *desk) {
 		for i := range rows {
 			rows[i].At = d.now
 		}
+	}
+}
+
+// Two sources that write a serial number in other case do not take it from each other, whatever the rules; the one that holds it may.
+func caseAlone(t *testing.T, d *desk) {
+	for i, authority := range [][]reconcile.Authority{nil, rules().Authority, {{Class: "item", Choose: reconcile.ChooseLatest}}} {
+		_, p := d.process(cmdb.Options{Rules: &reconcile.Rules{Identification: rules().Identification, Authority: authority}})
+		id := d.observe(p, host("sheet", "", fmt.Sprint("web", i), d.now, schema.Values{"serial": schema.Text(fmt.Sprint("sn-", i))})).CI
+		say := func(source, serial string) cmdb.Observed {
+			d.later(60)
+			was := d.observe(p, host(source, "", "", d.now, schema.Values{"serial": schema.Text(fmt.Sprint(serial, i))}))
+			require.Equal(t, id, was.CI)
+			return was
+		}
+		for range 3 {
+			require.False(t, say("scan", "SN-").Changed)
+			require.False(t, say("sheet", "sn-").Changed)
+		}
+		ci, err := p.Get(d.ctx(), cora, id)
+		require.NoError(t, err)
+		require.Equal(t, schema.Text(fmt.Sprint("sn-", i)), ci.Attributes["serial"])
+		require.Empty(t, ci.Observations)
+		require.True(t, say("sheet", "Sn-").Changed, "who holds it may write it otherwise")
 	}
 }

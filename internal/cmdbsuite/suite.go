@@ -69,6 +69,7 @@ var cases = []struct {
 	{"ImportsTellFaultyRows", faultyImports},
 	{"ImportsThatWereStoppedGoOn", killedImports},
 	{"RowsOfOneCIThatDisagreeAreTold", disagreeing},
+	{"WhatDiffersInCaseAloneIsNoChange", caseAlone},
 	{"ACommandUnderItsKeyIsDoneOnce", keyed},
 	{"M16MergingMovesWhatTheOtherHad", merging},
 	{"WhatRecordsImpactFollowsAMerge", mergedImpact},
