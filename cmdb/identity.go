@@ -346,7 +346,7 @@ func (r *ruling) ready(ctx context.Context, u *engine.Unit) error {
 	if none, err := areAll(ctx, u, 0); none || err != nil {
 		return err
 	}
-	return &itsm.TransitionError{Kind: Kind, ID: indexID, State: "changed", Action: "observe",
+	return &itsm.TransitionError{Kind: "index of configuration items", State: "outdated", Action: "observe",
 		Reason: "the rules of identification changed since CIs were last indexed; after another model a job does it, after other rules run Reindex"}
 }
 

@@ -206,10 +206,11 @@ func (e *TransitionError) Error() string {
 	if len(e.Missing) > 0 {
 		b.WriteString("; missing: " + strings.Join(e.Missing, ", "))
 	}
-	if len(e.Permitted) == 0 {
-		b.WriteString("; no action is permitted")
-	} else {
+	switch {
+	case len(e.Permitted) > 0:
 		b.WriteString("; permitted: " + strings.Join(e.Permitted, ", "))
+	case e.Reason == "": // a reason says itself what else there is
+		b.WriteString("; no action is permitted")
 	}
 	return b.String()
 }

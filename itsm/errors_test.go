@@ -38,6 +38,9 @@ func TestEachTypedErrorIsItsSentinelAndNoOther(t *testing.T) {
 }
 
 func TestErrorsReadWell(t *testing.T) {
+	require.EqualError(t, &itsm.TransitionError{Kind: "change", State: "review", Action: "close", Reason: "tasks are open; close them first"},
+		"change: cannot close while review: tasks are open; close them first", "a reason that names another way is not contradicted")
+	require.EqualError(t, &itsm.TransitionError{Kind: "change", State: "review", Action: "close"}, "change: cannot close while review; no action is permitted")
 	require.EqualError(t, &itsm.TransitionError{Kind: "change", ID: "CHG7", State: "review", Action: "close", Reason: "tasks are open",
 		Missing: []string{"task 1", "task 2"}, Permitted: []string{"reopen"}},
 		"change CHG7: cannot close while review: tasks are open; missing: task 1, task 2; permitted: reopen")

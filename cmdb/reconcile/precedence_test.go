@@ -208,3 +208,25 @@ func TestM15AStaleSourceYields(t *testing.T) {
 	require.Empty(t, later(61).Written())
 	require.NotEmpty(t, later(62).Written())
 }
+
+// Where no rule governs, the reason says which of the words was the later, and of two of one instant that none was.
+func TestWhatNoRuleGovernsSaysWhyTheWordCounts(t *testing.T) {
+	rules := reconcile.Shipped()
+	rules.Authority = nil
+	c := compile(t, rules)
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for _, x := range []struct {
+		source string
+		at     time.Time
+		reason string
+	}{
+		{"sheet", noon.Add(time.Hour), "no rule governs the attribute, and the later word counts"},
+		{"sheet", noon.Add(-time.Hour), "no rule governs the attribute, and the later word counts, which is that of scan"},
+		{"sheet", noon, "no rule governs the attribute, and of two words of the same instant that which is held stays"},
+		{"scan", noon, "no rule governs the attribute, and it is the holder's own word"},
+	} {
+		d := c.Reconcile(schema.ClassHost, map[string]reconcile.Held{"memory": {Value: schema.Integer(1), Source: "scan", At: noon}},
+			reconcile.Observation{Source: x.source, Class: schema.ClassHost, At: x.at, Attributes: schema.Values{"memory": schema.Integer(2)}}, noon)
+		require.Equal(t, x.reason, d.Attributes[0].Reason)
+	}
+}

@@ -212,6 +212,7 @@ func reindexed(t *testing.T, d *desk) {
 	sighting := cmdb.Sighting{Observation: host("scan", "", "h1", start, nil), State: cmdb.StateBuild}
 	_, err := p.Observe(d.ctx(), cora, sighting)
 	require.ErrorIs(t, err, itsm.ErrTransition, "by the rules before nothing was known by its name")
+	require.ErrorContains(t, err, "index of configuration items: cannot observe while outdated: the rules of identification changed")
 	require.ErrorIs(t, p.Reindex(d.ctx(), ana), itsm.ErrForbidden)
 	require.NoError(t, p.Reindex(d.ctx(), cora))
 	was, err := p.Observe(d.ctx(), cora, sighting)
