@@ -183,7 +183,9 @@ type CIDrift struct {
 	Now State `json:"now,omitempty"`
 	// Attributes are the names of the attributes that differ, in order, with their values: the zero Value for none.
 	Attributes []ValueDrift `json:"attributes,omitempty"`
-	// Fields are the other fields that differ: "name", "group".
+	// Fields are the names of the other fields that differ, in order: of "class", "criticality", "description", "environment", "group", "name",
+	// "owner", "restricted" and "site". What stands in them then and now [Practice.GetAt] gives at either instant.
+	// None are told of a CI that was not there.
 	Fields []string `json:"fields,omitempty"`
 }
 

@@ -13,7 +13,7 @@ import (
 // blocks anew.
 func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
 	for page, blocks := range map[string]int{
-		"../README.md": 5, "../docs/extending.md": 4, "../docs/settings.md": 1, "../docs/sla.md": 6, "../docs/tenants.md": 4,
+		"../README.md": 5, "../docs/configuration.md": 1, "../docs/extending.md": 4, "../docs/settings.md": 1, "../docs/sla.md": 6, "../docs/tenants.md": 4,
 	} {
 		holdBlocks(t, page, blocks)
 	}
@@ -21,7 +21,14 @@ func TestTheReadmeShowsCodeThatRuns(t *testing.T) {
 
 // What a page says a program prints is what its test holds it to.
 func TestThePagesShowWhatTheProgramsPrint(t *testing.T) {
-	_, comment, ok := strings.Cut(read(t, "sla/main_test.go"), "\t// Output:\n")
+	holdOutput(t, "../docs/sla.md", "examples/sla/main_test.go", printedBy(t, "sla/main_test.go"))
+	holdOutput(t, "../docs/configuration.md", "examples/inventory/main_test.go", printedBy(t, "inventory/main_test.go"))
+	holdOutput(t, "../docs/impact.md", "examples/impact/testdata/default.txt", read(t, "impact/testdata/default.txt"))
+}
+
+// printedBy is what the test of a program says that it prints.
+func printedBy(t *testing.T, path string) string {
+	_, comment, ok := strings.Cut(read(t, path), "\t// Output:\n")
 	if !ok {
 		t.Fatal("the example is held to nothing")
 	}
@@ -29,8 +36,7 @@ func TestThePagesShowWhatTheProgramsPrint(t *testing.T) {
 	for line := range strings.Lines(strings.TrimSuffix(comment, "}\n")) {
 		printed.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "\t//"), " "))
 	}
-	holdOutput(t, "../docs/sla.md", "examples/sla/main_test.go", printed.String())
-	holdOutput(t, "../docs/impact.md", "examples/impact/testdata/default.txt", read(t, "impact/testdata/default.txt"))
+	return printed.String()
 }
 
 func holdOutput(t *testing.T, page, file, printed string) {
