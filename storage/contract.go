@@ -155,8 +155,8 @@ type Tx interface {
 	// go on: then one of them commits, and the other is ErrRetry. [CheckName] checks the name.
 	Lock(ctx context.Context, name string) error
 
-	// Expect has the unit commit only if the record has this version; 0 means that it is not there. Where it is
-	// otherwise the unit fails with ErrRetry: at once, at a later call, or at its end. What a unit goes by, such as rules
+	// Expect has the unit commit only if the record has this version then, or had it when the unit wrote last; 0 means that
+	// it is not there. Where it is otherwise the unit fails with ErrRetry: at once, at a later call, or at its end. What a unit goes by, such as rules
 	// that a process keeps ready, is then as good as read in the unit, and a store may ask for it together with a later
 	// write. It is not for a record that the unit itself writes. [CheckExpect] checks it.
 	Expect(ctx context.Context, s *Schema, id ID, version int64) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -157,4 +158,41 @@ func outdated(t *testing.T, b *bench) {
 		require.NoError(t, err)
 		require.Equal(t, 5, said[len(said)-1])
 	}
+}
+
+// overtaken has a unit read what it goes by, for the first time in its process, and another process change it before the unit ends: where
+// the store lets both go on, what the first read does not stand.
+func overtaken(t *testing.T, b *bench) {
+	here, there := newKeeper(t, b), newKeeper(t, b)
+	here.change(t, b, func(context.Context, *engine.Unit) {}, nil)
+	changed := make(chan error, 1)
+	var said []int
+	meanwhile := false
+	require.NoError(t, there.e.Update(t.Context(), b.actor, func(ctx context.Context, u *engine.Unit) error {
+		v, _ := there.of(ctx, t, u)
+		if said = append(said, v); len(said) == 1 {
+			go func() {
+				changed <- here.e.Update(context.Background(), b.actor, func(ctx context.Context, u *engine.Unit) error {
+					if _, err := fillIn(ctx, u, "b", 1); err != nil {
+						return err
+					}
+					return u.Revise(ctx, "box")
+				})
+			}()
+			select {
+			case err := <-changed:
+				changed <- err
+				meanwhile = true
+			case <-time.After(500 * time.Millisecond): // it waits for this unit
+			}
+		}
+		_, err := fillIn(ctx, u, "said", v)
+		return err
+	}))
+	require.NoError(t, <-changed)
+	want := []int{1}
+	if meanwhile {
+		want = []int{1, 2}
+	}
+	require.Equal(t, want, said)
 }

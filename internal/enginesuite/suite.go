@@ -77,6 +77,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store) {
 		{"many jobs that nobody handles are told", manyJobsWithoutHandler},
 		{"what is kept is made anew when it was revised", revisions},
 		{"what was revised elsewhere is not gone by", outdated},
+		{"what is revised while it is gone by does not stand", overtaken},
 		{"the changes of a record are in the order of time whatever clocks say", clockGoesBack},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, newStore(t))) })

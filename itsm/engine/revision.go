@@ -80,7 +80,7 @@ func (u *Unit) revisions(ctx context.Context) (map[string]itsm.ID, error) {
 	known := &u.e.r.revisions
 	if u.s.trusts && !u.s.revises && u.s.goesBy == nil {
 		if of, ok := known.get(u.Tenant()); ok {
-			u.s.goesBy = &of.version
+			u.s.goesBy, u.s.trusted = &of.version, true
 			u.Remember(revisionsKey{}, revisionTable.Name(), of.of)
 			return of.of, nil
 		}
@@ -91,6 +91,9 @@ func (u *Unit) revisions(ctx context.Context) (map[string]itsm.ID, error) {
 	}
 	if u.s.alone && !u.s.revises {
 		known.put(u.Tenant(), knownRevisions{of.Version, of.Of})
+	}
+	if !u.s.revises && u.s.goesBy == nil {
+		u.s.goesBy = &of.Version // it may be revised before the unit ends
 	}
 	u.Remember(revisionsKey{}, revisionTable.Name(), of.Of)
 	return of.Of, nil
@@ -108,7 +111,8 @@ func readRevisions(ctx context.Context, r storage.Reader) (revisions, error) {
 // still says whether a unit that went by revisions which it did not read may end with an error: they are still those.
 // Otherwise it is to be run again, and reads them.
 func (u *Unit) still(ctx context.Context, failed error) error {
-	if u.s.goesBy == nil || ctx.Err() != nil || again(failed) {
+	var stale *itsm.VersionError
+	if !u.s.trusted || u.s.goesBy == nil || ctx.Err() != nil || again(failed) || errors.As(failed, &stale) {
 		return failed
 	}
 	if of, err := readRevisions(ctx, u.Quiet()); err == nil && of.Version == *u.s.goesBy {

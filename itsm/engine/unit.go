@@ -53,11 +53,11 @@ type unitState struct {
 	// memories are what reactions keep for the rest of the unit.
 	memories map[any]memory
 	// alone says that it is a transaction of its own, which sees what was committed: what it reads the process may know.
-	// trusts says that it may go by the revisions that the process knows, and goesBy is the version of those that it went
-	// by; nil is none, or those that it read. revises says that it has written some.
-	alone, trusts, revises bool
-	goesBy                 *int64
-	err                    error // what makes the unit fail at its end whatever fn returns
+	// trusts says that it may go by the revisions that the process knows, trusted that it does, and goesBy is the version of
+	// those that it goes by; nil is none. revises says that it has written some.
+	alone, trusts, trusted, revises bool
+	goesBy                          *int64
+	err                             error // what makes the unit fail at its end whatever fn returns
 }
 
 // running is the job that a unit runs. Its row is the engine's to finish; what the unit itself

@@ -213,7 +213,11 @@ func (r *page) finds(c storage.Condition, fixed []string) (name string, ok bool)
 // columns. Whoever names many values looks rows up, and the index of these is named then: a planner may think that it finds them
 // soon enough in the order of the page.
 func (r *page) picks(where storage.Condition, fixed []string) (force string, picks bool) {
-	for _, c := range conjuncts(where, nil) {
+	all := conjuncts(where, nil)
+	if slices.ContainsFunc(all, func(c storage.Condition) bool { return c.Op == storage.In && c.Column == storage.ColumnID }) {
+		return " FORCE INDEX (PRIMARY)", true // each is one row at most
+	}
+	for _, c := range all {
 		if name, ok := r.finds(c, fixed); ok && c.Op == storage.In {
 			return " FORCE INDEX (" + quote(name) + ")", true
 		}
