@@ -302,6 +302,7 @@ func commands(t *testing.T, store storage.Store) {
 
 	var types []string
 	require.NoError(t, h.e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
+		types = nil
 		events, err := h.e.History(ctx, r, storage.EventQuery{Kind: schedule.WindowKind, Record: w.ID, Limit: 100})
 		for _, e := range events {
 			types = append(types, e.Type)

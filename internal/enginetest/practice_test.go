@@ -66,7 +66,11 @@ var suites = []struct {
 // taken elsewhere.
 func TestSuites(t *testing.T) {
 	for _, s := range suites {
-		for _, e := range suiteEngines {
+		on := suiteEngines
+		if s.name == "engine" {
+			on = engines
+		}
+		for _, e := range on {
 			t.Run(s.name+"/"+e.name, func(t *testing.T) {
 				t.Parallel()
 				s.run(t, e.portableStore)

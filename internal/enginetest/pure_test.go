@@ -21,7 +21,7 @@ var engines = func() []engine {
 // other run leaves out.
 var suiteEngines = func() []engine {
 	if os.Getenv("ITSMKIT_ENGINES") == "pure" {
-		return []engine{sqlitePure, mariaDB}
+		return []engine{sqlitePure, postgreSQL, mariaDB}
 	}
 	return engines
 }()

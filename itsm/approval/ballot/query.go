@@ -58,6 +58,7 @@ func (p *Practice) Of(ctx context.Context, actor itsm.Actor, parent itsm.Ref, q 
 	}
 	var page storage.Page[Head]
 	err := p.e.View(ctx, actor, func(ctx context.Context, r storage.Reader) error {
+		page = storage.Page[Head]{}
 		if err := p.e.Authorizer().Authorize(ctx, actor, PermissionRead, nil); err != nil {
 			return err
 		}
