@@ -14,7 +14,8 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// PurposeAuthorise is for what the approvals of a change are: their purpose in package ballot.
+// PurposeAuthorise is for what the approvals of a change are: their purpose in package ballot, which the practice claims
+// there, so that nobody else asks for them, withdraws them or holds them up.
 const PurposeAuthorise = "authorise"
 
 // The duties that keep a person from deciding about a change.

@@ -38,7 +38,7 @@ type settings struct {
 }
 
 // New makes the practice and registers it on the engine: its tables, events and reactions. ballots keeps what is
-// decided in the gates of its changes. It is ErrInvalid, with every fault, where an option cannot be, and where the engine
+// decided in the gates of its changes, and leaves [PurposeAuthorise] of changes to the practice alone. It is ErrInvalid, with every fault, where an option cannot be, and where the engine
 // is in use already or has the practice.
 func New(e *engine.Engine, ballots *ballot.Practice, o Options) (*Practice, error) {
 	var f itsm.Faults
@@ -75,6 +75,10 @@ func New(e *engine.Engine, ballots *ballot.Practice, o Options) (*Practice, erro
 	}
 	p.templates = p.keepTemplates()
 	if err := e.Use(p.module()); err != nil {
+		return nil, err
+	}
+	// No person asks for the authorisation of a change by a policy of their own.
+	if err := ballots.Claim(Kind, PurposeAuthorise); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -19,9 +19,11 @@ const (
 	// PermissionVote lets who is asked, or their delegate, vote. It lets nobody else.
 	PermissionVote itsm.Permission = "approval.vote"
 	// PermissionRequest is for who asks for approval: requesting, revising, suspending, releasing and
-	// withdrawing. A practice that asks for its own records does so as a system actor.
+	// withdrawing. A practice that asks for its own records does so as a system actor, and may have claimed the purpose
+	// for itself: see [Practice.Claim].
 	PermissionRequest itsm.Permission = "approval.request"
-	// PermissionDelegate lets delegate the own votes, PermissionDelegateFor those of others.
+	// PermissionDelegate lets delegate the own votes, PermissionDelegateFor those of others, to
+	// anybody but oneself.
 	PermissionDelegate    itsm.Permission = "approval.delegate"
 	PermissionDelegateFor itsm.Permission = "approval.delegate_for"
 )
@@ -41,6 +43,17 @@ func subject(a *Approval) *itsm.Subject {
 		}
 	}
 	return s
+}
+
+// mayAsk refuses who asks about a purpose that a practice has claimed, and is no part of the system.
+func (p *Practice) mayAsk(actor itsm.Actor, parent itsm.Ref, purpose string) error {
+	if actor.System || !p.claimed[claim{parent.Kind, purpose}] {
+		return nil
+	}
+	return &itsm.ForbiddenError{
+		Actor: actor.ID, Tenant: actor.Tenant, Permission: PermissionRequest, Kind: Kind,
+		Reason: "what a " + parent.Kind + " is approved for as \"" + purpose + "\" is asked by its own practice alone",
+	}
 }
 
 // isForbidden says whether an authorizer refused.

@@ -14,7 +14,8 @@
 // Each request is a round, a record of its own: [Approval]. [Practice.Revise] is for a record that was edited:
 // what is not material leaves the round as it is, anything else begins another, and the old one stays as it
 // ended, lapsed, with its votes. A record may be approved for several purposes, which do not know of each
-// other. [Practice.Standing] is what a guard looks at.
+// other. [Practice.Standing] is what a guard looks at. A practice whose records are approved by this alone claims the
+// purpose ([Practice.Claim]), so that no person asks in its place, by a policy of their own.
 //
 // # Votes
 //

@@ -31,7 +31,13 @@ type Options struct {
 type Practice struct {
 	e *engine.Engine
 	o *Options
+	// claimed are the purposes that practices keep for themselves. It is shared by every rebinding, and does not change
+	// once the engine is in use.
+	claimed map[claim]bool
 }
+
+// claim is what a practice keeps for itself.
+type claim struct{ kind, purpose string }
 
 // New makes the practice and registers it on the engine: its tables, events, jobs, and the reaction to the
 // end of the records that are approved. It is ErrInvalid where the engine is in use already or has the
@@ -40,7 +46,7 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 	if e == nil {
 		return nil, itsm.Invalid("approval options", "engine", "is required")
 	}
-	p := &Practice{e: e, o: &o}
+	p := &Practice{e: e, o: &o, claimed: map[claim]bool{}}
 	if err := e.Use(engine.Module{
 		Name:      Kind,
 		Tables:    []*storage.Schema{Table.Schema(), ApproverTable.Schema(), DelegationTable.Schema()},
@@ -58,7 +64,27 @@ func New(e *engine.Engine, o Options) (*Practice, error) {
 
 // In gives the practice over another store: one joined to the host's own transaction, or that of an open
 // unit. What it does is then part of that transaction.
-func (p *Practice) In(s storage.Store) *Practice { return &Practice{e: p.e.In(s), o: p.o} }
+func (p *Practice) In(s storage.Store) *Practice {
+	return &Practice{e: p.e.In(s), o: p.o, claimed: p.claimed}
+}
+
+// Claim keeps a purpose of a kind of record for the practice whose records they are: from then on system actors alone
+// request, revise, suspend, release and withdraw there, and anybody else is ErrForbidden, whatever "approval.request"
+// they have. Votes are not touched by it. A practice claims while it is made, before the engine is in use: Claim is not
+// for use at the same time as anything else here. A purpose that is claimed already is ErrInvalid.
+func (p *Practice) Claim(kind, purpose string) error {
+	var f itsm.Faults
+	f.Key("kind", kind)
+	f.Text("purpose", purpose, MaxPurpose, false)
+	if p.claimed[claim{kind, purpose}] {
+		f.Addf("purpose", "is claimed already: %q of %q", purpose, kind)
+	}
+	if err := f.Err("approval claim"); err != nil {
+		return err
+	}
+	p.claimed[claim{kind, purpose}] = true
+	return nil
+}
 
 // resolve is the host's Resolve in a unit.
 func (p *Practice) resolve(r storage.Reader) approval.Resolve {

@@ -41,7 +41,7 @@ func (r *Request) check(f *itsm.Faults) {
 // Request begins a round: it builds the gates of the policy and asks the approvers of the first stage. A
 // round that there was for the record and purpose, open or decided, lapses with all its votes; where that
 // was suspended, so is the new one. It takes "approval.request", and a record that the actor may not read is
-// not found. Whether a record in its state is to be approved is for its practice to know: one that has ended
+// not found. A purpose that a practice has claimed is asked by system actors alone: see [Practice.Claim]. Whether a record in its state is to be approved is for its practice to know: one that has ended
 // already is not refused here.
 //
 // What [approval.Build] refuses is ErrInvalid with every fault: sources that give nobody among it. What no
@@ -64,6 +64,9 @@ func (p *Practice) request(ctx context.Context, actor itsm.Actor, name string, r
 	call := engine.Call{Name: Kind + "." + name, Actor: actor, Command: r.Command, Request: r}
 	return p.execute(ctx, call, func(ctx context.Context, u *engine.Unit) (Approval, error) {
 		if err := u.Authorize(ctx, PermissionRequest, nil); err != nil {
+			return Approval{}, err
+		}
+		if err := p.mayAsk(actor, r.Parent, r.Purpose); err != nil {
 			return Approval{}, err
 		}
 		var f itsm.Faults
@@ -227,6 +230,9 @@ func (p *Practice) onCurrent(ctx context.Context, actor itsm.Actor, name string,
 			return Approval{}, err
 		}
 		if err := u.Authorize(ctx, PermissionRequest, subject(&a)); err != nil {
+			return Approval{}, err
+		}
+		if err := p.mayAsk(actor, parent, purpose); err != nil {
 			return Approval{}, err
 		}
 		if err := call.Validate(); err != nil {
