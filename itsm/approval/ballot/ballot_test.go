@@ -430,3 +430,36 @@ func TestAFaultOfTheDirectoryIsGivenAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, a, got)
 }
+
+func TestNobodyDelegatesTheVotesOfAnotherToThemselves(t *testing.T) {
+	d := openDesk(t, ballot.Options{})
+	ctx := t.Context()
+	a := d.request(d.order(), policy(by("now", "ada")))
+	_, err := d.Delegate(ctx, mona, ballot.NewDelegation{Delegator: "ada", Delegate: "mona", Until: d.now.Add(time.Hour)})
+	require.ErrorIs(t, err, itsm.ErrForbidden)
+	require.ErrorContains(t, err, "nobody delegates the votes of another to themselves")
+	_, err = d.Vote(ctx, mona, a.ID, ballot.Vote{For: "ada", Choice: approval.ChoiceApprove})
+	require.Error(t, err)
+
+	// To anybody else they may, and it is told who did; of the own votes nobody is named.
+	made, err := d.Delegate(ctx, mona, ballot.NewDelegation{Delegator: "ada", Delegate: "bob", Until: d.now.Add(time.Hour)})
+	require.NoError(t, err)
+	_, err = d.RevokeDelegation(ctx, mona, made.ID, itsm.Command{})
+	require.NoError(t, err)
+	_, err = d.Delegate(ctx, ada, ballot.NewDelegation{Delegate: "bob", Until: d.now.Add(time.Hour)})
+	require.NoError(t, err)
+	var by []itsm.ID
+	require.NoError(t, d.e.View(ctx, mona, func(ctx context.Context, r storage.Reader) error {
+		told, err := d.e.History(ctx, r, storage.EventQuery{Kind: ballot.DelegationKind, Limit: storage.MaxPage})
+		for _, e := range told {
+			switch data := e.Data.(type) {
+			case ballot.Delegated:
+				by = append(by, data.By)
+			case ballot.DelegationRevoked:
+				by = append(by, data.By)
+			}
+		}
+		return err
+	}))
+	require.ElementsMatch(t, []itsm.ID{"mona", "mona", ""}, by)
+}

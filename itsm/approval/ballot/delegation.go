@@ -81,7 +81,8 @@ type NewDelegation struct {
 }
 
 // Delegate lets a person vote in the place of another between two instants. It takes "approval.delegate" for
-// the own votes and "approval.delegate_for" for those of others. It begins now or later: a From that has
+// the own votes and "approval.delegate_for" for those of others, which nobody delegates to themselves: that is
+// ErrForbidden. Who set up a delegation for another stands in its event. It begins now or later: a From that has
 // passed is now. The delegator may still vote, and whoever does last before the gate is decided counts.
 func (p *Practice) Delegate(ctx context.Context, actor itsm.Actor, r NewDelegation) (Delegation, error) {
 	if r.Delegator == "" {
@@ -91,6 +92,12 @@ func (p *Practice) Delegate(ctx context.Context, actor itsm.Actor, r NewDelegati
 	return p.executeDelegation(ctx, call, func(ctx context.Context, u *engine.Unit) (Delegation, error) {
 		if err := p.authorizeDelegation(ctx, u, r.Delegator); err != nil {
 			return Delegation{}, err
+		}
+		if r.Delegator != actor.ID && r.Delegate == actor.ID {
+			return Delegation{}, &itsm.ForbiddenError{
+				Actor: actor.ID, Tenant: actor.Tenant, Permission: PermissionDelegateFor, Kind: DelegationKind,
+				Reason: "nobody delegates the votes of another to themselves",
+			}
 		}
 		d := Delegation{
 			DelegationHead: DelegationHead{
@@ -139,6 +146,7 @@ func (p *Practice) Delegate(ctx context.Context, actor itsm.Actor, r NewDelegati
 		}
 		u.Emit(itsm.Event{Kind: DelegationKind, Record: d.ID, Action: "delegate", Data: Delegated{
 			Delegator: d.Delegator, Delegate: d.Delegate, RecordKind: d.RecordKind, From: d.From, Until: d.Until,
+			By: other(actor.ID, d.Delegator),
 		}})
 		return d, nil
 	})
@@ -169,9 +177,19 @@ func (p *Practice) RevokeDelegation(ctx context.Context, actor itsm.Actor, id it
 		if err := DelegationTable.Put(ctx, u, &d); err != nil {
 			return Delegation{}, err
 		}
-		u.Emit(itsm.Event{Kind: DelegationKind, Record: d.ID, Action: "revoke", Data: DelegationRevoked{Delegator: d.Delegator, Delegate: d.Delegate}})
+		u.Emit(itsm.Event{Kind: DelegationKind, Record: d.ID, Action: "revoke", Data: DelegationRevoked{
+			Delegator: d.Delegator, Delegate: d.Delegate, By: other(actor.ID, d.Delegator),
+		}})
 		return d, nil
 	})
+}
+
+// other gives who did it, where that is another than whose votes they are.
+func other(actor, delegator itsm.ID) itsm.ID {
+	if actor == delegator {
+		return ""
+	}
+	return actor
 }
 
 func (p *Practice) executeDelegation(ctx context.Context, c engine.Call, fn func(context.Context, *engine.Unit) (Delegation, error)) (Delegation, error) {

@@ -140,12 +140,16 @@ type Delegated struct {
 	RecordKind string    `json:"record_kind,omitempty"`
 	From       time.Time `json:"from"`
 	Until      time.Time `json:"until"`
+	// By is who set it up, where that is not the delegator.
+	By itsm.ID `json:"by,omitempty"`
 }
 
 // DelegationRevoked: it holds no more from now on.
 type DelegationRevoked struct {
 	Delegator itsm.ID `json:"delegator"`
 	Delegate  itsm.ID `json:"delegate"`
+	// By is who ended it, where that is not the delegator.
+	By itsm.ID `json:"by,omitempty"`
 }
 
 // EventType gives the type's name in the log.
