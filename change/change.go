@@ -92,6 +92,8 @@ type Head struct {
 // Body is the rest of a change, which no list reads.
 type Body struct {
 	Description string `json:"description,omitempty"`
+	// Author drafted it, or recorded it. It is empty of one that was drafted before this was kept.
+	Author itsm.ID `json:"author,omitempty"`
 	// Justification says why it is made, and for an emergency why it cannot wait.
 	Justification string `json:"justification,omitempty"`
 	// For are the records that it is made for: incidents, problems, vulnerabilities, requests.

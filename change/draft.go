@@ -99,7 +99,7 @@ func (r *Draft) change(u *engine.Unit) Change {
 			Deployment: r.Deployment, ReadyAt: storage.Instant(r.ReadyAt),
 		},
 		Body: Body{
-			Description: r.Description, Justification: r.Justification, For: slices.Clone(r.For), Plans: r.Plans, CIs: sortedIDs(r.CIs),
+			Author: u.Actor().ID, Description: r.Description, Justification: r.Justification, For: slices.Clone(r.For), Plans: r.Plans, CIs: sortedIDs(r.CIs),
 			Within: r.Within.instant(), Outage: r.Outage.instant(), RiskAnswers: maps.Clone(r.RiskAnswers), Proposals: compactProposals(r.Proposals),
 		},
 	}
@@ -314,7 +314,7 @@ func (r *Retrospective) change(u *engine.Unit) Change {
 			Deployment: r.Deployment, ReadyAt: storage.Instant(r.ReadyAt),
 		},
 		Body: Body{
-			Description: r.Description, Justification: r.Justification, For: slices.Clone(r.For), CIs: sortedIDs(r.CIs),
+			Author: u.Actor().ID, Description: r.Description, Justification: r.Justification, For: slices.Clone(r.For), CIs: sortedIDs(r.CIs),
 			ActualEnd: done.End, ActualOutage: r.Outage.instant(),
 		},
 	}

@@ -3,6 +3,7 @@ package change_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,4 +58,69 @@ func TestNobodyAsksForTheAuthorisationOfAChangeByAPolicyOfTheirOwn(t *testing.T)
 	_, err := d.ballots.Request(ctx, mona, own)
 	require.NoError(t, err)
 	require.ErrorIs(t, d.ballots.Claim(change.Kind, change.PurposeAuthorise), itsm.ErrInvalid)
+}
+
+func TestWhoDraftedAChangeForAnotherDoesNotDecideAboutIt(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	drafter := aude
+	drafter.Roles = append([]itsm.RoleName{itsm.RoleITServiceManager}, aude.Roles...)
+	c := d.must(d.Draft(ctx, drafter, change.Draft{
+		Title: "Replace the relay", Plans: plans, CIs: []itsm.ID{"relay"}, Group: "network", Assignee: "ian", Requester: "sam",
+		Planned: d.window(24 * time.Hour), RiskAnswers: mediumRisk,
+	}))
+	require.EqualValues(t, "aude", c.Author)
+	d.must(d.Submit(ctx, sam, c.ID, itsm.Command{}))
+	d.must(d.Assess(ctx, mona, c.ID, change.Finding{Text: "Sound"}))
+	require.ErrorIs(t, d.vote(aude, c.ID, approval.ChoiceApprove, ""), itsm.ErrNotFound, "who drafted it is not asked")
+	d.approve(c.ID, otto)
+	require.Equal(t, change.StateScheduled, d.get(c.ID).State)
+
+	// What was recorded afterwards has an author as well.
+	require.EqualValues(t, "mona", d.in(change.TypeRetrospective, change.StateAuthorising).Author)
+}
+
+func TestWhoDecidedAboutAChangeDoesNotImplementIt(t *testing.T) {
+	for _, exempt := range []bool{false, true} {
+		o := change.Options{}
+		if exempt {
+			o.Exemption = &approval.Exemption{Name: "shop of one", Of: []string{change.DutyImplementer}}
+		}
+		d := openDesk(t, o)
+		ctx := t.Context()
+		// Given a change that Otto authorised, and which is not his to implement
+		c := d.draft()
+		d.must(d.Submit(ctx, sam, c.ID, itsm.Command{}))
+		d.must(d.Assess(ctx, mona, c.ID, change.Finding{Text: "Sound"}))
+		d.approve(c.ID, otto)
+		d.now = c.PlannedStart
+		both := otto
+		both.Roles = append([]itsm.RoleName{itsm.RoleITServiceManager}, otto.Roles...)
+		refused := func(err error) {
+			t.Helper()
+			if exempt {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, itsm.ErrTransition)
+			require.ErrorContains(t, err, "who has decided about it")
+		}
+		// then he does not start it
+		_, err := d.Start(ctx, both, c.ID, itsm.Command{})
+		refused(err)
+		if !exempt {
+			actions, err := d.PermittedActions(ctx, both, c.ID)
+			require.NoError(t, err)
+			for _, a := range actions {
+				require.False(t, a.Action == string(change.ActionStart) && a.Permitted, "he is told so before")
+			}
+			d.must(d.Start(ctx, ian, c.ID, itsm.Command{}))
+		}
+		// nor complete it
+		_, err = d.Complete(ctx, both, c.ID, change.Completion{Outcome: change.OutcomeSuccessful})
+		refused(err)
+		if !exempt {
+			d.must(d.Complete(ctx, ian, c.ID, change.Completion{Outcome: change.OutcomeSuccessful}))
+		}
+	}
 }

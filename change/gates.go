@@ -18,9 +18,11 @@ import (
 // there, so that nobody else asks for them, withdraws them or holds them up.
 const PurposeAuthorise = "authorise"
 
-// The duties that keep a person from deciding about a change.
+// The duties that keep a person from deciding about a change. The author drafted it, or recorded it, for another: of who
+// asked for it themselves the duty is the requester's.
 const (
 	DutyRequester   = "requester"
+	DutyAuthor      = "author"
 	DutyImplementer = "implementer"
 )
 
@@ -56,6 +58,9 @@ func (c *Change) parties() []approval.Party {
 	var parties []approval.Party
 	if c.Requester != "" {
 		parties = append(parties, approval.Party{Person: c.Requester, Duty: DutyRequester})
+	}
+	if c.Author != "" && c.Author != c.Requester {
+		parties = append(parties, approval.Party{Person: c.Author, Duty: DutyAuthor})
 	}
 	if c.Assignee != "" {
 		parties = append(parties, approval.Party{Person: c.Assignee, Duty: DutyImplementer})
@@ -154,6 +159,20 @@ func (w *work) partiesMatter(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return standing.Process.Material(approval.Subject{Hash: standing.Hash, Parties: w.parties()}), nil
+}
+
+// decidedBy says whether the actor has a vote that counts in the standing round of the change, and no exemption by which an
+// implementer may have one: who has decided about a change does not make it.
+func (w *work) decidedBy(ctx context.Context) (bool, error) {
+	if w.Asked == nil || w.Type == TypeStandard || w.Type == TypeRetrospective {
+		return false, nil
+	}
+	standing, there, err := w.p.ballots.Standing(ctx, w.r, w.Ref(), PurposeAuthorise)
+	if err != nil || !there {
+		return false, err
+	}
+	implementer := approval.Party{Person: w.actor.ID, Duty: DutyImplementer}
+	return standing.Process.Material(approval.Subject{Hash: standing.Hash, Parties: []approval.Party{implementer}}), nil
 }
 
 // gatesDecided is the reaction to what the gates decided: the change is authorised, returned or rejected. What was decided

@@ -12,7 +12,8 @@ import (
 )
 
 // Start begins the implementation: inside the planned window, with every gate decided for exactly what the change is
-// now, its tasks ready, and no freeze that stands against it. Who may override a freeze gives the Reason for that with the command.
+// now, its tasks ready, and no freeze that stands against it. Who has voted in the gates that authorised it neither starts
+// nor completes it, unless the exemption of a gate lets an implementer vote. Who may override a freeze gives the Reason for that with the command.
 func (p *Practice) Start(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Change, error) {
 	return p.command(ctx, actor, id, ActionStart, r, r, func(ctx context.Context, w *work) error {
 		if err := w.check(ctx, ActionStart); err != nil {
@@ -20,6 +21,9 @@ func (p *Practice) Start(ctx context.Context, actor itsm.Actor, id itsm.ID, r it
 		}
 		if !w.Case.Authorised { // whatever the host's table says
 			return w.refusal(ctx, ActionStart, "what it is now was not authorised")
+		}
+		if w.Decider {
+			return w.refusal(ctx, ActionStart, deciderReason)
 		}
 		if err := p.mayStart(ctx, w.u, &w.Change, r.Reason); err != nil {
 			return err
@@ -73,6 +77,9 @@ func (p *Practice) Complete(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 		}
 		if !w.Was.begun() { // whatever the host's table says
 			return w.refusal(ctx, ActionComplete, "it was not started")
+		}
+		if w.Decider {
+			return w.refusal(ctx, ActionComplete, deciderReason)
 		}
 		if apply {
 			// The change is still being implemented by what is stored, so that what it controls is open to it.

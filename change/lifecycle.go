@@ -90,6 +90,8 @@ type Case struct {
 	TemplateProblem string
 	// Authorised says that every gate has approved exactly what the change is now.
 	Authorised bool
+	// Decider says that the actor has decided about it in its gates, without an exemption for who implements it.
+	Decider bool
 	// Unready and OpenTasks name what its tasks leave to be done before it starts, and before it is complete.
 	Unready   []string
 	OpenTasks []string
@@ -162,6 +164,8 @@ func mayStart(a attempt) string {
 	switch {
 	case !c.Authorised:
 		return "what it is now was not authorised"
+	case c.Decider:
+		return deciderReason
 	case c.TemplateProblem != "":
 		return c.TemplateProblem
 	case c.Planned().IsZero():
@@ -175,6 +179,16 @@ func mayStart(a attempt) string {
 		return "its tasks are not ready"
 	}
 	return ""
+}
+
+// deciderReason is why who has voted about a change does not start or complete it.
+const deciderReason = "who has decided about it in its gates does not implement it"
+
+func mayComplete(a attempt) string {
+	if a.Subject.Decider {
+		return deciderReason
+	}
+	return tasksHaveEnded(a)
 }
 
 func tasksHaveEnded(a attempt) string {
@@ -262,7 +276,7 @@ func tableOf(t Type) (*Lifecycle, error) {
 		rules = append(rules,
 			Rule{From: []State{StateScheduled}, On: ActionReschedule, Stay: true, Guard: maySchedule},
 			Rule{From: []State{StateScheduled}, On: ActionStart, To: StateImplementing, Needs: []itsm.Field[*Case]{NeedsAssignee}, Guard: mayStart},
-			Rule{From: []State{StateImplementing}, On: ActionComplete, To: StateReview, Needs: []itsm.Field[*Case]{NeedsOutcome}, Guard: tasksHaveEnded})
+			Rule{From: []State{StateImplementing}, On: ActionComplete, To: StateReview, Needs: []itsm.Field[*Case]{NeedsOutcome}, Guard: mayComplete})
 	}
 	rules = append(rules,
 		Rule{From: []State{StateReview}, On: ActionClose, To: StateClosed, Needs: []itsm.Field[*Case]{NeedsReview}},

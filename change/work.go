@@ -98,7 +98,7 @@ func (w *work) permission(a Action) itsm.Permission {
 // facts loads what guards look at, for an action or, with none, for all.
 func (w *work) facts(ctx context.Context, a Action) error {
 	w.Case.now = w.now
-	w.TemplateProblem, w.Unready, w.OpenTasks, w.Case.Authorised = "", nil, nil, false
+	w.TemplateProblem, w.Unready, w.OpenTasks, w.Case.Authorised, w.Decider = "", nil, nil, false, false
 	var err error
 	if w.Type == TypeStandard && (a == "" || a == ActionSubmit || a == ActionStart) {
 		if w.TemplateProblem, err = w.p.templateProblem(ctx, w.r, &w.Was); err != nil {
@@ -108,6 +108,11 @@ func (w *work) facts(ctx context.Context, a Action) error {
 	switch a {
 	case "", ActionAuthorise, ActionReschedule, ActionStart:
 		if w.Case.Authorised, err = w.authorised(ctx, a); err != nil {
+			return err
+		}
+	}
+	if a == "" || a == ActionStart || a == ActionComplete {
+		if w.Decider, err = w.decidedBy(ctx); err != nil {
 			return err
 		}
 	}
@@ -154,6 +159,7 @@ func (w *work) check(ctx context.Context, a Action) error {
 		refused.Permitted = append(refused.Permitted, w.besides(a)...)
 		switch {
 		case refused.Reason == "":
+		case refused.Reason == deciderReason:
 		case a == ActionStart:
 			refused.Missing = w.Unready
 		case a == ActionComplete:
