@@ -186,7 +186,7 @@ func (w *work) revise(ctx context.Context, a Action, payload itsm.Payload) error
 	if err != nil {
 		return err
 	}
-	if inside {
+	if inside && !w.unplanned() {
 		if w.Planned() != w.Was.Planned() && w.Was.Approved != nil && a == ActionEdit {
 			payload = Rescheduled{From: w.Was.Planned(), To: w.Planned()}
 		}

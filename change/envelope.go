@@ -13,7 +13,8 @@ import (
 
 // Envelope is what was asked for, or authorised: plans, configuration items and their proposed changes, model and
 // template by their hash, and bounds for what may be less than that. A planned window inside of Window, a shorter outage
-// and a lower risk stay in the envelope.
+// and a lower risk stay in the envelope; to take the planned window away does not. It is made inside of Window alone, planned
+// or not.
 type Envelope struct {
 	Hash string `json:"hash"`
 	// Window is the window in which the planned one may lie; the zero window is any time.
@@ -98,6 +99,18 @@ func (c *Change) inside(e *Envelope) (bool, error) {
 	now, err := c.envelope(e)
 	return err == nil && now.Hash == e.Hash, err
 }
+
+// outsideAuthorised says why the change may not be made at an instant: it was authorised for a window that does not have it.
+func (c *Change) outsideAuthorised(at time.Time) string {
+	if c.Approved == nil || c.Approved.Window.IsZero() || c.Approved.Window.Contains(at) {
+		return ""
+	}
+	in := c.Approved.Window
+	return "it is outside the window that was authorised, which is from " + in.Start.Format(time.DateTime) + " to " + in.End.Format(time.DateTime) + " UTC"
+}
+
+// unplanned says whether an edit took the planned window away. What was asked for with one is not inside the envelope without.
+func (w *work) unplanned() bool { return w.Planned().IsZero() && !w.Was.Planned().IsZero() }
 
 // begun says whether what is authorised is being made, or was.
 func (c *Change) begun() bool { return !c.ActualStart.IsZero() && c.Type != TypeRetrospective }

@@ -218,3 +218,40 @@ func TestC10AShopOfOneHasANamedExemption(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, v.ActivateReason, `"shop of one"`)
 }
+
+func TestC17ItStartsInsideTheWindowThatWasAuthorisedPlannedOrNot(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	within := change.Window{Start: d.now.Add(24 * time.Hour), End: d.now.Add(48 * time.Hour)}
+	// Given an emergency that was authorised for a day, without a planned window
+	c := d.draft(func(r *change.Draft) {
+		r.Model, r.Justification, r.Planned, r.Within = change.ModelEmergency, "Mail is down", change.Window{}, within
+	})
+	d.must(d.Submit(ctx, sam, c.ID, itsm.Command{}))
+	d.approve(c.ID, aude)
+	require.Equal(t, within, d.get(c.ID).Approved.Window)
+	// then it starts on that day alone
+	before := d.now
+	for _, at := range []time.Time{before, within.End} {
+		d.now = at
+		_, err := d.Start(ctx, ian, c.ID, itsm.Command{})
+		require.ErrorIs(t, err, itsm.ErrTransition)
+		require.ErrorContains(t, err, "outside the window that was authorised")
+	}
+	d.now = within.Start
+	require.Equal(t, change.StateImplementing, d.must(d.Start(ctx, ian, c.ID, itsm.Command{})).State)
+
+	// Given one with a planned window, when that is taken away, then its gates are asked again
+	d.now = before
+	c = d.draft(func(r *change.Draft) {
+		r.Model, r.Justification, r.Within = change.ModelEmergency, "Mail is down", within
+	})
+	d.must(d.Submit(ctx, sam, c.ID, itsm.Command{}))
+	d.approve(c.ID, aude)
+	require.Equal(t, change.StateScheduled, d.get(c.ID).State)
+	c = d.must(d.Edit(ctx, sam, c.ID, change.Edit{Planned: &change.Window{}}))
+	require.Equal(t, change.StateAuthorising, c.State)
+	require.Nil(t, c.Approved)
+	d.approve(c.ID, aude)
+	require.Equal(t, change.StateScheduled, d.get(c.ID).State, "who decides about it knows that it has none")
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// Start begins the implementation: inside the planned window, with every gate decided for exactly what the change is
+// Start begins the implementation: inside the planned window and the one that was authorised, with every gate decided for exactly what the change is
 // now, its tasks ready, and no freeze that stands against it. Who has voted in the gates that authorised it neither starts
 // nor completes it, unless the exemption of a gate lets an implementer vote. Who may override a freeze gives the Reason for that with the command.
 func (p *Practice) Start(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Change, error) {
@@ -24,6 +24,9 @@ func (p *Practice) Start(ctx context.Context, actor itsm.Actor, id itsm.ID, r it
 		}
 		if w.Decider {
 			return w.refusal(ctx, ActionStart, deciderReason)
+		}
+		if reason := w.outsideAuthorised(w.now); reason != "" {
+			return w.refusal(ctx, ActionStart, reason)
 		}
 		if err := p.mayStart(ctx, w.u, &w.Change, r.Reason); err != nil {
 			return err

@@ -168,6 +168,8 @@ func mayStart(a attempt) string {
 		return deciderReason
 	case c.TemplateProblem != "":
 		return c.TemplateProblem
+	case c.outsideAuthorised(a.Now) != "" && c.Planned().IsZero():
+		return c.outsideAuthorised(a.Now)
 	case c.Planned().IsZero():
 		if c.Follows.Window == WindowRequired {
 			return "it has no planned window"
