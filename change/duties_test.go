@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/change"
+	"github.com/itsmkit/itsmkit/change/risk"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/approval"
 	"github.com/itsmkit/itsmkit/itsm/approval/ballot"
@@ -124,3 +125,52 @@ func TestWhoDecidedAboutAChangeDoesNotImplementIt(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyLowersTheRiskOfTheirOwnChange(t *testing.T) {
+	for name, own := range map[string]func(*change.Draft){
+		change.DutyRequester:   func(r *change.Draft) { r.Requester = "mona" },
+		change.DutyImplementer: func(r *change.Draft) { r.Assignee = "mona" },
+	} {
+		d := openDesk(t, change.Options{})
+		ctx := t.Context()
+		c := d.must(d.Draft(ctx, root, change.Draft{
+			Title: "Replace the relay", Plans: plans, CIs: []itsm.ID{"relay"}, Group: "network", Assignee: "ian", Requester: "sam",
+			Planned: d.window(24 * time.Hour), RiskAnswers: mediumRisk,
+		}))
+		r := change.Draft{
+			Title: "Replace the relay", Plans: plans, CIs: []itsm.ID{"relay"}, Group: "network", Assignee: "ian", Requester: "sam",
+			Planned: d.window(24 * time.Hour), RiskAnswers: mediumRisk,
+		}
+		own(&r)
+		mine := d.must(d.Draft(ctx, root, r))
+		set := func(by itsm.Actor, id itsm.ID, level risk.Level) error {
+			_, err := d.OverrideRisk(ctx, by, id, change.RiskSetting{Command: because, Level: level})
+			return err
+		}
+		// A draft has no level yet: what the model makes of it counts.
+		for range 2 {
+			err := set(mona, mine.ID, risk.LevelLow)
+			require.ErrorIs(t, err, itsm.ErrForbidden, name)
+			require.ErrorContains(t, err, "nobody lowers the risk of what is their own, of which they are the "+name)
+			if mine.State == change.StateDraft {
+				mine = d.must(d.Submit(ctx, root, mine.ID, itsm.Command{}))
+			}
+		}
+		require.Equal(t, risk.LevelMedium, d.get(mine.ID).Risk)
+		// They raise it, and do not take that back; who has no part in it does.
+		require.NoError(t, set(mona, mine.ID, risk.LevelHigh))
+		_, err := d.ClearRiskOverride(ctx, mona, mine.ID, because)
+		require.ErrorIs(t, err, itsm.ErrForbidden)
+		d.must(d.ClearRiskOverride(ctx, root2, mine.ID, because))
+		require.NoError(t, set(mona, c.ID, risk.LevelLow))
+
+		// By an exemption that has their duty they do.
+		d = openDesk(t, change.Options{Exemption: &approval.Exemption{Name: "shop of one", Of: []string{name}}})
+		mine = d.must(d.Draft(ctx, root, r))
+		require.NoError(t, set(mona, mine.ID, risk.LevelLow))
+		require.ErrorIs(t, set(root, mine.ID, risk.LevelLow), itsm.ErrForbidden, "who drafted it has another duty")
+	}
+}
+
+// root2 is another manager of everything.
+var root2 = itsm.Actor{Tenant: "acme", ID: "root2", Roles: []itsm.RoleName{itsm.RoleITServiceManager}}

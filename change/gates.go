@@ -68,6 +68,18 @@ func (c *Change) parties() []approval.Party {
 	return parties
 }
 
+// ownDuty gives the duty by which the actor is a party to the change as it was, "" where it is none or the Exemption of the
+// Options lets parties of the duty decide.
+func (w *work) ownDuty() string {
+	x := w.p.o.Exemption
+	for _, party := range w.Was.parties() {
+		if party.Person == w.actor.ID && (x == nil || len(x.Of) > 0 && !slices.Contains(x.Of, party.Duty)) {
+			return party.Duty
+		}
+	}
+	return ""
+}
+
 // request is what ballots are asked for the change as it is.
 func (w *work) request(ctx context.Context) (ballot.Request, error) {
 	facts, err := w.p.approvalFacts(ctx, w.r, &w.Change)

@@ -171,26 +171,72 @@ type RiskSetting struct {
 }
 
 // OverrideRisk sets the level of risk, whatever the model says; the explanation stays. A level above the authorised one is
-// outside the envelope: see [Practice.Edit].
+// outside the envelope: see [Practice.Edit]. A party to the change, its requester, author or assignee, does not lower its
+// risk, neither below what it is nor below what the model gives: that is ErrForbidden, unless the Exemption of the [Options]
+// has their duty.
 func (p *Practice) OverrideRisk(ctx context.Context, actor itsm.Actor, id itsm.ID, r RiskSetting) (Change, error) {
 	return p.command(ctx, actor, id, ActionOverrideRisk, r.Command, r, func(ctx context.Context, w *work) error {
 		if !r.Level.Valid() {
 			w.faults.Add("level", "must be 1 (low), 2 (medium) or 3 (high)")
 		}
 		w.requireReason(r.Reason)
+		if err := w.mayLower(ctx, ActionOverrideRisk, r.Level); err != nil {
+			return err
+		}
 		w.RiskOverride = &RiskOverride{Level: r.Level, Reason: r.Reason, By: w.actor.ID, At: w.now}
 		w.Risk = r.Level
 		return w.revise(ctx, ActionOverrideRisk, RiskOverridden{From: w.Was.Risk, Level: r.Level})
 	})
 }
 
-// ClearRiskOverride lets the level of risk follow from the model again.
+// mayLower refuses a party to the change that would lower its risk, below what it is or what the model makes of it.
+func (w *work) mayLower(ctx context.Context, a Action, to risk.Level) error {
+	duty := w.ownDuty()
+	if duty == "" || w.actor.System {
+		return nil
+	}
+	least := w.Was.Risk
+	if a == ActionOverrideRisk {
+		level, err := w.modelRisk(ctx)
+		if err != nil {
+			return err
+		}
+		least = max(least, level)
+	}
+	if to >= least {
+		return nil
+	}
+	return &itsm.ForbiddenError{
+		Actor: w.actor.ID, Tenant: w.actor.Tenant, Permission: PermissionOverrideRisk, Kind: Kind, ID: w.ID,
+		Reason: "nobody lowers the risk of what is their own, of which they are the " + duty,
+	}
+}
+
+// modelRisk gives the level that the risk model makes of the change as it is, whatever a person set.
+func (w *work) modelRisk(ctx context.Context) (risk.Level, error) {
+	of := *w.Case
+	of.RiskOverride = nil
+	probe := *w
+	probe.Case, probe.faults = &of, itsm.Faults{}
+	if err := probe.assessRisk(ctx); err != nil {
+		return 0, err
+	}
+	return of.Risk, nil
+}
+
+// ClearRiskOverride lets the level of risk follow from the model again. It does not lower the risk for a party: see
+// [Practice.OverrideRisk].
 func (p *Practice) ClearRiskOverride(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Change, error) {
 	return p.command(ctx, actor, id, ActionClearRiskOverride, r, r, func(ctx context.Context, w *work) error {
 		w.requireReason(r.Reason)
 		w.RiskOverride, w.Risk = nil, 0
 		if w.RiskAssessment != nil {
 			w.Risk = w.RiskAssessment.Level
+		}
+		if w.Was.RiskOverride != nil {
+			if err := w.mayLower(ctx, ActionClearRiskOverride, w.Risk); err != nil {
+				return err
+			}
 		}
 		return w.revise(ctx, ActionClearRiskOverride, RiskOverrideCleared{From: w.Was.Risk, Level: w.Risk})
 	})
