@@ -174,3 +174,29 @@ func TestNobodyLowersTheRiskOfTheirOwnChange(t *testing.T) {
 
 // root2 is another manager of everything.
 var root2 = itsm.Actor{Tenant: "acme", ID: "root2", Roles: []itsm.RoleName{itsm.RoleITServiceManager}}
+
+func TestALevelOfRiskThatWasSetDoesNotOutliveWhatItWasSetFor(t *testing.T) {
+	for _, s := range []change.State{change.StateDraft, change.StateAssessing, change.StateAuthorising, change.StateScheduled} {
+		d := openDesk(t, change.Options{})
+		ctx := t.Context()
+		// Given a change whose risk somebody set lower than the model does
+		c := d.in(change.TypeNormal, s)
+		d.must(d.OverrideRisk(ctx, mona, c.ID, change.RiskSetting{Command: because, Level: risk.LevelLow}))
+		c = d.must(d.Edit(ctx, sam, c.ID, change.Edit{Title: ptr("Replace the old relay")}))
+		require.NotNil(t, c.RiskOverride, "what only describes it leaves that as it is")
+		// when it becomes another, then the model decides again, and that is told
+		c = d.must(d.Edit(ctx, sam, c.ID, change.Edit{CIs: &[]itsm.ID{"relay", "router"}, RiskAnswers: highRisk}))
+		require.Nil(t, c.RiskOverride, "in %s", s)
+		require.Equal(t, risk.LevelHigh, c.Risk)
+		require.Equal(t, change.RiskOverrideCleared{From: risk.LevelLow, Level: risk.LevelHigh, Edited: true}, told[change.RiskOverrideCleared](d, c.ID))
+
+		// A level that was raised is not lowered by an edit.
+		if s == change.StateScheduled {
+			c = d.in(change.TypeNormal, s)
+			d.must(d.OverrideRisk(ctx, mona, c.ID, change.RiskSetting{Command: because, Level: risk.LevelHigh}))
+			c = d.must(d.Edit(ctx, sam, c.ID, change.Edit{CIs: &[]itsm.ID{"relay", "router"}}))
+			require.Equal(t, risk.LevelHigh, c.Risk)
+			require.NotNil(t, c.RiskOverride)
+		}
+	}
+}

@@ -46,7 +46,8 @@ type Edit struct {
 // they are asked they may be edited freely; assessments that were made are made again. After that an edit inside the
 // [Envelope] passes, and a planned window that is moved inside of it is only rescheduled. One outside of it opens the
 // gates again, or takes the change back to draft, as its model says: the votes lapse. Once the implementation has begun they
-// stay as they were authorised.
+// stay as they were authorised. A level of risk that a person set below what the risk model makes of the edited change is
+// dropped, which [RiskOverrideCleared] tells.
 func (p *Practice) Edit(ctx context.Context, actor itsm.Actor, id itsm.ID, r Edit) (Change, error) {
 	return p.command(ctx, actor, id, ActionEdit, r.Command, withColumns(r, r.Columns), func(ctx context.Context, w *work) error {
 		w.edit(r)
@@ -167,6 +168,11 @@ func (w *work) revise(ctx context.Context, a Action, payload itsm.Payload) error
 			}
 		}
 	}
+	if !settled {
+		if err := w.dropOverride(ctx, material); err != nil {
+			return err
+		}
+	}
 	if len(material) > 0 && !settled && w.Was.Risk != 0 && w.category(w.State) != itsm.CategoryNew {
 		if err := w.assessRisk(ctx); err != nil {
 			return err
@@ -196,6 +202,26 @@ func (w *work) revise(ctx context.Context, a Action, payload itsm.Payload) error
 		return err
 	}
 	return w.rework(ctx, material)
+}
+
+// dropOverride ends a level of risk that a person set below what the risk model makes of the change now that it is another:
+// they judged what it was. A level above that stands until somebody clears it, as an edit lowers nothing that was raised.
+func (w *work) dropOverride(ctx context.Context, material []string) error {
+	other := slices.ContainsFunc(material, func(field string) bool { return field != "risk" })
+	if !other || w.RiskOverride == nil || w.RiskOverride != w.Was.RiskOverride || !w.faults.Empty() {
+		return nil
+	}
+	level, err := w.modelRisk(ctx)
+	if err != nil || w.RiskOverride.Level >= level {
+		return err
+	}
+	w.RiskOverride = nil
+	if w.Was.Risk != 0 { // a draft has none before it is submitted but for one that was set
+		w.Risk = level
+	}
+	w.action = ActionClearRiskOverride
+	w.tell(w.State, w.State, RiskOverrideCleared{From: w.Was.Risk, Level: level, Edited: true})
+	return nil
 }
 
 // rework opens the gates of a change again that is not what was asked of them any more, or takes it back to draft.

@@ -142,6 +142,8 @@ type RiskOverridden struct {
 type RiskOverrideCleared struct {
 	From  risk.Level `json:"from"`
 	Level risk.Level `json:"level"`
+	// Edited says that an edit made the change another than the one whose level was set.
+	Edited bool `json:"edited,omitempty"`
 }
 
 // Noted: a note was written.
