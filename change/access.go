@@ -27,8 +27,8 @@ const (
 	PermissionOverrideFreeze itsm.Permission = "change.override_freeze"
 	// PermissionOverrideRisk is for setting the level of risk against the model.
 	PermissionOverrideRisk itsm.Permission = "change.override_risk"
-	// PermissionRecordRetrospectively is for recording what was made already, and for saying of a change that it was
-	// not authorised.
+	// PermissionRecordRetrospectively is for recording what was made already, for cancelling what was so recorded, and for
+	// saying of a change that it was not authorised.
 	PermissionRecordRetrospectively itsm.Permission = "change.record_retrospectively"
 	// PermissionConvene is for who keeps the minutes of the change advisory board.
 	PermissionConvene itsm.Permission = "change.convene"

@@ -173,7 +173,7 @@ func (d *changeDesk) in(of change.Type, s change.State) change.Change {
 		require.Equal(d.t, s, c.State)
 		return c
 	case change.StateCancelled:
-		return d.must(d.Cancel(ctx, mona, c.ID, because))
+		return d.must(d.Cancel(ctx, root, c.ID, because))
 	}
 	if of != change.TypeRetrospective {
 		step(func() (change.Change, error) { return d.Submit(ctx, sam, c.ID, itsm.Command{}) })

@@ -117,15 +117,38 @@ func (p *Practice) Close(ctx context.Context, actor itsm.Actor, id itsm.ID, r Cl
 }
 
 // Cancel ends a change that is not to be made, before its implementation. The Reason of the command is required. A retrospective
-// change that is cancelled was recorded by mistake: it counts as not made.
+// change that is cancelled was recorded by mistake: it counts as not made. That asks for "change.record_retrospectively",
+// and of somebody who is no party to it, or has the Exemption of the [Options]: anybody else is ErrForbidden. One that is
+// unauthorised stays so, counts as made, and is still to be answered.
 func (p *Practice) Cancel(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Change, error) {
 	return p.command(ctx, actor, id, ActionCancel, r, r, func(ctx context.Context, w *work) error {
 		w.EndReason = r.Reason
 		if w.Type == TypeRetrospective {
-			w.Implemented, w.ImplementedAt, w.Unauthorised, w.Unauthorisation = false, 0, false, nil
+			if err := w.mayUnrecord(ctx); err != nil {
+				return err
+			}
+			if !w.Unauthorised {
+				w.Implemented, w.ImplementedAt = false, 0
+			}
 		}
 		return w.fire(ctx, ActionCancel, Cancelled{})
 	})
+}
+
+// mayUnrecord refuses who would have a change that was made count as not made, and may not record one, or is a party to it:
+// whatever the host's table says.
+func (w *work) mayUnrecord(ctx context.Context) error {
+	if err := w.authorize(ctx, PermissionRecordRetrospectively); err != nil {
+		return err
+	}
+	duty := w.ownDuty()
+	if duty == "" || w.actor.System {
+		return nil
+	}
+	return &itsm.ForbiddenError{
+		Actor: w.actor.ID, Tenant: w.actor.Tenant, Permission: PermissionRecordRetrospectively, Kind: Kind, ID: w.ID,
+		Reason: "nobody cancels what was made and is their own, of which they are the " + duty,
+	}
 }
 
 // Assignment says who implements a change.

@@ -280,8 +280,11 @@ func tableOf(t Type) (*Lifecycle, error) {
 			Rule{From: []State{StateScheduled}, On: ActionStart, To: StateImplementing, Needs: []itsm.Field[*Case]{NeedsAssignee}, Guard: mayStart},
 			Rule{From: []State{StateImplementing}, On: ActionComplete, To: StateReview, Needs: []itsm.Field[*Case]{NeedsOutcome}, Guard: mayComplete})
 	}
+	cancel := Rule{From: before, On: ActionCancel, To: StateCancelled, Needs: reason}
+	if t == TypeRetrospective {
+		cancel.Permission = PermissionRecordRetrospectively // it was recorded by mistake
+	}
 	rules = append(rules,
-		Rule{From: []State{StateReview}, On: ActionClose, To: StateClosed, Needs: []itsm.Field[*Case]{NeedsReview}},
-		Rule{From: before, On: ActionCancel, To: StateCancelled, Needs: reason})
+		Rule{From: []State{StateReview}, On: ActionClose, To: StateClosed, Needs: []itsm.Field[*Case]{NeedsReview}}, cancel)
 	return itsm.NewLifecycle(Kind, []State{initial}, states, rules...)
 }

@@ -216,11 +216,41 @@ func TestC26WhatWasRecordedByMistakeCountsAsNotMade(t *testing.T) {
 	d := openDesk(t, change.Options{})
 	ctx := t.Context()
 	c := d.in(change.TypeRetrospective, change.StateAuthorising)
-	c = d.must(d.Cancel(ctx, mona, c.ID, because))
+	c = d.must(d.Cancel(ctx, root, c.ID, because))
 	require.False(t, c.Implemented)
 	m, err := d.Measures(ctx, mona, change.Period{From: d.now.Add(-24 * time.Hour), To: d.now.Add(time.Hour)})
 	require.NoError(t, err)
 	require.Zero(t, m.Implemented)
+}
+
+func TestC26TheAccusedDoNotCancelWhatTheyMade(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	for _, unauthorised := range []bool{false, true} {
+		// Given what Mona recorded, Sam had made, and another manager made
+		ines := itsm.Actor{Tenant: "acme", ID: "ines", Roles: []itsm.RoleName{itsm.RoleChangeManager}}
+		c := d.must(d.RecordRetrospectively(ctx, mona, change.Retrospective{
+			Title: "Restarted the relay", Description: "At night", Requester: "sam", Assignee: "ines", Unauthorised: unauthorised,
+			Done: change.Window{Start: d.now.Add(-2 * time.Hour), End: d.now.Add(-time.Hour)},
+		}))
+		// then none of them cancels it, nor does who may not record such changes
+		for _, by := range []itsm.Actor{mona, sam, ines, ian} {
+			_, err := d.Cancel(ctx, by, c.ID, because)
+			require.ErrorIs(t, err, itsm.ErrForbidden, "%s", by.ID)
+		}
+		// Who has no part in it does, and what was unauthorised stays so.
+		other := mona
+		other.ID = "mara"
+		got := d.must(d.Cancel(ctx, other, c.ID, because))
+		require.Equal(t, change.StateCancelled, got.State)
+		require.Equal(t, unauthorised, got.Unauthorised)
+		require.Equal(t, unauthorised, got.FollowUpOpen)
+		require.Equal(t, unauthorised, got.Implemented)
+		require.Equal(t, c.Unauthorisation, got.Unauthorisation)
+		if unauthorised {
+			d.must(d.AnswerUnauthorised(ctx, mona, c.ID, change.Answer{Text: "It was the nightly job"}))
+		}
+	}
 }
 
 func TestC29APipelineMakesItsOwnChangeOfATemplate(t *testing.T) {
