@@ -204,7 +204,7 @@ func (p *Practice) ReviseTemplate(ctx context.Context, actor itsm.Actor, id itsm
 }
 
 // ApproveTemplate makes a version the one that standard changes are drafted from, in place of the one before. It asks for
-// "change_template.approve". Who drafted or revised it does not approve it, unless the Exemption of the [Options] lets them: then
+// "change_template.approve". Nobody who has drafted or revised it, first or last, approves it, unless the Exemption of the [Options] lets them: then
 // its name is kept as the reason.
 func (p *Practice) ApproveTemplate(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Version, error) {
 	var v Version
@@ -218,7 +218,7 @@ func (p *Practice) ApproveTemplate(ctx context.Context, actor itsm.Actor, id its
 			return err
 		}
 		c := r
-		if author := draft.DraftedBy == actor.ID || draft.RevisedBy == actor.ID; author && !actor.System {
+		if draft.IsAuthor(actor.ID) && !actor.System {
 			if p.o.Exemption == nil {
 				return &itsm.TransitionError{Kind: KindTemplate, ID: id, State: string(draft.State), Action: "approve", Reason: "who drafted or revised it does not approve it"}
 			}

@@ -170,3 +170,27 @@ func TestC2ATemplateIsSuspendedByHand(t *testing.T) {
 	_, _, err = d.ActiveTemplate(ctx, mona, "relay swap")
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 }
+
+func TestC2NoneOfItsAuthorsApprovesATemplate(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	manager := func(id itsm.ID) itsm.Actor {
+		return itsm.Actor{Tenant: "acme", ID: id, Roles: []itsm.RoleName{itsm.RoleChangeManager}}
+	}
+	set := change.Template{Title: "Swap a relay", Plans: change.Plans{Rollout: "Swap it", Backout: "Swap it back"}, RiskAnswers: lowRisk}
+	// Given a draft of Mona's that Ines and then Mara have revised
+	v, err := d.DraftTemplate(ctx, mona, change.TemplateDraft{Family: "relay swap", Set: set})
+	require.NoError(t, err)
+	for _, by := range []itsm.ID{"ines", "mara", "ines", "mara"} {
+		v, err = d.ReviseTemplate(ctx, manager(by), v.ID, change.TemplateRevision{Set: set})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []itsm.ID{"ines", "mara"}, v.Revisers)
+	// then none of them approves it
+	for _, by := range []itsm.ID{"mona", "ines", "mara"} {
+		_, err = d.ApproveTemplate(ctx, manager(by), v.ID, itsm.Command{})
+		require.ErrorIs(t, err, itsm.ErrTransition, "%s", by)
+	}
+	_, err = d.ApproveTemplate(ctx, manager("otto"), v.ID, itsm.Command{})
+	require.NoError(t, err)
+}

@@ -99,6 +99,9 @@ func (k *Keeper[S]) Revise(ctx context.Context, actor itsm.Actor, id itsm.ID, r 
 			return k.refusal(v, actionRevise)
 		}
 		v.Set, v.RevisedBy = r.Set.Clone(), actor.ID
+		if !slices.Contains(v.Revisers, actor.ID) {
+			v.Revisers = append(slices.Clip(v.Revisers), actor.ID)
+		}
 		return k.put(ctx, u, v, actionRevise, v.State, Revised[S]{Family: v.Family, Number: v.Number})
 	})
 }

@@ -5,6 +5,7 @@ package versioned
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/itsmkit/itsmkit/itsm"
@@ -75,6 +76,9 @@ type Body[S any] struct {
 	// DraftReason and ActivateReason are what the commands gave as theirs.
 	DraftReason    string `json:"draft_reason,omitempty"`
 	ActivateReason string `json:"activate_reason,omitempty"`
+	// Revisers are all who have revised it while it was a draft, in the order in which they first did. Those of a draft
+	// that was revised before they were kept are not all in it.
+	Revisers []itsm.ID `json:"revisers,omitempty"`
 	// Source is the provider's version that a base is a copy of. Who may not read versions in the
 	// provider's tenant is given its number alone: what a provider calls its tenant and its versions is not
 	// its customers' to know.
@@ -93,6 +97,11 @@ var (
 	ByRetiredAt   = storage.NullTimeCol("retired_at", func(h *Head) *time.Time { return &h.RetiredAt })
 	ByActivatedBy = storage.Col("activated_by", func(h *Head) *itsm.ID { return &h.ActivatedBy })
 )
+
+// IsAuthor says whether a person made the version or has revised it.
+func (v *Version[S]) IsAuthor(person itsm.ID) bool {
+	return v.DraftedBy == person || v.RevisedBy == person || slices.Contains(v.Revisers, person)
+}
 
 // Table is a table of versions.
 type Table[S any] = storage.Table[Version[S], Head, Body[S]]
