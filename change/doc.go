@@ -28,7 +28,7 @@
 // What the gates decide about is fixed by a hash: plans, configuration items and their proposed changes, window, outage and
 // risk ([Envelope]). A change is only started while it is exactly that. An edit outside of it opens the gates again, or takes
 // the change back to draft, and the votes lapse; a move inside the authorised window only reschedules. Nobody decides about
-// what they asked for or implement, but by an exemption that is named ([Options]).
+// what they asked for, drafted or implement, nor implements what they decided about, but by an exemption that is named ([Options]).
 //
 // # Beside the states
 //

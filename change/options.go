@@ -41,7 +41,8 @@ type Options struct {
 	// gives their values. It only reads. What it leaves out is not known.
 	Facts   []routing.Fact
 	FactsOf func(ctx context.Context, r storage.Reader, c Change) (approval.Facts, error)
-	// Exemption lets who asked for a change, or implements it, decide in its gates and approve the templates that they
+	// Exemption lets who asked for a change, drafted it or implements it decide in its gates, who decided about it implement it,
+	// parties lower its risk and cancel it where it was recorded by mistake, and authors approve the templates that they
 	// drafted: for a shop of one. Its name stands with each vote that it covered, and in the history of each template. It holds for gates
 	// that have none of their own. Nil keeps duties apart.
 	Exemption *approval.Exemption
