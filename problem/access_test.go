@@ -301,3 +301,52 @@ func TestACommandUnderAKeyIsDoneOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, one, two)
 }
+
+// An old key gives nothing to those who may no longer read what it made or changed.
+func TestAnOldKeyGivesNothingToWhoMayNoLongerRead(t *testing.T) {
+	d, ctx := open(t, thrice), t.Context()
+	now := mona // who becomes a requester
+	now.Roles = rita.Roles
+	key := func(k string) itsm.Command { return itsm.Command{Key: k, Reason: "So"} }
+
+	draft := problem.KnownErrorDraft{Command: key("draft"), Title: "Firmware 7 drops VLANs", Symptom: "No network", NoWorkaround: true,
+		Audience: problem.AudienceEveryone}
+	k, err := d.DraftKnownError(ctx, mona, draft)
+	require.NoError(t, err)
+	again, err := d.DraftKnownError(ctx, mona, draft)
+	require.NoError(t, err)
+	require.Equal(t, k, again)
+	_, err = d.DraftKnownError(ctx, now, draft)
+	require.ErrorIs(t, err, itsm.ErrNotFound, "it is a draft")
+	_, err = d.PublishKnownError(ctx, mona, k.ID, key("publish"))
+	require.NoError(t, err)
+	shown, err := d.PublishKnownError(ctx, now, k.ID, key("publish"))
+	require.NoError(t, err, "it is for everyone")
+	require.Equal(t, k.Symptom, shown.Symptom)
+
+	p := d.in(problem.StateKnownError)
+	edit := problem.KnownErrorEdit{Command: key("edit"), Title: ptr("The relay is full")}
+	_, err = d.EditKnownError(ctx, sam, p.KnownError, edit)
+	require.NoError(t, err)
+	_, err = d.Restrict(ctx, mona, p.ID, problem.Restriction{})
+	require.NoError(t, err)
+	away := sam
+	away.Groups = nil
+	_, err = d.Assign(ctx, mona, p.ID, problem.Assignment{Group: "network", Assignee: "mona"})
+	require.NoError(t, err)
+	_, err = d.EditKnownError(ctx, away, p.KnownError, edit)
+	require.ErrorIs(t, err, itsm.ErrNotFound, "it is restricted")
+
+	for n := range 3 {
+		d.observe(n)
+	}
+	id := d.proposals("")[0].ID
+	dismissal := problem.ProposalDismissal{Command: key("dismiss")}
+	s, err := d.DismissProposal(ctx, mona, id, dismissal)
+	require.NoError(t, err)
+	same, err := d.DismissProposal(ctx, mona, id, dismissal)
+	require.NoError(t, err)
+	require.Equal(t, s, same)
+	_, err = d.DismissProposal(ctx, now, id, dismissal)
+	require.ErrorIs(t, err, itsm.ErrNotFound)
+}

@@ -193,7 +193,13 @@ type errorWork struct {
 }
 
 func (p *Practice) executeKnownError(ctx context.Context, c engine.Call, fn func(context.Context, *engine.Unit) (KnownError, error)) (KnownError, error) {
-	return engine.Execute(ctx, p.e, KnownErrorTable, c, fn, func(ctx context.Context, u *engine.Unit, k KnownError, _ bool) (KnownError, error) {
+	return engine.Execute(ctx, p.e, KnownErrorTable, c, fn, func(ctx context.Context, u *engine.Unit, k KnownError, again bool) (KnownError, error) {
+		if again {
+			var err error
+			if k, err = p.findKnownError(ctx, u, c.Actor, k.ID); err != nil {
+				return KnownError{}, err
+			}
+		}
 		return p.knownErrorFor(ctx, u, c.Actor, k)
 	})
 }

@@ -392,7 +392,13 @@ func (p *Practice) DismissProposal(ctx context.Context, actor itsm.Actor, id its
 		}
 		u.Emit(proposalEvent(was, &s, "dismiss", ProposalWaived{Again: s.Again}))
 		return s, nil
-	}, func(ctx context.Context, u *engine.Unit, s Proposal, _ bool) (Proposal, error) {
+	}, func(ctx context.Context, u *engine.Unit, s Proposal, again bool) (Proposal, error) {
+		if again {
+			var err error
+			if s, err = p.findProposal(ctx, u, actor, s.ID); err != nil {
+				return Proposal{}, err
+			}
+		}
 		return p.proposalFor(ctx, u, actor, s)
 	})
 }
