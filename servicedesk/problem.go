@@ -237,18 +237,23 @@ func (d *Desk) toIncident(ctx context.Context, u *engine.Unit, _ engine.Due, w t
 	if i.HoldLink == nil || *i.HoldLink != w.waitedFor() {
 		return nil
 	}
+	if root, err := d.original(ctx, u, w.waitedFor().ID); err != nil || root.ID != p.ID {
+		return ignoreNotFound(err) // what it waits for is no duplicate any more, or one of another
+	}
 	if c, _ := d.Problems.Lifecycle().Category(p.State); c.Open() {
 		return nil // it was taken up again meanwhile
 	}
-	if w.Do == doResume {
+	if w.Do == doResume || p.Code != problem.CodeFixed { // it may have been taken up again and have ended otherwise
 		return d.resumeFrom(ctx, u, w)
 	}
-	notes := "The problem that this incident waited for is fixed."
-	if hidden := p.Restricted && !i.Restricted; !hidden && p.Fix != nil && p.Fix.Notes != "" {
+	reason, notes := "Problem "+p.Number+" is fixed", "The problem that this incident waited for is fixed."
+	if p.Restricted && !i.Restricted {
+		reason = "The problem that it waited for is fixed"
+	} else if p.Fix != nil && p.Fix.Notes != "" {
 		notes = p.Fix.Notes
 	}
 	_, err = incidents.Resolve(ctx, u.System("problems"), i.ID, incident.Resolution{
-		Command: itsm.Command{Reason: "Problem " + p.Number + " is fixed"}, Code: incident.CodeByProblem, Notes: notes,
+		Command: itsm.Command{Reason: reason}, Code: incident.CodeByProblem, Notes: notes,
 	})
 	if errors.Is(err, itsm.ErrInvalid) { // the host has no such code
 		return d.resumeFrom(ctx, u, w)
@@ -262,6 +267,17 @@ func (w toIncidents) waitedFor() itsm.Ref {
 		return itsm.Ref{Kind: problem.Kind, ID: w.Through}
 	}
 	return itsm.Ref{Kind: problem.Kind, ID: w.Problem}
+}
+
+// original gives the problem that is worked on for another: what that is a duplicate of, however far, or itself. There
+// is an end to it, as only an open problem gets duplicates.
+func (d *Desk) original(ctx context.Context, u *engine.Unit, id itsm.ID) (p problem.Problem, err error) {
+	for {
+		if p, err = d.Problems.Table().Get(ctx, u, id); err != nil || p.DuplicateOf == "" {
+			return p, err
+		}
+		id = p.DuplicateOf
+	}
 }
 
 func (d *Desk) problemAndIncident(ctx context.Context, u *engine.Unit, w toIncidents) (p problem.Problem, i incident.Incident, err error) {

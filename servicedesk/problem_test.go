@@ -174,6 +174,80 @@ func TestP5WhatCannotBeResolvedResumes(t *testing.T) {
 	require.Equal(t, incident.StateNew, f.incident(t, waits.ID).State, "nobody will fix it")
 }
 
+// P5: what was fixed and ended otherwise before its incidents were looked at resolves none of them.
+func TestP5IncidentsAreNotResolvedByAProblemThatWasNotFixedAfterAll(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	ends := map[string]func(id itsm.ID) error{
+		"risk": func(id itsm.ID) error {
+			_, err := f.Problems.AcceptRisk(ctx, boss, id, problem.RiskAcceptance{Command: itsm.Command{Reason: "Cheap"}, Approver: "boss", ReviewAt: f.now.AddDate(1, 0, 0)})
+			return err
+		},
+		"cancelled": func(id itsm.ID) error {
+			_, err := f.Problems.Cancel(ctx, boss, id, itsm.Command{Reason: "It is none"})
+			return err
+		},
+	}
+	for name, end := range ends {
+		p := f.problem(t)
+		i := f.log(t)
+		f.hold(t, i, p)
+		f.fixes(t, p, "")
+		_, err := f.Problems.Reanalyse(ctx, boss, p.ID, itsm.Command{Reason: "It is back"})
+		require.NoError(t, err)
+		require.NoError(t, end(p.ID), name)
+		f.settled(t)
+		got := f.incident(t, i.ID)
+		require.Equal(t, [2]any{incident.StateNew, incident.Outcome{}}, [2]any{got.State, got.Resolution}, name)
+	}
+}
+
+// P5, P7: what waits for a duplicate that turned out to be none waits on.
+func TestP5P7WhatWaitsForADuplicateThatWasSplitWaitsOn(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	duplicate, err := f.Problems.Register(ctx, boss, problem.Registration{Title: "Mail", Source: problem.SourceIncident})
+	require.NoError(t, err)
+	i := f.log(t)
+	f.hold(t, i, duplicate)
+	p := f.problem(t)
+	_, err = f.Problems.MarkDuplicate(ctx, boss, duplicate.ID, problem.Duplication{Of: p.ID})
+	require.NoError(t, err)
+	f.settled(t)
+	f.fixes(t, p, "")
+	_, err = f.Problems.Reanalyse(ctx, boss, duplicate.ID, itsm.Command{Reason: "It is another"})
+	require.NoError(t, err)
+	f.settled(t)
+	require.Equal(t, incident.StateOnHold, f.incident(t, i.ID).State)
+}
+
+// The number of a restricted problem does not stand on an incident that others read.
+func TestARestrictedProblemIsNotNamedOnTheIncidentsItResolves(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	p := f.problem(t)
+	open, secret := f.log(t), f.log(t, func(r *incident.Report) { r.Restricted = true })
+	f.hold(t, open, p)
+	f.hold(t, secret, p)
+	_, err := f.Problems.Restrict(ctx, boss, p.ID, problem.Restriction{})
+	require.NoError(t, err)
+	f.fixes(t, p, "")
+	f.settled(t)
+	reasons := func(id itsm.ID) (reasons []string) {
+		t.Helper()
+		entries, err := f.Incidents.Timeline(ctx, boss, id)
+		require.NoError(t, err)
+		for _, e := range entries {
+			if e.Event != nil && e.Event.Type == (incident.Resolved{}).EventType() {
+				reasons = append(reasons, e.Event.Reason)
+			}
+		}
+		return reasons
+	}
+	require.Equal(t, []string{"The problem that it waited for is fixed"}, reasons(open.ID))
+	require.Equal(t, []string{"Problem " + p.Number + " is fixed"}, reasons(secret.ID))
+}
+
 // P5: a workaround reaches the open incidents that are linked to its problem.
 func TestP5AWorkaroundReachesLinkedOpenIncidents(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{})
