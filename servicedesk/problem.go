@@ -132,6 +132,12 @@ func (d *Desk) problemReactions() []engine.Reaction {
 			}
 			return nil
 		}),
+		engine.On(func(ctx context.Context, u *engine.Unit, e itsm.Event, h incident.Held) error {
+			return d.heldFor(ctx, u, e.Record, h.Link)
+		}),
+		engine.On(func(ctx context.Context, u *engine.Unit, e itsm.Event, h incident.HoldReasonChanged) error {
+			return d.heldFor(ctx, u, e.Record, h.Link)
+		}),
 		engine.On(d.followRegistration),
 		engine.On(d.followLink),
 		engine.On(d.followUnlink),
@@ -259,6 +265,29 @@ func (d *Desk) toIncident(ctx context.Context, u *engine.Unit, _ engine.Due, w t
 		return d.resumeFrom(ctx, u, w)
 	}
 	return err
+}
+
+// heldFor begins what is done about an incident that was made to wait for a problem which is at its end already: no
+// event of that problem comes for it.
+func (d *Desk) heldFor(ctx context.Context, u *engine.Unit, id itsm.ID, link *itsm.Ref) error {
+	if link == nil || link.Kind != problem.Kind {
+		return nil
+	}
+	p, err := d.original(ctx, u, link.ID)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if c, _ := d.Problems.Lifecycle().Category(p.State); c.Open() {
+		return nil
+	}
+	w, through := toIncidents{Do: doResume, Problem: p.ID}, itsm.ID("")
+	if p.Code == problem.CodeFixed {
+		w.Do = doResolve
+	}
+	if link.ID != p.ID {
+		through = link.ID
+	}
+	return u.Schedule(ctx, w.task(u, through, id))
 }
 
 // waitedFor is the record that an incident waits for.

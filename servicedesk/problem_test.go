@@ -221,6 +221,45 @@ func TestP5P7WhatWaitsForADuplicateThatWasSplitWaitsOn(t *testing.T) {
 	require.Equal(t, incident.StateOnHold, f.incident(t, i.ID).State)
 }
 
+// P5: an incident does not wait for a problem that is at its end already.
+func TestP5AnIncidentDoesNotWaitForAProblemThatHasEnded(t *testing.T) {
+	f := newDesk(t, servicedesk.Config{})
+	ctx := t.Context()
+	fixed := f.fixes(t, f.problem(t), "Mail is on time again.")
+	cancelled, open := f.problem(t), f.problem(t)
+	_, err := f.Problems.Cancel(ctx, boss, cancelled.ID, itsm.Command{Reason: "It is none"})
+	require.NoError(t, err)
+	duplicateOf := func(of problem.Problem) problem.Problem {
+		t.Helper()
+		p, err := f.Problems.Register(ctx, boss, problem.Registration{Title: "The same", Source: problem.SourceIncident})
+		require.NoError(t, err)
+		p, err = f.Problems.MarkDuplicate(ctx, boss, p.ID, problem.Duplication{Of: of.ID})
+		require.NoError(t, err)
+		return p
+	}
+	later := f.problem(t)
+	of := duplicateOf(later)
+	f.fixes(t, later, "")
+	f.settled(t)
+	for name, c := range map[string]struct {
+		problem problem.Problem
+		want    incident.State
+	}{
+		"fixed": {fixed, incident.StateResolved}, "cancelled": {cancelled, incident.StateNew}, "open": {open, incident.StateOnHold},
+		"duplicate of one that is fixed": {of, incident.StateResolved}, "duplicate of one that is open": {duplicateOf(open), incident.StateOnHold},
+	} {
+		held, turned := f.log(t), f.log(t)
+		f.hold(t, held, c.problem)
+		_, err := f.Incidents.Hold(ctx, boss, turned.ID, incident.Hold{HoldReason: incident.HoldCustomerScheduled})
+		require.NoError(t, err)
+		ref := c.problem.Ref()
+		_, err = f.Incidents.ChangeHoldReason(ctx, boss, turned.ID, incident.Hold{HoldReason: incident.HoldProblem, Link: &ref})
+		require.NoError(t, err)
+		f.settled(t)
+		require.Equal(t, [2]incident.State{c.want, c.want}, [2]incident.State{f.incident(t, held.ID).State, f.incident(t, turned.ID).State}, name)
+	}
+}
+
 // The number of a restricted problem does not stand on an incident that others read.
 func TestARestrictedProblemIsNotNamedOnTheIncidentsItResolves(t *testing.T) {
 	f := newDesk(t, servicedesk.Config{})
