@@ -348,7 +348,11 @@ type KnownErrorPublished struct {
 }
 
 // KnownErrorWithdrawn: it is a draft again.
-type KnownErrorWithdrawn struct{}
+type KnownErrorWithdrawn struct {
+	// With is the problem by which it was: there is another workaround, or the problem is no longer
+	// restricted, and nobody decided yet that everyone is to read it.
+	With itsm.ID `json:"with,omitempty"`
+}
 
 // KnownErrorRetired: it describes nothing any more.
 type KnownErrorRetired struct {

@@ -285,7 +285,9 @@ func (w *work) derive(k *KnownError) {
 }
 
 // follow brings the known error of the work's problem up to date. Where the problem was fixed and closed, or
-// cancelled, it is retired; where causes are identified again, it is drafted again.
+// cancelled, it is retired; where causes are identified again, it is drafted again. One that is published for
+// everyone is a draft again where its workaround changes and is not pushed to requesters, and where its problem
+// is no longer restricted: what everyone reads is published by a person who looked at it.
 func (w *work) follow(ctx context.Context) error {
 	if w.KnownError == "" || w.KnownError != w.Was.KnownError {
 		return nil // it is being drafted
@@ -304,6 +306,14 @@ func (w *work) follow(ctx context.Context) error {
 	case category == itsm.CategoryCancelled, category == itsm.CategoryClosed && w.Code == CodeFixed:
 		now.State = PublicationRetired
 		told = append(told, knownErrorEvent(&was, &now, ActionRetireKnownError, KnownErrorRetired{With: w.ID}))
+	}
+	if now.State == PublicationPublished && now.Audience == AudienceEveryone {
+		// Whoever writes a workaround or opens a problem does not thereby publish to every requester.
+		reworded := now.Workaround != was.Workaround && !w.pushed
+		if reworded || was.Restricted && !now.Restricted {
+			now.State = PublicationDraft
+			told = append(told, knownErrorEvent(&was, &now, ActionWithdrawKnownError, KnownErrorWithdrawn{With: w.ID}))
+		}
 	}
 	if now.State == PublicationRetired && was.State == PublicationRetired && w.action == ActionIdentifyCause {
 		now.State = PublicationDraft

@@ -170,6 +170,8 @@ func (p *Practice) KnownErrorHistory(ctx context.Context, actor itsm.Actor, id i
 					e.Data = KnownErrorDrafted{Number: k.Number}
 				case KnownErrorFollowed:
 					e.Data = KnownErrorFollowed{}
+				case KnownErrorWithdrawn:
+					e.Data = KnownErrorWithdrawn{}
 				case KnownErrorRetired:
 					e.Data = KnownErrorRetired{}
 				case KnownErrorRestored:

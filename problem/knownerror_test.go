@@ -107,6 +107,53 @@ func TestP4TheLifecycleOfAKnownError(t *testing.T) {
 	require.Equal(t, [2]any{problem.PublicationDraft, "The relay leaks"}, [2]any{d.known(id).State, d.known(id).Cause})
 }
 
+// What requesters read was published by somebody: another workaround is not, unless it is pushed to them, nor is
+// what was restricted.
+func TestP4AnotherWorkaroundIsNotPublishedForEveryoneByItself(t *testing.T) {
+	d, ctx := open(t, problem.Options{}), t.Context()
+	p := d.in(problem.StateKnownError)
+	id := p.KnownError
+	record := func(text string, tell problem.Telling) {
+		t.Helper()
+		_, err := d.RecordWorkaround(ctx, sam, p.ID, problem.RecordedWorkaround{Text: text, Tell: tell})
+		require.NoError(t, err)
+	}
+	publish := func() {
+		t.Helper()
+		_, err := d.PublishKnownError(ctx, mona, id, itsm.Command{})
+		require.NoError(t, err)
+	}
+	record("Send it again", "")
+	publish()
+	record("Send it twice", "")
+	require.Equal(t, problem.PublicationPublished, d.known(id).State, "staff read each version")
+	_, err := d.EditKnownError(ctx, mona, id, problem.KnownErrorEdit{Audience: ptr(problem.AudienceEveryone)})
+	require.NoError(t, err)
+	for _, tell := range []problem.Telling{"", problem.TellOffer, problem.TellNobody} {
+		record("Log in with the test account, "+string(tell), tell)
+		k := d.known(id)
+		require.Equal(t, problem.PublicationDraft, k.State)
+		_, err = d.GetKnownError(ctx, rita, id)
+		require.ErrorIs(t, err, itsm.ErrNotFound)
+		events, err := d.KnownErrorHistory(ctx, mona, id)
+		require.NoError(t, err)
+		require.Equal(t, problem.KnownErrorWithdrawn{With: p.ID}, events[len(events)-1].Data)
+		publish()
+	}
+	record("Use the other relay", problem.TellPush)
+	k, err := d.GetKnownError(ctx, rita, id)
+	require.NoError(t, err, "who recorded it decided that requesters are told")
+	require.Equal(t, "Use the other relay", k.Workaround)
+
+	_, err = d.Restrict(ctx, mona, p.ID, problem.Restriction{})
+	require.NoError(t, err)
+	_, err = d.Unrestrict(ctx, mona, p.ID, itsm.Command{})
+	require.NoError(t, err)
+	require.Equal(t, problem.PublicationDraft, d.known(id).State)
+	_, err = d.GetKnownError(ctx, rita, id)
+	require.ErrorIs(t, err, itsm.ErrNotFound)
+}
+
 func TestP4PublicationByStateAndAction(t *testing.T) {
 	leads := map[problem.PublicationAction]map[problem.PublicationState]problem.PublicationState{
 		problem.ActionPublishKnownError:  {problem.PublicationDraft: problem.PublicationPublished},

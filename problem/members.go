@@ -31,7 +31,8 @@ func (p *Practice) Restrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r
 	})
 }
 
-// Unrestrict opens a problem to all who may read problems. It has no members any more.
+// Unrestrict opens a problem to all who may read problems. It has no members any more. Its known error is a
+// draft again where it was published for everyone.
 func (p *Practice) Unrestrict(ctx context.Context, actor itsm.Actor, id itsm.ID, r itsm.Command) (Problem, error) {
 	return p.command(ctx, actor, id, ActionUnrestrict, r, r, func(ctx context.Context, w *work) error {
 		w.Restricted, w.Members = false, nil

@@ -31,6 +31,8 @@ type work struct {
 	// action was checked, and leads to the state.
 	action Action
 	to     State
+	// pushed says that the workaround that was recorded goes to requesters.
+	pushed bool
 	// events are emitted when the record has been put, and after runs then: for side tables.
 	events []itsm.Event
 	after  []func(context.Context) error

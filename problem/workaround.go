@@ -22,7 +22,9 @@ type RecordedWorkaround struct {
 }
 
 // RecordWorkaround records a workaround, or a better one, in any open state. The versions before it are
-// kept. The event [WorkaroundRecorded] says who is to be told.
+// kept. The event [WorkaroundRecorded] says who is to be told. A known error that is published for everyone is
+// a draft again with another workaround, unless that is pushed to requesters by [TellPush]: they read no text
+// that nobody decided to publish.
 func (p *Practice) RecordWorkaround(ctx context.Context, actor itsm.Actor, id itsm.ID, r RecordedWorkaround) (Problem, error) {
 	return p.command(ctx, actor, id, ActionRecordWorkaround, r.Command, r, func(ctx context.Context, w *work) error {
 		w.faults.Text("text", r.Text, MaxLong, false)
@@ -38,7 +40,7 @@ func (p *Practice) RecordWorkaround(ctx context.Context, actor itsm.Actor, id it
 		if w.Workaround != nil {
 			now.Version = w.Workaround.Version + 1
 		}
-		w.Workaround = &now
+		w.Workaround, w.pushed = &now, tell == TellPush
 		w.after = append(w.after, func(ctx context.Context) error { return putWorkaround(ctx, w.u, id, now) })
 		return w.move(WorkaroundRecorded{Version: now.Version, Tell: tell})
 	})
