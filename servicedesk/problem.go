@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/itsmkit/itsmkit/change"
 	"github.com/itsmkit/itsmkit/cmdb"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/internal/digest"
@@ -138,6 +139,7 @@ func (d *Desk) problemReactions() []engine.Reaction {
 		engine.On(func(ctx context.Context, u *engine.Unit, e itsm.Event, h incident.HoldReasonChanged) error {
 			return d.heldFor(ctx, u, e.Record, h.Link)
 		}),
+		engine.On(d.fixesThatEnded),
 		engine.On(d.followRegistration),
 		engine.On(d.followLink),
 		engine.On(d.followUnlink),
@@ -288,6 +290,36 @@ func (d *Desk) heldFor(ctx context.Context, u *engine.Unit, id itsm.ID, link *it
 		through = link.ID
 	}
 	return u.Schedule(ctx, w.task(u, through, id))
+}
+
+// fixesThatEnded records how those changes ended by which a problem is to be fixed and which have ended already: no
+// event of theirs comes for it.
+func (d *Desk) fixesThatEnded(ctx context.Context, u *engine.Unit, e itsm.Event, f problem.FixPlanned) error {
+	changes, by := d.Changes.In(u.Store()), u.System("servicedesk")
+	for _, ref := range f.Changes {
+		if ref.Kind != change.Kind {
+			continue
+		}
+		c, err := changes.Get(ctx, by, ref.ID)
+		if errors.Is(err, itsm.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		outcome := problem.OutcomeFailed
+		switch {
+		case c.Implemented && !c.Outcome.Failure():
+			outcome = problem.OutcomeSuccessful
+		case c.Implemented, !c.Open:
+		default:
+			continue // it will end yet
+		}
+		if err := d.tellFix(ctx, u, e.Record, problem.ChangeOutcome{Change: ref, Outcome: outcome}); err != nil {
+			return ignoreNotFound(err)
+		}
+	}
+	return nil
 }
 
 // waitedFor is the record that an incident waits for.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/itsmkit/itsmkit/change"
 	"github.com/itsmkit/itsmkit/incident"
 	"github.com/itsmkit/itsmkit/itsm"
 	"github.com/itsmkit/itsmkit/itsm/task"
@@ -257,6 +258,33 @@ func TestP5AnIncidentDoesNotWaitForAProblemThatHasEnded(t *testing.T) {
 		require.NoError(t, err)
 		f.settled(t)
 		require.Equal(t, [2]incident.State{c.want, c.want}, [2]incident.State{f.incident(t, held.ID).State, f.incident(t, turned.ID).State}, name)
+	}
+}
+
+// P6: a problem whose fix is a change that has ended already knows how.
+func TestP6AChangeThatEndedBeforeItWasMadeTheFixCounts(t *testing.T) {
+	for outcome, want := range map[change.Outcome]problem.Outcome{
+		change.OutcomeWithIssues: problem.OutcomeSuccessful, change.OutcomeBackedOut: problem.OutcomeFailed, "": problem.OutcomeFailed, // not made at all
+	} {
+		f := changeDesk(t)
+		ctx := t.Context()
+		c := f.scheduled(t)
+		var err error
+		if outcome == "" {
+			_, err = f.Changes.Cancel(ctx, mona, c.ID, itsm.Command{Reason: "Not needed"})
+		} else {
+			f.begin(t, c)
+			_, err = f.Changes.Complete(ctx, ian, c.ID, change.Completion{Outcome: outcome})
+		}
+		require.NoError(t, err)
+		p := f.problem(t)
+		_, err = f.Problems.PlanFix(ctx, boss, p.ID, problem.PlannedFix{Changes: []itsm.Ref{c.Ref()}})
+		require.NoError(t, err)
+		p, err = f.Problems.Get(ctx, boss, p.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, p.Fix.Changes[0].Outcome, outcome)
+		_, err = f.Problems.FixVerified(ctx, boss, p.ID, problem.Verification{})
+		require.Equal(t, want == problem.OutcomeSuccessful, err == nil)
 	}
 }
 
