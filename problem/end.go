@@ -50,9 +50,14 @@ func (p *Practice) Resume(ctx context.Context, actor itsm.Actor, id itsm.ID, r i
 
 // resumeDue is the job that ends a wait at its time.
 func (p *Practice) resumeDue(ctx context.Context, u *engine.Unit, due engine.Due, _ struct{}) error {
-	_, err := p.In(u.Store()).command(ctx, u.Actor(), itsm.ID(due.Key), ActionResume, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
-		if _, resumes, _ := p.dueOf(&w.Problem); resumes.IsZero() || !p.o.Lifecycle.Has(w.State, ActionResume) {
+	id := itsm.ID(due.Key)
+	_, err := p.In(u.Store()).command(ctx, u.Actor(), id, ActionResume, itsm.Command{}, nil, func(ctx context.Context, w *work) error {
+		_, resumes, _ := p.dueOf(&w.Problem)
+		switch {
+		case resumes.IsZero() || !p.o.Lifecycle.Has(w.State, ActionResume):
 			return nil // what it was for has passed, or the host resumes otherwise
+		case resumes.After(w.now):
+			return u.Schedule(ctx, jobOf(jobResume, id, resumes)) // it waits anew, for longer
 		}
 		return w.fire(ctx, ActionResume, Resumed{HoldReason: w.HoldReason, Until: w.HoldUntil})
 	})

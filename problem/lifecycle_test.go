@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/itsmkit/itsmkit/itsm"
+	"github.com/itsmkit/itsmkit/itsm/engine"
 	"github.com/itsmkit/itsmkit/problem"
 )
 
@@ -537,4 +538,19 @@ func TestP7ADuplicateGivesItsLinksToTheOther(t *testing.T) {
 	links, err = d.Links(ctx, mona, original.ID)
 	require.NoError(t, err)
 	require.NotContains(t, links, itsm.Link{Type: itsm.LinkCauses, From: original.Ref(), To: incident(900)})
+}
+
+// A job that is left of a wait before ends no other.
+func TestAWaitIsNotEndedByTheJobOfOneBefore(t *testing.T) {
+	d, ctx := open(t, problem.Options{}), t.Context()
+	p := d.in(problem.StateAnalysis)
+	p, err := d.Hold(ctx, mona, p.ID, problem.Hold{HoldReason: problem.HoldRecurrence, Until: d.now.Add(time.Hour)})
+	require.NoError(t, err)
+	require.NoError(t, d.e.Update(ctx, program, func(ctx context.Context, u *engine.Unit) error {
+		return u.Schedule(ctx, engine.Task{Kind: "problem.resume", Key: string(p.ID), Subject: "problem/" + string(p.ID), Due: d.now, Payload: struct{}{}})
+	}))
+	d.wait(time.Minute)
+	require.Equal(t, problem.StateOnHold, d.get(p.ID).State)
+	d.wait(time.Hour)
+	require.Equal(t, problem.StateAnalysis, d.get(p.ID).State)
 }
