@@ -120,7 +120,9 @@ func idOf(parts ...string) itsm.ID {
 
 // Book puts a change on the schedule in the unit, in place of what was booked of it before, and gives its conflicts. It asks
 // for no permission: that is for the command that plans the change. Where nothing is another than before it
-// reads one record and gives the conflicts that there are. An entry that cannot be is ErrInvalid with every fault.
+// reads one record and gives the conflicts that there are. An entry that cannot be is ErrInvalid with every fault, and one
+// with more than [MaxInTheWay] others in the way a *calendar.LimitError. Where it books what it did, and only its number, its title
+// or who may know of it is another, its conflicts stay as they are.
 func (p *Practice) Book(ctx context.Context, u *engine.Unit, e Entry) ([]calendar.Conflict, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
@@ -140,7 +142,11 @@ func (p *Practice) Book(ctx context.Context, u *engine.Unit, e Entry) ([]calenda
 	if b, err = bookingFor(ctx, u, e.Change); err != nil {
 		return nil, err
 	}
+	same := b.Active && reflect.DeepEqual(b.Entry.Booking, e.Booking)
 	b.Active, b.Entry, b.Restricted, b.Begin, b.End = true, e, e.Restricted, e.Planned.Begin, e.Planned.End
+	if same {
+		return p.relabel(ctx, u, &b)
+	}
 	if err := putTouches(ctx, u, e.Change, b.rows()); err != nil {
 		return nil, err
 	}
@@ -153,6 +159,15 @@ func (p *Practice) Book(ctx context.Context, u *engine.Unit, e Entry) ([]calenda
 	}
 	u.Emit(itsm.Event{Kind: Kind, Record: b.ID, Action: "book", Internal: true, Data: Booked{Planned: e.Planned, Conflicts: b.Conflicts}})
 	return all, nil
+}
+
+// relabel puts a booking that is the same but for what is shown of it.
+func (p *Practice) relabel(ctx context.Context, u *engine.Unit, b *Booking) ([]calendar.Conflict, error) {
+	if err := BookingTable.Put(ctx, u, b); err != nil {
+		return nil, err
+	}
+	u.Emit(itsm.Event{Kind: Kind, Record: b.ID, Action: "book", Internal: true, Data: Booked{Planned: b.Entry.Planned, Conflicts: b.Conflicts}})
+	return conflictsOf(ctx, u, b.ID)
 }
 
 // Release takes a change off the schedule in the unit. One that is not on it is left as it is. It asks for no permission.
@@ -264,7 +279,7 @@ func putTouches(ctx context.Context, u *engine.Unit, change itsm.ID, want map[it
 }
 
 // touching gives the changes booked in a span that touch one of these things, each once. More than most is a
-// *calendar.LimitError; 0 is no limit.
+// *calendar.LimitError.
 func touching(ctx context.Context, r storage.Reader, touches []calendar.Touch, in calendar.Span, most int) ([]itsm.ID, error) {
 	found := map[itsm.ID]bool{}
 	for some := range slices.Chunk(touches, chunk) {
@@ -274,7 +289,7 @@ func touching(ctx context.Context, r storage.Reader, touches []calendar.Touch, i
 				if err != nil {
 					return nil, err
 				}
-				if found[h.Change] = true; most > 0 && len(found) > most {
+				if found[h.Change] = true; len(found) > most {
 					return nil, &calendar.LimitError{What: "changes in the way", Most: most}
 				}
 			}

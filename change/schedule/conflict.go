@@ -85,17 +85,21 @@ func (p *Practice) detect(ctx context.Context, u *engine.Unit, b *Booking) ([]ca
 	return p.keep(ctx, u, b, all[:len(all)-b.LeftOut], others)
 }
 
-// find gives the conflicts of a booking as they are now, with the others that are booked.
+// find gives the conflicts of a booking as they are now, with the others that are booked. More than [MaxInTheWay] others is a
+// *calendar.LimitError.
 func find(ctx context.Context, r storage.Reader, b *calendar.Booking) ([]calendar.Conflict, map[itsm.ID]*Booking, error) {
 	windows, err := windowsFor(ctx, r, b, b.Planned)
 	if err != nil {
 		return nil, nil, err
 	}
-	ids, err := touching(ctx, r, b.Meets(), b.Planned, 0)
+	ids, err := touching(ctx, r, b.Meets(), b.Planned, MaxInTheWay+1)
 	if err != nil {
 		return nil, nil, err
 	}
-	ids = slices.DeleteFunc(ids, func(id itsm.ID) bool { return id == b.Change })
+	ids = slices.DeleteFunc(ids, func(id itsm.ID) bool { return id == b.Change }) // itself is the one more
+	if len(ids) > MaxInTheWay {
+		return nil, nil, &calendar.LimitError{What: "changes in the way", Most: MaxInTheWay}
+	}
 	bookings, err := bookingsOf(ctx, r, ids)
 	if err != nil {
 		return nil, nil, err
@@ -214,11 +218,16 @@ func (b *BookingHead) count(more int64) {
 	b.Conflicting = b.Conflicts > 0
 }
 
+// Busy is the kind of the conflicts with changes that the asker may not read, whatever they are: a kind would say through what
+// the other is in the way. No conflict is kept as one.
+const Busy calendar.ConflictKind = "busy"
+
 // Conflict is a conflict as someone may see it.
 type Conflict struct {
 	calendar.Conflict
-	// Hidden says that the other side is a change that the asker may not read: that it is there, and when, is all
-	// that is told.
+	// Hidden says that the other side is a change that the asker may not read: that one is there, and when, is all
+	// that is told. Its kind is [Busy], neither side names on what it is, and of one time there is one, however many
+	// conflicts with such changes there are.
 	Hidden bool `json:"hidden,omitempty"`
 }
 
@@ -272,11 +281,7 @@ func (p *Practice) shown(ctx context.Context, r storage.Reader, actor itsm.Actor
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]Conflict, len(all))
-	for i, c := range all {
-		shown[i] = show(c, may)
-	}
-	return shown, nil
+	return show(all, may), nil
 }
 
 // others says which of the changes on the other sides the actor may know of.
@@ -290,11 +295,21 @@ func (p *Practice) others(ctx context.Context, r storage.Reader, actor itsm.Acto
 	return p.known(ctx, r, actor, ids)
 }
 
-func show(c calendar.Conflict, may map[itsm.ID]bool) Conflict {
-	if c.Other.Kind != calendar.SideChange || may[c.Other.ID] {
-		return Conflict{Conflict: c}
+// show gives conflicts as they may be seen by who may know of these changes: the hidden ones come last, by time.
+func show(all []calendar.Conflict, may map[itsm.ID]bool) []Conflict {
+	shown := make([]Conflict, 0, len(all))
+	var hidden []calendar.Conflict
+	for _, c := range all {
+		if c.Other.Kind != calendar.SideChange || may[c.Other.ID] {
+			shown = append(shown, Conflict{Conflict: c})
+			continue
+		}
+		hidden = append(hidden, calendar.Conflict{Kind: Busy, This: calendar.Side{Kind: c.This.Kind, ID: c.This.ID},
+			Other: calendar.Side{Kind: calendar.SideChange}, Span: c.Span, Why: "another change is booked then"})
 	}
-	c.Other = calendar.Side{Kind: calendar.SideChange}
-	c.Why = "another change is booked then"
-	return Conflict{c, true}
+	calendar.Sort(hidden)
+	for _, c := range slices.Compact(hidden) {
+		shown = append(shown, Conflict{c, true})
+	}
+	return shown
 }

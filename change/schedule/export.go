@@ -38,7 +38,7 @@ type Export struct {
 
 // Export writes the schedule as an iCalendar document (RFC 5545). It asks for [PermissionRead], and tells of windows where the
 // actor has [PermissionReadWindows] too. A change that the actor may not read is an event "Busy" without a number, a title or
-// anything else. More than calendar.MaxEvents is a *calendar.LimitError.
+// anything else; an export that is narrowed leaves it out, as being among what touches a thing would say that it does. More than calendar.MaxEvents is a *calendar.LimitError.
 func (p *Practice) Export(ctx context.Context, actor itsm.Actor, out io.Writer, x Export) error {
 	var f itsm.Faults
 	x.check(&f)
@@ -131,9 +131,13 @@ func (p *Practice) changes(ctx context.Context, r storage.Reader, actor itsm.Act
 			may[id] = is
 		}
 	}
-	events := make([]calendar.Event, len(bookings))
+	events := make([]calendar.Event, 0, len(bookings))
 	for i := range bookings {
-		events[i] = bookings[i].event(may[bookings[i].ID])
+		known := may[bookings[i].ID]
+		if !known && !x.everything() {
+			continue // that it is among these would say what it touches
+		}
+		events = append(events, bookings[i].event(known))
 	}
 	return events, nil
 }

@@ -153,6 +153,11 @@ func (p *Practice) again(ctx context.Context, u *engine.Unit, change itsm.ID) er
 	}
 	left := b.LeftOut
 	after, err := p.detect(ctx, u, &b)
+	var limit *calendar.LimitError
+	if errors.As(err, &limit) {
+		// More are in its way by now than are looked at. Its conflicts stay, and the job goes on with the others.
+		return nil
+	}
 	if err != nil || left == b.LeftOut && slices.Equal(before, after) {
 		return err
 	}

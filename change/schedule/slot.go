@@ -10,8 +10,8 @@ import (
 	"github.com/itsmkit/itsmkit/storage"
 )
 
-// MaxInTheWay is how many changes booked within the horizon a search for free slots looks at; more is a
-// *calendar.LimitError, which is ErrInvalid.
+// MaxInTheWay is how many changes a search for free slots looks at that are booked within the horizon, and a search for
+// conflicts that are booked at the time; more is a *calendar.LimitError, which is ErrInvalid.
 const MaxInTheWay = 5000
 
 // Slots gives the next free slots for a change, as calendar.Index.Slots does; the booking need not be on the schedule, and
@@ -57,21 +57,23 @@ func (p *Practice) Slots(ctx context.Context, actor itsm.Actor, b calendar.Booki
 
 // hide takes out of what stood in the way what the actor may not know.
 func (p *Practice) hide(ctx context.Context, r storage.Reader, actor itsm.Actor, found *calendar.Slots) error {
-	lists := [][]calendar.Conflict{found.Passed}
-	for _, s := range found.Slots {
-		lists = append(lists, s.Passed)
+	lists := []*[]calendar.Conflict{&found.Passed}
+	for i := range found.Slots {
+		lists = append(lists, &found.Slots[i].Passed)
 	}
 	var all []calendar.Conflict
 	for _, list := range lists {
-		all = append(all, list...)
+		all = append(all, *list...)
 	}
 	may, err := p.others(ctx, r, actor, all)
 	if err != nil {
 		return err
 	}
 	for _, list := range lists {
-		for i := range list {
-			list[i] = show(list[i], may).Conflict
+		shown := show(*list, may)
+		*list = (*list)[:0]
+		for _, c := range shown {
+			*list = append(*list, c.Conflict)
 		}
 	}
 	return nil

@@ -351,13 +351,13 @@ func busy(t *testing.T, store storage.Store) {
 
 	got, err := h.p.Conflicts(ctx, ian, "open")
 	require.NoError(t, err)
-	require.Len(t, got, 2)
-	for _, c := range got {
-		require.True(t, c.Hidden)
-		require.Equal(t, hours(2, 3), c.Span)
-		require.NotContains(t, fmt.Sprint(c.Other, c.Why), "secret")
-		require.Equal(t, calendar.Side{Kind: calendar.SideChange}, c.Other)
-	}
+	require.Equal(t, []schedule.Conflict{{Hidden: true, Conflict: calendar.Conflict{
+		Kind: schedule.Busy, This: calendar.Side{Kind: calendar.SideChange, ID: "open"}, Other: calendar.Side{Kind: calendar.SideChange},
+		Span: hours(2, 3), Why: "another change is booked then",
+	}}}, got, "neither the CI nor the person, and not how many ties there are")
+	checked, err := h.p.Check(ctx, ian, open.Booking)
+	require.NoError(t, err)
+	require.Equal(t, got, checked)
 	_, err = h.p.Conflicts(ctx, ian, "secret")
 	require.ErrorIs(t, err, itsm.ErrNotFound)
 	_, err = h.p.Get(ctx, ian, "secret")
@@ -366,12 +366,24 @@ func busy(t *testing.T, store storage.Store) {
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Slots[0].Passed)
 	require.NotContains(t, fmt.Sprint(found), "secret")
+	for _, c := range found.Slots[0].Passed {
+		require.Equal(t, calendar.Side{Kind: calendar.SideChange}, c.Other)
+		require.Equal(t, schedule.Busy, c.Kind)
+		require.Empty(t, c.This.On)
+	}
 	var out strings.Builder
 	require.NoError(t, h.p.Export(ctx, ian, &out, schedule.Export{Period: hours(0, 24)}))
 	require.NotContains(t, out.String(), "secret")
 	require.NotContains(t, out.String(), "eve")
 	require.Contains(t, out.String(), "SUMMARY:Busy\r\n")
 	require.Contains(t, out.String(), "SUMMARY:N-open Title of open\r\n")
+	for _, narrowed := range []schedule.Export{{CIs: []itsm.ID{"db"}}, {Implementers: []itsm.ID{"eve"}}} {
+		out.Reset()
+		narrowed.Period = hours(0, 24)
+		require.NoError(t, h.p.Export(ctx, ian, &out, narrowed))
+		require.NotContains(t, out.String(), "SUMMARY:Busy", "which would say that it is on the CI, or who makes it")
+		require.Contains(t, out.String(), "SUMMARY:N-open")
+	}
 
 	// Who may read is the host's to say.
 	h = newHost(t, store, schedule.Options{MayRead: func(_ context.Context, _ storage.Reader, actor itsm.Actor, changes []itsm.ID) (map[itsm.ID]bool, error) {
