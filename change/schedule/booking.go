@@ -182,19 +182,29 @@ func (p *Practice) Release(ctx context.Context, u *engine.Unit, change itsm.ID) 
 	if b, err = bookingFor(ctx, u, change); err != nil {
 		return err
 	}
-	b.Active = false
+	b.Active, b.LeftOut = false, 0
 	if err := putTouches(ctx, u, change, nil); err != nil {
 		return err
 	}
 	if _, err := p.keep(ctx, u, &b, nil, nil); err != nil {
 		return err
 	}
-	b.LeftOut = 0
 	if err := BookingTable.Put(ctx, u, &b); err != nil {
 		return err
 	}
 	u.Emit(itsm.Event{Kind: Kind, Record: b.ID, Action: "release", Internal: true, Data: Released{}})
 	return nil
+}
+
+// Lock takes the lock of the schedule of the unit's tenant, which is held until the unit ends: for whoever books what they read,
+// such as a change and what it touches, and must not have it overtaken between the reading and the booking. [Practice.Book] and
+// [Practice.Release] take it themselves where they write.
+func (p *Practice) Lock(ctx context.Context, u *engine.Unit) error { return u.Lock(ctx, lock) }
+
+// Stands says whether a change is on the schedule just as this entry has it: booking it would write nothing. It asks for no permission.
+func (p *Practice) Stands(ctx context.Context, r storage.Reader, e Entry) (bool, error) {
+	b, err := bookingFor(ctx, r, e.Change)
+	return err == nil && b.Active && reflect.DeepEqual(b.Entry, e.normal()), err
 }
 
 // bookingFor reads the booking of a change, or gives a new one.

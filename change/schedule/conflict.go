@@ -82,7 +82,7 @@ func (p *Practice) detect(ctx context.Context, u *engine.Unit, b *Booking) ([]ca
 		return nil, err
 	}
 	b.LeftOut = max(len(all)-MaxConflicts, 0)
-	return p.keep(ctx, u, b, all[:len(all)-b.LeftOut], others)
+	return p.keep(ctx, u, b, all, others)
 }
 
 // find gives the conflicts of a booking as they are now, with the others that are booked. More than [MaxInTheWay] others is a
@@ -114,7 +114,8 @@ func find(ctx context.Context, r storage.Reader, b *calendar.Booking) ([]calenda
 	return all, others, nil
 }
 
-// keep makes the conflicts that are kept of a booking these, and those that others have with it the same from their side.
+// keep makes the conflicts that are kept of a booking these but for those that it leaves out, and those that others have with it
+// the same from their side: what one side leaves out the other still has. It gives those that are kept.
 func (p *Practice) keep(ctx context.Context, u *engine.Unit, b *Booking, all []calendar.Conflict, others map[itsm.ID]*Booking) ([]calendar.Conflict, error) {
 	want := map[itsm.ID]conflictRow{}
 	add := func(c calendar.Conflict) {
@@ -122,8 +123,11 @@ func (p *Practice) keep(ctx context.Context, u *engine.Unit, b *Booking, all []c
 		want[row.ID] = row
 	}
 	with := map[itsm.ID]bool{}
-	for _, c := range all {
-		add(c)
+	kept := all[:len(all)-b.LeftOut]
+	for i, c := range all {
+		if i < len(kept) {
+			add(c)
+		}
 		if c.Other.Kind == calendar.SideChange && !with[c.Other.ID] {
 			with[c.Other.ID] = true
 			for _, from := range calendar.Between(others[c.Other.ID].Entry.Booking, b.Entry.Booking) {
@@ -175,7 +179,7 @@ func (p *Practice) keep(ctx context.Context, u *engine.Unit, b *Booking, all []c
 	b.count(more[b.ID])
 	delete(more, b.ID)
 	delete(fresh, b.ID)
-	return all, p.tell(ctx, u, more, fresh)
+	return kept, p.tell(ctx, u, more, fresh)
 }
 
 // tell counts the conflicts of other changes that have more or fewer now.

@@ -399,6 +399,37 @@ func busy(t *testing.T, store storage.Store) {
 	require.False(t, got[0].Hidden)
 }
 
+// A change that has more conflicts than are kept of one leaves some out; the changes on the other sides do not.
+func crowded(t *testing.T, store storage.Store) {
+	ctx := t.Context()
+	h := newHost(t, store, schedule.Options{})
+	const others, shared = 6, 200
+	var cis []itsm.ID
+	for i := range shared {
+		cis = append(cis, itsm.ID(fmt.Sprintf("ci%03d", i)))
+	}
+	for i := range others {
+		at := float64(i) + 1
+		h.book(t, ctx, entry(itsm.ID(fmt.Sprint("c", i)), hours(at, at+0.5), cis...))
+	}
+	require.Len(t, h.book(t, ctx, entry("long", hours(0, 24), cis...)), schedule.MaxConflicts)
+	b, err := h.p.Get(ctx, mona, "long")
+	require.NoError(t, err)
+	require.Equal(t, others*shared-schedule.MaxConflicts, b.LeftOut)
+	for i := range others {
+		require.Len(t, h.conflicts(t, ctx, itsm.ID(fmt.Sprint("c", i))), shared)
+	}
+	h.book(t, ctx, entry("long", hours(0, 25), cis...))
+	require.Len(t, h.conflicts(t, ctx, "long"), schedule.MaxConflicts)
+	for i := range others {
+		require.Len(t, h.conflicts(t, ctx, itsm.ID(fmt.Sprint("c", i))), shared)
+	}
+	h.release(t, ctx, "long")
+	for i := range others {
+		require.Empty(t, h.conflicts(t, ctx, itsm.ID(fmt.Sprint("c", i))))
+	}
+}
+
 func export(t *testing.T, store storage.Store) {
 	ctx := t.Context()
 	h := newHost(t, store, schedule.Options{Domain: "example.com"})

@@ -41,6 +41,7 @@ var cases = []struct {
 	{"C15WindowsHaveCommandsAndAHistory", commands},
 	{"C16FreeSlots", slots},
 	{"C14WhatOneMayNotReadIsBusy", busy},
+	{"C14WhatOneSideLeavesOutTheOtherStillHas", crowded},
 	{"C14TheScheduleIsExported", export},
 	{"C14TenantsStandApart", tenants},
 }
