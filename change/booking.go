@@ -30,25 +30,56 @@ func (p *Practice) rebook(ctx context.Context, u *engine.Unit, c *Change) error 
 	if p.o.Schedule == nil {
 		return nil
 	}
+	if p.books(c) {
+		e, err := p.entry(ctx, u, c)
+		if err != nil {
+			return err
+		}
+		stands, err := p.o.Schedule.Stands(ctx, u, e)
+		if err != nil || stands {
+			return err
+		}
+		// What it touches is read again under the lock: another may have booked what it touches now meanwhile.
+		if err := p.o.Schedule.Lock(ctx, u); err != nil {
+			return err
+		}
+	}
+	return p.book(ctx, u, c)
+}
+
+// book books a change as it is, or takes it off the schedule. The schedule's lock is held where it is booked.
+func (p *Practice) book(ctx context.Context, u *engine.Unit, c *Change) error {
 	if !p.books(c) {
 		return p.o.Schedule.Release(ctx, u, c.ID)
 	}
-	b, err := p.booking(ctx, u, c)
+	e, err := p.entry(ctx, u, c)
 	if err != nil {
 		return err
 	}
-	_, err = p.o.Schedule.Book(ctx, u, schedule.Entry{Booking: b, Number: c.Number, Title: c.Title, Restricted: c.Restricted, Tentative: c.Approved == nil})
+	_, err = p.o.Schedule.Book(ctx, u, e)
 	return err
+}
+
+// entry is a change as it is put on the schedule.
+func (p *Practice) entry(ctx context.Context, r storage.Reader, c *Change) (schedule.Entry, error) {
+	b, err := p.booking(ctx, r, c)
+	return schedule.Entry{Booking: b, Number: c.Number, Title: c.Title, Restricted: c.Restricted, Tentative: c.Approved == nil}, err
 }
 
 // Rebook asks anew what a change touches, in the unit of whoever knows that it is something else now, such as a reaction
 // to an impact that was computed again. A change that is not on the schedule stays off it. It asks for no permission.
+// The change is read under the lock of the schedule, so that a command which moves or ends it at the same time is not undone.
 func (p *Practice) Rebook(ctx context.Context, u *engine.Unit, id itsm.ID) error {
+	if p.o.Schedule != nil {
+		if err := p.o.Schedule.Lock(ctx, u); err != nil {
+			return err
+		}
+	}
 	c, err := p.table.Get(ctx, u, id)
-	if err != nil {
+	if err != nil || p.o.Schedule == nil {
 		return err
 	}
-	return p.rebook(ctx, u, &c)
+	return p.book(ctx, u, &c)
 }
 
 // books says whether a change is on the schedule: it is planned, was submitted, and its implementation has not ended.

@@ -2,6 +2,7 @@ package change_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,9 +28,14 @@ type scheduled struct {
 
 func scheduledDesk(t testing.TB, o change.Options) *scheduled {
 	t.Helper()
+	return scheduledDeskOver(t, memory.New(), o)
+}
+
+func scheduledDeskOver(t testing.TB, store storage.Store, o change.Options) *scheduled {
+	t.Helper()
 	d := &scheduled{changeDesk: &changeDesk{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
 	var err error
-	d.e, err = engine.New(memory.New(), engine.Options{Clock: func() time.Time { return d.now }})
+	d.e, err = engine.New(store, engine.Options{Clock: func() time.Time { return d.now }})
 	require.NoError(t, err)
 	d.ballots, err = ballot.New(d.e, ballot.Options{Resolve: resolve})
 	require.NoError(t, err)
@@ -154,4 +160,55 @@ func TestC14WhatAChangeTouchesIsAskedAnew(t *testing.T) {
 	require.NoError(t, d.e.Update(ctx, itsm.SystemActor("acme", "impact"), func(ctx context.Context, u *engine.Unit) error { return d.Rebook(ctx, u, c.ID) }))
 	require.Empty(t, d.kinds(mail.ID))
 	require.Empty(t, d.kinds(c.ID))
+}
+
+// watched tells what its units lock and read, in order.
+type watched struct {
+	storage.Store
+	saw *[]string
+}
+
+type watchedTx struct {
+	storage.Tx
+	saw *[]string
+}
+
+func (s watched) Update(ctx context.Context, tenant storage.Tenant, fn func(ctx context.Context, tx storage.Tx) error) error {
+	return s.Store.Update(ctx, tenant, func(ctx context.Context, tx storage.Tx) error { return fn(ctx, watchedTx{tx, s.saw}) })
+}
+
+func (x watchedTx) Lock(ctx context.Context, name string) error {
+	*x.saw = append(*x.saw, "lock "+name)
+	return x.Tx.Lock(ctx, name)
+}
+
+func (x watchedTx) Get(ctx context.Context, s *storage.Schema, tenant storage.Tenant, id storage.ID) (storage.Row, error) {
+	*x.saw = append(*x.saw, "get "+s.Name())
+	return x.Tx.Get(ctx, s, tenant, id)
+}
+
+// A unit that reads what others commit meanwhile must not book what it read before it had the schedule to itself.
+func TestC14WhatIsBookedIsReadWhenNobodyElseBooks(t *testing.T) {
+	ctx := t.Context()
+	var saw []string
+	touching := itsm.ID("mail")
+	d := scheduledDeskOver(t, watched{memory.New(), &saw}, change.Options{Touches: func(context.Context, storage.Reader, change.Change) (change.Touched, error) {
+		saw = append(saw, "touches")
+		return change.Touched{Services: []itsm.ID{touching}}, nil
+	}})
+	c := d.in(change.TypeNormal, change.StateScheduled)
+	touching, saw = "web", nil
+	require.NoError(t, d.e.Update(ctx, itsm.SystemActor("acme", "impact"), func(ctx context.Context, u *engine.Unit) error { return d.Rebook(ctx, u, c.ID) }))
+	lock, read := slices.Index(saw, "lock change_schedule"), slices.Index(saw, "get change")
+	require.GreaterOrEqual(t, lock, 0)
+	require.Less(t, lock, read, saw)
+	require.Less(t, read, slices.Index(saw, "touches"), saw)
+
+	later := change.Window{Start: c.PlannedStart.Add(time.Minute), End: c.PlannedEnd.Add(time.Minute)}
+	touching, saw = "shop", nil
+	d.must(d.Edit(ctx, sam, c.ID, change.Edit{Planned: &later}))
+	require.Contains(t, saw[slices.Index(saw, "lock change_schedule"):], "touches", "what a command books is read again, too")
+	b, err := d.s.Get(ctx, mona, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, []itsm.ID{"shop"}, b.Entry.Services)
 }
