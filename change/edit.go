@@ -250,8 +250,8 @@ type Rescheduling struct {
 	Outage *Window `json:"outage,omitempty"`
 }
 
-// Reschedule moves the planned window of a change inside the window that was authorised. Outside of it, it is refused:
-// [Practice.Edit] has it authorised again.
+// Reschedule moves the planned window of a change inside the window that was authorised. Its risk is computed again. Outside of the
+// window, or at a risk above the authorised one, it is refused: [Practice.Edit] has it authorised again.
 func (p *Practice) Reschedule(ctx context.Context, actor itsm.Actor, id itsm.ID, r Rescheduling) (Change, error) {
 	return p.command(ctx, actor, id, ActionReschedule, r.Command, r, func(ctx context.Context, w *work) error {
 		by := storage.Instant(r.Planned.Start).Sub(w.PlannedStart)
@@ -269,6 +269,11 @@ func (p *Practice) Reschedule(ctx context.Context, actor itsm.Actor, id itsm.ID,
 		w.checkWindow("outage", w.Outage)
 		if !w.Outage.IsZero() && !w.Planned().Covers(w.Outage) {
 			w.fault("outage", "must lie in the planned window")
+		}
+		if w.Was.Risk != 0 && w.faults.Empty() {
+			if err := w.assessRisk(ctx); err != nil { // what it conflicts with is a risk
+				return err
+			}
 		}
 		return w.change(ctx, ActionReschedule, Rescheduled{From: w.Was.Planned(), To: w.Planned()})
 	})

@@ -440,3 +440,31 @@ func TestC13TheRiskIsExplainedAndLearnsFromWhatWas(t *testing.T) {
 	_, err = d.Edit(ctx, sam, c.ID, change.Edit{RiskAnswers: map[string]string{"weather": "fine", risk.FactorTested: "maybe"}})
 	require.Equal(t, []string{"risk_answers.tested", "risk_answers"}, faults(t, err))
 }
+
+func TestC13TheRiskFollowsAChangeThatIsRescheduled(t *testing.T) {
+	services := int64(1)
+	d := openDesk(t, change.Options{RiskFacts: func(context.Context, reader, change.Change) (risk.Facts, error) {
+		return risk.Facts{Numbers: map[string]int64{risk.FactorServices: services}}, nil
+	}})
+	ctx := t.Context()
+	c := d.draft(func(r *change.Draft) { r.Within = change.Window{Start: d.now, End: d.now.Add(96 * time.Hour)} })
+	d.must(d.Submit(ctx, sam, c.ID, itsm.Command{}))
+	d.must(d.Assess(ctx, mona, c.ID, change.Finding{Text: "Sound"}))
+	d.approve(c.ID, aude)
+	of := func(c change.Change) string {
+		for _, of := range c.RiskAssessment.Contributions {
+			if of.Factor == risk.FactorServices {
+				return of.Value
+			}
+		}
+		return ""
+	}
+	require.Equal(t, "1", of(d.get(c.ID)))
+	services = 2
+	c = d.must(d.Reschedule(ctx, mona, c.ID, change.Rescheduling{Planned: d.window(48 * time.Hour)}))
+	require.Equal(t, "2", of(c))
+	services = 500
+	_, err := d.Reschedule(ctx, mona, c.ID, change.Rescheduling{Planned: d.window(50 * time.Hour)})
+	require.Error(t, err)
+	require.Equal(t, "2", of(d.get(c.ID)))
+}
