@@ -31,7 +31,7 @@ type causedHead struct {
 	Deployment bool    `json:"deployment"`
 	Service    itsm.ID `json:"service"`
 	// RestoredAt is when the service worked again, in microseconds since 1970 UTC; 0 is not yet. Took is how long it took from when
-	// it was detected, in microseconds.
+	// it was detected, in microseconds; negative is not known.
 	RestoredAt int64 `json:"restored_at"`
 	Took       int64 `json:"took"`
 }
@@ -107,10 +107,10 @@ func (p *Practice) RecordCaused(ctx context.Context, actor itsm.Actor, id itsm.I
 		was := row
 		detected, restored := storage.Instant(r.Detected), storage.Instant(r.Restored)
 		row.Priority, row.Counts, row.Deployment, row.Service = r.Priority, !r.Withdrawn, w.Deployment, w.Service
-		row.Detected, row.RestoredAt, row.Took = detected, 0, 0
+		row.Detected, row.RestoredAt, row.Took = detected, 0, unknownTook
 		if !restored.IsZero() {
 			row.RestoredAt = restored.UnixMicro()
-			if !detected.IsZero() && restored.After(detected) {
+			if !detected.IsZero() && !restored.Before(detected) {
 				row.Took = restored.Sub(detected).Microseconds()
 			}
 		}
@@ -143,6 +143,9 @@ func (p *Practice) RecordCaused(ctx context.Context, actor itsm.Actor, id itsm.I
 		return w.move(IncidentCaused{Incident: r.Incident, Priority: r.Priority, First: !was.Counts})
 	})
 }
+
+// unknownTook is how long it took to restore a service where it is not restored, or not known when that was noticed.
+const unknownTook = -1
 
 // CausedIncidents gives the incidents that a change caused, those of which the actor may know.
 func (p *Practice) CausedIncidents(ctx context.Context, actor itsm.Actor, id itsm.ID) ([]itsm.Ref, error) {

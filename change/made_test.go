@@ -379,23 +379,31 @@ func TestC24C31MeasuresAreThoseOfTheirFormulas(t *testing.T) {
 	detected := d.now
 	d.must(d.RecordCaused(ctx, system, caused.ID, change.Caused{Incident: "i1", Priority: 1, Detected: detected, Restored: detected.Add(30 * time.Minute)}))
 	d.must(d.RecordCaused(ctx, system, caused.ID, change.Caused{Incident: "i2", Priority: 3, Detected: detected, Restored: detected.Add(10 * time.Minute)}))
+	// What is not known is not a zero.
+	make(change.OutcomeSuccessful, true, -5*time.Hour)
+	d.must(d.RecordCaused(ctx, system, caused.ID, change.Caused{Incident: "i3", Priority: 5, Restored: detected.Add(time.Minute)}))
+	d.must(d.RecordCaused(ctx, system, caused.ID, change.Caused{Incident: "i4", Priority: 5, Detected: detected.Add(time.Hour), Restored: detected.Add(time.Minute)}))
+	d.must(d.RecordCaused(ctx, system, caused.ID, change.Caused{Incident: "i5", Priority: 5, Detected: detected}))
+	epoch, err := d.Measures(ctx, mona, change.Period{From: time.Unix(0, 0), To: time.Unix(1, 0)})
+	require.NoError(t, err)
+	require.Zero(t, epoch.Deployments.Restored, "what is not restored was not restored then")
 	d.in(change.TypeNormal, change.StateImplementing) // not implemented yet
 
 	m, err := d.Measures(ctx, mona, change.Period{From: from, To: d.now.Add(time.Hour)})
 	require.NoError(t, err)
-	require.EqualValues(t, 5, m.Implemented)
-	require.Equal(t, map[change.Outcome]int64{"successful": 2, "with_issues": 1, "failed": 1, "backed_out": 1}, m.Outcomes)
-	require.Equal(t, change.Share{Of: 5, Part: 1}, m.Success)
-	require.Equal(t, change.Share{Of: 5, Part: 3}, m.Failure)
-	require.EqualValues(t, 2, m.IncidentsCaused)
+	require.EqualValues(t, 6, m.Implemented)
+	require.Equal(t, map[change.Outcome]int64{"successful": 3, "with_issues": 1, "failed": 1, "backed_out": 1}, m.Outcomes)
+	require.Equal(t, change.Share{Of: 6, Part: 2}, m.Success)
+	require.Equal(t, change.Share{Of: 6, Part: 3}, m.Failure)
+	require.EqualValues(t, 5, m.IncidentsCaused)
 	require.EqualValues(t, 1, m.MajorCaused)
-	require.EqualValues(t, 3+(3-10-2)-2-5-5, m.Score)
+	require.EqualValues(t, 3+(3-10-2)-2-5-5+3, m.Score)
 	require.Equal(t, change.Deployments{
-		All: 3, Stayed: 2, LeadTime: 2 * time.Hour, Failed: change.Share{Of: 3, Part: 3}, Restored: 2, TimeToRestore: 20 * time.Minute,
+		All: 4, Stayed: 3, LeadTime: 2 * time.Hour, Failed: change.Share{Of: 4, Part: 3}, Restored: 2, TimeToRestore: 20 * time.Minute,
 	}, m.Deployments)
 	permille, any := m.Success.Permille()
 	require.True(t, any)
-	require.EqualValues(t, 200, permille)
+	require.EqualValues(t, 333, permille)
 
 	none, err := d.Measures(ctx, mona, change.Period{From: from.Add(-time.Hour), To: from, Service: "mail"})
 	require.NoError(t, err)

@@ -56,13 +56,15 @@ type Deployments struct {
 	All    int64 `json:"all"`
 	Stayed int64 `json:"stayed"`
 	// LeadTime is the median of the time from ReadyAt, or where that is not known from when the change was drafted, to
-	// the end of the implementation, of those that stayed; of an even number the mean of the two in the middle.
+	// the end of the implementation, of those that stayed; of an even number the mean of the two in the middle. Those of which it is
+	// not known do not count here: they were ready, or drafted, after that end.
 	LeadTime time.Duration `json:"lead_time"`
 	// Failed is the change failure rate of deployments: those with another outcome than successful, or that caused an
 	// incident, of all.
 	Failed Share `json:"failed"`
 	// Restored is the number of incidents caused by deployments whose service was restored in the period, and TimeToRestore the
-	// median of the time from when each was detected until then.
+	// median of the time from when each was detected until then. Those of which it is not known when they were detected, or that
+	// were detected after that, do not count in either.
 	Restored      int64         `json:"restored"`
 	TimeToRestore time.Duration `json:"time_to_restore"`
 }
@@ -175,12 +177,16 @@ func (m *Measures) add(h *Head, lead []time.Duration) []time.Duration {
 	}
 	d.Stayed++
 	since := orElse(h.ReadyAt, h.Created)
-	return append(lead, max(0, time.UnixMicro(h.ImplementedAt).Sub(since)))
+	took := time.UnixMicro(h.ImplementedAt).Sub(since)
+	if took < 0 {
+		return lead
+	}
+	return append(lead, took)
 }
 
 // restores adds the incidents caused by deployments that were restored in the period.
 func (p *Practice) restores(ctx context.Context, r storage.Reader, of Period, may storage.Filter[Head], m *Measures) error {
-	where := []storage.Filter[causedHead]{causedByDeployment.Is(true), causedByCounts.Is(true),
+	where := []storage.Filter[causedHead]{causedByDeployment.Is(true), causedByCounts.Is(true), causedByRestored.IsNot(0), causedByTook.AtLeast(0),
 		causedByRestored.AtLeast(m.From.UnixMicro()), causedByRestored.Below(m.To.UnixMicro())}
 	if of.Service != "" {
 		where = append(where, causedByService.Is(of.Service))
