@@ -463,7 +463,7 @@ func (w *work) useTemplate(ctx context.Context, r Draft) error {
 
 // judgeTemplate suspends the template of a change when it has failed too often, or too badly.
 func (w *work) judgeTemplate(ctx context.Context) error {
-	if w.Template == "" || !w.Implemented && w.CausedMajor == 0 {
+	if w.Template == "" || !w.Implemented && (w.CausedMajor == 0 || !w.begun()) { // what was never begun caused nothing
 		return nil
 	}
 	s, err := templateState(ctx, w.u, w.Template)

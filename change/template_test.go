@@ -194,3 +194,14 @@ func TestC2NoneOfItsAuthorsApprovesATemplate(t *testing.T) {
 	_, err = d.ApproveTemplate(ctx, manager("otto"), v.ID, itsm.Command{})
 	require.NoError(t, err)
 }
+
+func TestC2AMajorIncidentOfAChangeThatNeverBeganSuspendsNoTemplate(t *testing.T) {
+	d := openDesk(t, change.Options{})
+	ctx := t.Context()
+	d.template("relay swap")
+	c := d.in(change.TypeStandard, change.StateScheduled)
+	d.must(d.RecordCaused(ctx, itsm.SystemActor("acme", "desk"), c.ID, change.Caused{Incident: "i1", Priority: itsm.PriorityCritical}))
+	_, s, err := d.ActiveTemplate(ctx, mona, "relay swap")
+	require.NoError(t, err)
+	require.False(t, s.Suspended)
+}

@@ -50,7 +50,7 @@ func (d *Desk) changeReactions() []engine.Reaction {
 		engine.On(d.assessChange),
 		engine.On(d.causeOnLink), engine.On(d.causeOnUnlink),
 		engine.On(d.causeOnClassify), engine.On(d.causeOnOverride), engine.On(d.causeOnClear), engine.On(d.causeOnRestore),
-		engine.On(d.causeOnTimes), engine.On(d.causeOnResolve), engine.On(d.causeOnReopen),
+		engine.On(d.causeOnTimes), engine.On(d.causeOnResolve), engine.On(d.causeOnReopen), engine.On(d.causeOnCancel),
 		engine.On(d.rebookOnAssessment), engine.On(d.rebookOnCorrection),
 		engine.On(d.endOnComplete), engine.On(d.endOnCancel), engine.On(d.endOnReject),
 	}
@@ -236,7 +236,8 @@ func (d *Desk) caused(ctx context.Context, u *engine.Unit, id itsm.ID, of itsm.L
 
 // tellCaused tells a change what is known of an incident that it caused.
 func (d *Desk) tellCaused(ctx context.Context, u *engine.Unit, i *incident.Incident, by itsm.ID, withdrawn bool) error {
-	c := change.Caused{Incident: i.ID, Priority: i.Priority, Detected: i.Detected, Restored: i.Restored, Withdrawn: withdrawn}
+	c := change.Caused{Incident: i.ID, Priority: i.Priority, Detected: i.Detected, Restored: i.Restored,
+		Withdrawn: withdrawn || i.State == incident.StateCancelled}
 	if c.Detected.IsZero() {
 		c.Detected = i.Reported
 	}
@@ -279,6 +280,11 @@ func (d *Desk) causeOnResolve(ctx context.Context, u *engine.Unit, e itsm.Event,
 }
 
 func (d *Desk) causeOnReopen(ctx context.Context, u *engine.Unit, e itsm.Event, _ incident.Reopened) error {
+	return d.retell(ctx, u, e)
+}
+
+// An incident that is cancelled, as a duplicate too, is none: it does not count any more.
+func (d *Desk) causeOnCancel(ctx context.Context, u *engine.Unit, e itsm.Event, _ incident.Cancelled) error {
 	return d.retell(ctx, u, e)
 }
 

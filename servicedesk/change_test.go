@@ -213,6 +213,21 @@ func TestC25IncidentsTellTheChangeThatCausedThem(t *testing.T) {
 	_, err = f.Incidents.Unlink(ctx, ada, i.ID, cause)
 	require.NoError(t, err)
 	require.True(t, get().Success)
+
+	// One that is cancelled, as nothing or as a duplicate, was none.
+	for _, into := range []itsm.ID{"", i.ID} {
+		other, err := f.Incidents.Log(ctx, ada, incident.Report{Title: "No orders", Requester: "rosa"})
+		require.NoError(t, err)
+		_, err = f.Incidents.Link(ctx, ada, other.ID, cause)
+		require.NoError(t, err)
+		require.False(t, get().Success)
+		_, err = f.Incidents.Cancel(ctx, boss, other.ID, incident.Cancellation{Command: itsm.Command{Reason: "Nothing"}, DuplicateOf: into})
+		require.NoError(t, err)
+		if into == "" {
+			require.True(t, get().Success)
+		}
+		require.EqualValues(t, map[itsm.ID]int64{"": 0, i.ID: 1}[into], get().CausedIncidents, "of two that are the same one counts")
+	}
 }
 
 func TestI15IncidentsThatWaitForAChangeGoOnWhenItIsMade(t *testing.T) {
