@@ -144,10 +144,22 @@ func proposed(i int, err error) error {
 	return f.Err(change.Kind)
 }
 
-// unrelate ends the relation that a proposal names by its ends and its type.
-func (d *Desk) unrelate(ctx context.Context, u *engine.Unit, ci *cmdb.Practice, actor itsm.Actor, p change.Proposal, source string) error {
+// unrelate ends the relation that a proposal names by its ends and its type, either way round, as Relate reads it.
+func (d *Desk) unrelate(ctx context.Context, u *engine.Unit, ci *cmdb.Practice, actor itsm.Actor, p change.Proposal, from string) error {
+	model, err := ci.Model(ctx, actor)
+	if err != nil {
+		return err
+	}
+	source, target := p.CI, p.Target
+	named, inverse, known := model.Read(p.Relation)
+	if !known {
+		named.Name = p.Relation // one that the model had once
+	}
+	if inverse || known && named.Symmetric() && target < source {
+		source, target = target, source
+	}
 	page, err := cmdb.RelationTable.List(ctx, u, storage.Query[cmdb.RelationHead]{
-		Where: storage.AllOf(cmdb.RelationBySource.Is(p.CI), cmdb.RelationByCurrent.Is(true), cmdb.RelationByType.Is(p.Relation), cmdb.RelationByTarget.Is(p.Target)),
+		Where: storage.AllOf(cmdb.RelationBySource.Is(source), cmdb.RelationByCurrent.Is(true), cmdb.RelationByType.Is(named.Name), cmdb.RelationByTarget.Is(target)),
 		Limit: 1,
 	})
 	if err != nil {
@@ -156,7 +168,7 @@ func (d *Desk) unrelate(ctx context.Context, u *engine.Unit, ci *cmdb.Practice, 
 	if len(page.Items) == 0 {
 		return itsm.Invalid(change.Kind, "relation", "is not found between these")
 	}
-	_, err = ci.Unrelate(ctx, actor, page.Items[0].ID, cmdb.End{Source: source})
+	_, err = ci.Unrelate(ctx, actor, page.Items[0].ID, cmdb.End{Source: from})
 	return err
 }
 

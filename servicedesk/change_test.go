@@ -317,3 +317,24 @@ func TestWhatHangsOnAChangeIsForThoseWhoMayReadIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, tasks.Items, 1)
 }
+
+func TestC28ARelationIsEndedByTheNameOfEitherDirection(t *testing.T) {
+	f := changeDesk(t)
+	ctx := t.Context()
+	model, err := f.Configuration.Model(ctx, boss)
+	require.NoError(t, err)
+	dependsOn, _, known := model.Read("depends_on")
+	require.True(t, known)
+	c := f.begin(t, f.scheduled(t, func(r *change.Draft) {
+		r.CIs = []itsm.ID{"app", "old"}
+		r.Proposals = []change.Proposal{{Kind: change.ProposalUnrelate, CI: "old", Relation: dependsOn.Inverse, Target: "app"}}
+	}))
+	_, err = f.Changes.Complete(ctx, ian, c.ID, change.Completion{Outcome: change.OutcomeSuccessful})
+	require.NoError(t, err)
+	require.NoError(t, f.Engine.View(ctx, boss, func(ctx context.Context, r storage.Reader) error {
+		page, err := cmdb.RelationTable.List(ctx, r, storage.Query[cmdb.RelationHead]{
+			Where: storage.AllOf(cmdb.RelationBySource.Is("app"), cmdb.RelationByTarget.Is("old"), cmdb.RelationByCurrent.Is(true)), Limit: 1})
+		require.Empty(t, page.Items)
+		return err
+	}))
+}
