@@ -107,7 +107,7 @@ func (c *Compiled) Reconcile(class string, held map[string]Held, o Observation, 
 func (c *Compiled) decide(class, name string, held, said Held, now time.Time) AttributeDecision {
 	d := AttributeDecision{Attribute: name, Observed: said.Value, Before: held}
 	governing := c.governing(class, name)
-	takes := false
+	var takes bool
 	if said.Source != held.Source && said.Value != held.Value && c.alike(class, name, held.Value, said.Value) {
 		d.After, d.Result = held, ResultSame
 		d.Reason = "it identifies without case, and is the same but for case"

@@ -97,7 +97,7 @@ func versions(t *testing.T, store storage.Store) {
 		}
 		return names
 	}
-	require.Equal(t, []string{"revised_by", "set"}, changed(1))
+	require.Equal(t, []string{"revised_by", "revisers", "set"}, changed(1))
 	require.Equal(t, []string{"retired_at", "state"}, changed(3))
 }
 
